@@ -1,0 +1,54 @@
+# Two commands: `make demo` and `make test`. Everything else is in `make help`.
+PYTHON ?= python3
+MINUTES ?= 10
+PORT ?= 8080
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+TEP := $(wildcard ../shared/data/tep)
+export HAZGATE_TEP ?= $(if $(TEP),$(abspath $(TEP)),)
+# CI sets TESTS to a folder to run one part.
+TESTS ?= tests
+
+.PHONY: help setup servers demo test test-more check bench kill format clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY)  ## make .venv with everything the project needs
+$(READY): pyproject.toml deploy/constraints/constraints.txt deploy/browser_modules.py gateway/supervision/dashboard/package.json
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c deploy/constraints/constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: setup  ## broker, simulated plant, gateway, centre and screen: MINUTES=10 PORT=8080
+	@$(BIN)/hazgate demo --minutes $(MINUTES) --port $(PORT)
+
+servers:  ## install the real servers the tests need, where this user may
+	@sh deploy/test-servers.sh
+
+test: setup servers  ## the tests, under ten minutes
+	$(BIN)/python -m pytest -q -m "not more" $(TESTS)
+
+test-more: setup servers  ## the slower suites
+	$(BIN)/python -m pytest -q -m more $(TESTS)
+
+check: setup  ## style, types, import directions, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+bench: setup  ## the benches; one of them: python -m bench NAME
+	$(BIN)/python -m bench throughput
+
+kill: setup  ## 100 kills of the edge at random instants under load, then the negative control
+	$(BIN)/python -m tests.chain.kill --kills 100
+	$(BIN)/python -m tests.chain.kill --kills 25 --early-ack
+
+format: setup  ## let ruff format and mend
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+clean:  ## remove what was made
+	rm -rf $(VENV) .cache dist build gateway/supervision/dashboard/vendor
