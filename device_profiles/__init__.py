@@ -1,0 +1,1 @@
+"""Declarative device types: what a device sends, and how each channel becomes a value with a quality."""

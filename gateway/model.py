@@ -1,0 +1,160 @@
+"""The values that travel between the stages. All are frozen; none knows a clock, a file or a socket.
+
+A reading becomes part of a `ReadingBatch`, a detector turns it into a `Detection`, the alarm life cycle
+turns that into an `AlarmEvent`, and the event is what the journal keeps and the wire carries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+NANOSECONDS = 1_000_000_000
+EVENT_VERSION = 1
+
+
+class State(StrEnum):
+    """ISA-18.2 alarm states; the latched ones wait for a reset at the site."""
+
+    NORMAL = "NORM"
+    UNACKNOWLEDGED = "UNACK"
+    ACKNOWLEDGED = "ACKED"
+    RETURNED_UNACKNOWLEDGED = "RTNUN"
+    LATCHED_UNACKNOWLEDGED = "LUNACK"
+    LATCHED_ACKNOWLEDGED = "LACKED"
+
+
+class Suppression(StrEnum):
+    """What stands beside the state and keeps an alarm from being annunciated."""
+
+    NONE = "NONE"
+    SHELVED = "SHLVD"
+    BY_DESIGN = "DSUPR"
+    OUT_OF_SERVICE = "OOSRV"
+
+
+class Priority(StrEnum):
+    """How soon an operator must respond (ISA-18.2 calls it priority, never severity)."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Cause(StrEnum):
+    """What moved an alarm from one state to the next."""
+
+    RAISE = "raise"
+    CLEAR = "clear"
+    ACKNOWLEDGE = "acknowledge"
+    RESET = "reset"
+    SHELVE = "shelve"
+    UNSHELVE = "unshelve"
+    OUT_OF_SERVICE = "out-of-service"
+    IN_SERVICE = "in-service"
+    EXPIRE = "expire"
+    CONFIRM = "confirm"
+
+
+class Clock(Protocol):
+    """Where time comes from: injected everywhere, so that tests and replay own it."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds since 1970-01-01 UTC."""
+        ...
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds that never go back, of unknown origin."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """An edge reported by a detector: a rule's condition began or ended.
+
+    Parameters
+    ----------
+    row
+        Index of the bound rule (see `gateway.pipeline.binding`).
+    active
+        True when the condition began, False when it ended.
+    time_ns
+        Source time of the edge: of the reading, or of the whole second at which a delay ran out.
+    received_ns
+        When the reading arrived here (the same whole second for an edge without a reading).
+    value
+        The value that decided, in the point's unit; NaN where there was none.
+    predicted_ns
+        When the limit is expected to be crossed (trend rules), else 0.
+    quality
+        Quality byte of the reading.
+    historical
+        The reading came late: it is evaluated, and marked.
+    """
+
+    row: int
+    active: bool
+    time_ns: int
+    received_ns: int
+    value: float
+    predicted_ns: int = 0
+    quality: int = 0
+    historical: bool = False
+
+
+class AlarmEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the journal, and what the wire carries, byte for byte, through every tier.
+
+    `kind` is "alarm" for a transition of an alarm; other kinds ("life", "start", "order", "shed",
+    "configuration", "store") concern the node itself and leave the alarm fields empty. The identity
+    is (node, life, epoch, seq). `prev` is the SHA-256 of the bytes of the event before it, so the
+    events of a life form a chain that anyone who has them can check.
+    """
+
+    v: int = EVENT_VERSION
+    kind: str = "alarm"
+    node: str
+    life: str
+    epoch: str
+    seq: int
+    prev: str = ""
+    alarm: str = ""
+    cause: str = ""
+    occurrence: int = 0
+    revision: int = 0
+    tag: str = ""
+    area: str = ""
+    division: str = ""
+    hazard: str = ""
+    rule: str = ""
+    before: str = ""
+    after: str = ""
+    suppression: str = Suppression.NONE.value
+    priority: str = ""
+    quality: str = ""
+    historical: bool = False
+    test: bool = False
+    source_ns: int = 0
+    received_ns: int = 0
+    clock_source: str = ""
+    clock_offset_ns: int = 0
+    value: float | None = None
+    unit: str = ""
+    limit: float | None = None
+    predicted_ns: int | None = None
+    standard: str = ""
+    clause: str = ""
+    operator: str = ""
+    comment: str = ""
+    detail: dict[str, str | int | float | bool | None] = msgspec.field(default_factory=dict)
+
+
+#: The fields in which the same readings, sent live and replayed, may differ.
+LIVE_ONLY = ("life", "epoch", "received_ns", "clock_source", "clock_offset_ns", "prev")
+
+encode_event = msgspec.json.Encoder().encode
+decode_event = msgspec.json.Decoder(AlarmEvent).decode

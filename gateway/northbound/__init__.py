@@ -1,0 +1,1 @@
+"""Towards the parent and the history: outbox, wire, uplink, downlink, spool, history."""

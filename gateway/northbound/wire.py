@@ -1,0 +1,214 @@
+"""Wire v1: what a child node and its parent say to each other. The child opens every connection.
+
+Intake carries up to 500 items, each with an id of its own, and is answered per id after the parent's
+commit. An event's body is embedded as the very bytes the child journalled (`msgspec.Raw`), so every
+tier keeps and hashes the same bytes. Unknown fields are tolerated by both sides and unknown item kinds are
+rejected by name, not by failure, since a fleet is never updated at once.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+VERSION = 1
+MAX_ITEMS = 500
+
+INTAKE = "/api/v1/intake"
+HEARTBEAT = "/api/v1/heartbeat"
+ORDERS = "/api/v1/orders/stream"
+PAIR = "/api/v1/pair"
+
+Kind = Literal["event", "present", "inventory", "summary", "readings"]
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing the child wants stored: `id` is unique within the node and answered by a receipt."""
+
+    kind: str
+    id: str
+    body: msgspec.Raw
+
+
+class Intake(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``POST /api/v1/intake``. `node` is only compared with the credential, never believed."""
+
+    v: int = VERSION
+    node: str
+    life: str
+    epoch: str
+    items: list[Item]
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """The parent's answer for one item, given after its commit."""
+
+    id: str
+    status: Literal["stored", "duplicate", "rejected"]
+    reason: str = ""
+
+
+class Receipts(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of the answer to an intake."""
+
+    v: int = VERSION
+    receipts: list[Receipt]
+
+
+class Present(msgspec.Struct, frozen=True, kw_only=True):
+    """The alarms that are not normal (or are suppressed) now: the last event of each, byte for byte."""
+
+    life: str
+    seq: int
+    alarms: list[msgspec.Raw]
+
+
+class InventoryArea(msgspec.Struct, frozen=True, kw_only=True):
+    """A place with one hazard class."""
+
+    id: str
+    name: str
+    hazard: str
+
+
+class InventoryRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One alarm definition of a point, as far as a screen needs it."""
+
+    rule: str
+    alarm: str
+    level: str
+    limit: float | None
+    priority: str
+    standard: str = ""
+    clause: str = ""
+    title_zh: str = ""
+    title_en: str = ""
+
+
+class InventoryPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A point with what is needed to draw and to judge it."""
+
+    tag: str
+    area: str
+    device: str
+    channel: str
+    unit: str
+    low: float | None
+    high: float | None
+    interval_s: float
+    name: str = ""
+    rules: list[InventoryRule] = []
+
+
+class Inventory(msgspec.Struct, frozen=True, kw_only=True):
+    """What the node watches; sent on every connection and taken whole."""
+
+    node: str
+    name: str
+    enterprise: str
+    uscc: str
+    division: str
+    grid: str
+    areas: list[InventoryArea]
+    points: list[InventoryPoint]
+
+
+class SummaryPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Ten seconds of one point; values in the point's unit, null where no usable reading came."""
+
+    tag: str
+    last: float | None
+    min: float | None
+    max: float | None
+    mean: float | None
+    count: int
+    quality: int
+    source_ns: int
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """The points that had readings between two instants (clock of the child, ns)."""
+
+    from_ns: int
+    to_ns: int
+    points: list[SummaryPoint]
+
+
+class Readings(msgspec.Struct, frozen=True, kw_only=True):
+    """Raw readings asked for by an order, oldest first; `thinned` says some were left out evenly."""
+
+    order: str
+    tag: str
+    time_ns: list[int]
+    value: list[float | None]
+    quality: list[int]
+    thinned: bool = False
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What the parent asks of the child; it always ends in an event, applied or refused."""
+
+    id: str
+    action: str
+    alarm: str = ""
+    revision: int = 0
+    operator: str = ""
+    comment: str = ""
+    expires_ns: int = 0
+    tag: str = ""
+    from_ns: int = 0
+    to_ns: int = 0
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``POST /api/v1/heartbeat``, each 15 s.
+
+    `lag` counts events not yet received above, `coverage` is the share of points with a usable reading
+    in the last minute, `head` the hash of the last journal entry `last_seq` (to be anchored above).
+    """
+
+    v: int = VERSION
+    node: str
+    life: str
+    epoch: str
+    last_seq: int
+    head: str
+    lag: int
+    coverage: float
+    clock_ns: int
+    version: str
+    trouble: list[str] = []
+
+
+class HeartbeatAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The parent's clock, and the journal entry it has anchored."""
+
+    v: int = VERSION
+    clock_ns: int
+    anchored_seq: int
+    anchored_head: str
+
+
+class PairRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``POST /api/v1/pair``: a one-time code buys a credential, once."""
+
+    v: int = VERSION
+    code: str
+    public_key: str
+
+
+class PairAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The node id the code was issued for, and the token the child keeps in a file."""
+
+    v: int = VERSION
+    node: str
+    token: str
+
+
+encode = msgspec.json.Encoder().encode
+
+
+def item(kind: Kind, identity: str, body: bytes) -> Item:
+    """Wrap already encoded JSON as an item, its bytes untouched."""
+    return Item(kind=kind, id=identity, body=msgspec.Raw(body))
