@@ -1,0 +1,157 @@
+"""The store of a node: one SQLite file behind a port of three verbs, with numbered migrations.
+
+`Database` offers `transaction`, `execute` and `notify`. The SQL is the plain subset that SQLite and
+PostgreSQL share, so that a city's driver can pass the same behaviour suite. SQLite runs in WAL mode with
+``synchronous=FULL``: a commit that returned has reached the disk. Rows are tuples; times are
+integers (ns), documents are BLOBs of JSON.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+Value = int | float | str | bytes | None
+Row = tuple[Any, ...]
+
+
+class StoreError(Exception):
+    """The store cannot do what was asked; the message says which file, why, and what to do next."""
+
+
+class StoreFull(StoreError):
+    """There is no room left on the disk of the store."""
+
+
+class StoreBroken(StoreError):
+    """The disk refused a write or a sync, or the file is not a sound store of ours."""
+
+
+class Database:
+    """One open store. One thread writes; any number of `reader` connections read beside it.
+
+    Parameters
+    ----------
+    path
+        The SQLite file, or None for a store in memory (it has no readers).
+    migrations
+        Folder of ``gateway/migrations`` whose numbered SQL files build and migrate this store.
+    read_only
+        Open for reading; nothing is migrated.
+
+    Raises
+    ------
+    StoreBroken
+        The file is no sound store, or was made by a newer program.
+    """
+
+    def __init__(
+        self, path: Path | None, migrations: str, *, read_only: bool = False, wal_pages: int = 1000
+    ) -> None:
+        self.path = path
+        self._migrations = migrations
+        self._lock = threading.RLock()
+        self._listeners: list[Callable[[str], None]] = []
+        flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        if read_only:
+            flags = apsw.SQLITE_OPEN_READONLY
+        with translated(path):
+            self._connection = apsw.Connection(str(path) if path else ":memory:", flags=flags)
+            self._connection.set_busy_timeout(10_000)
+            if not read_only:
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._connection.execute("PRAGMA synchronous=FULL")
+                self._connection.execute(f"PRAGMA wal_autocheckpoint={wal_pages}")
+                self._connection.execute("PRAGMA foreign_keys=ON")
+                migrate(self._connection, migrations)
+
+    def reader(self) -> Database:
+        """Open a second connection that only reads; for a store in memory, this one."""
+        if self.path is None:
+            return self
+        return Database(self.path, self._migrations, read_only=True)
+
+    def execute(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        """Run one statement and return its rows."""
+        with self._lock, translated(self.path):
+            return self._connection.execute(sql, tuple(parameters)).fetchall()
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
+        """Run one statement for each row of parameters."""
+        with self._lock, translated(self.path):
+            self._connection.executemany(sql, [tuple(row) for row in rows])
+
+    @contextmanager
+    def transaction(self) -> Iterator[Database]:
+        """All or nothing: commit at the end, roll back if anything is raised inside."""
+        with self._lock, translated(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            try:
+                self._connection.execute("COMMIT")
+            except apsw.Error:
+                # A COMMIT that failed leaves SQLite's transaction open when it may be tried again.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with the channel's name at every `notify` (in the notifying thread)."""
+        self._listeners.append(listener)
+
+    def notify(self, channel: str) -> None:
+        """Tell the listeners that something they may want was committed."""
+        for listener in self._listeners:
+            listener(channel)
+
+    def close(self) -> None:
+        """Close the file; the write-ahead log is folded in by SQLite."""
+        with self._lock:
+            self._connection.close()
+
+
+@contextmanager
+def translated(path: Path | None) -> Iterator[None]:
+    """Turn the driver's errors into the port's, with the file and the next step."""
+    where = str(path) if path else "store in memory"
+    try:
+        yield
+    except apsw.FullError as error:
+        raise StoreFull(f"{where}: {error}; free space on this disk") from error
+    except (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError) as error:
+        raise StoreBroken(f"{where}: {error}; check the disk and the folder's owner") from error
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise StoreBroken(
+            f"{where}: {error}; the file is not sound, restore or set it aside"
+        ) from error
+
+
+def migrate(connection: apsw.Connection, folder: str) -> None:
+    """Bring a store forward, one numbered file a transaction; refuse one from the future."""
+    steps = sorted(
+        (entry.name, entry.read_text(encoding="utf-8"))
+        for entry in (resources.files("gateway") / "migrations" / folder).iterdir()
+        if entry.name.endswith(".sql")
+    )
+    done = int(connection.execute("PRAGMA user_version").fetchall()[0][0])
+    if done > len(steps):
+        raise StoreBroken(
+            f"{connection.filename}: made by a newer program (schema {done}, this one knows "
+            f"{len(steps)}); start the newer program, or give this one a folder of its own"
+        )
+    for number, (_, sql) in enumerate(steps, start=1):
+        if number > done:
+            with connection:
+                connection.execute(sql)
+                connection.execute(f"PRAGMA user_version={number}")
