@@ -1,0 +1,58 @@
+"""The one place where kernels are compiled, and where their compiled form is kept.
+
+No kernel sets flags of its own. ``fastmath`` stays off: with it ``isnan`` is False and a missing
+value would pass as a normal one. numba's cache does not notice an edit in another file, so its folder
+is named by a hash of every file of this package; where no folder can be written, nothing is cached.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar, cast
+
+import numba
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def cache_folder() -> Path | None:
+    """Return a writable folder for this very version of the kernels, or None."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    stated = os.environ.get("HAZGATE_KERNEL_CACHE") or os.environ.get("NUMBA_CACHE_DIR")
+    homes = [Path(stated)] if stated else []
+    homes += [
+        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hazgate",
+        Path(tempfile.gettempdir()) / f"hazgate-{os.getuid()}",
+    ]
+    for home in homes:
+        folder = home / f"kernels-{digest.hexdigest()[:16]}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # A cache holds machine code: one that somebody else may write is not loaded.
+            if folder.stat().st_uid != os.getuid():
+                continue
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    return None
+
+
+FOLDER = cache_folder()
+if FOLDER is not None:
+    numba.config.CACHE_DIR = str(FOLDER)
+
+
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a kernel: lazily, without the interpreter lock, IEEE arithmetic, cached on disk."""
+    compiled = numba.njit(
+        cache=FOLDER is not None, nogil=True, fastmath=False, error_model="numpy"
+    )(function)
+    return cast("Callable[P, R]", compiled)

@@ -1,0 +1,141 @@
+"""What a reading may do, judged from its times: full effect, raise only, fixed limits only, nothing.
+
+Per point the source time only increases. Lateness is judged against the device's own usual delay, the
+minimum of (received - source) over the last ten to twenty minutes, so a slow clock is not taken for
+late data for ever. Until a device has been watched for that long its usual delay counts as zero.
+
+======== =============================================================================
+effect   meaning
+======== =============================================================================
+HOLD     no value: nothing moves, an alarm that stands is held
+RAISE    evaluated, may raise, never clears (UNCERTAIN, or late)
+FULL     on time and GOOD: may raise and clear
+FIXED    not newer than the last accepted, or behind a fence: fixed limits only, raise only
+IGNORE   equal to the last accepted reading: a duplicate, counted
+======== =============================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors._jit import kernel
+
+HOLD: Final = 0
+RAISE: Final = 1
+FULL: Final = 2
+FIXED: Final = 3
+IGNORE: Final = 4
+
+GOOD: Final = 0
+UNCERTAIN: Final = 1
+BAD: Final = 2
+FENCED: Final = 3
+
+SECOND: Final = 1_000_000_000
+BUCKET: Final = 600 * SECOND
+NEVER: Final = -(1 << 62)
+#: A late reading keeps its point from being judged by the clock for this long after it arrived.
+DRAIN: Final = 2 * SECOND
+
+# Columns of a point's times, and of its device's.
+LAST, HEARD, QUIET, GRADE = 0, 1, 2, 3
+BUCKET_START, BUCKET_MIN, BEFORE_MIN = 0, 1, 2
+
+
+def new_points(count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """State of `count` points: times, shape (count, 4), and values, shape (count, 2)."""
+    times = np.full((count, 4), NEVER, np.int64)
+    times[:, GRADE] = GOOD
+    return times, np.full((count, 2), np.nan)
+
+
+def new_devices(count: int) -> npt.NDArray[np.int64]:
+    """State of `count` devices, shape (count, 3): the usual delay's sliding minimum."""
+    state = np.zeros((count, 3), np.int64)
+    state[:, BUCKET_START] = NEVER
+    return state
+
+
+@kernel
+def usual_delay(device: npt.NDArray[np.int64], delay: int, received: int) -> int:
+    """Take one delay into a device's sliding minimum and return the minimum (ns, never negative)."""
+    delay = max(delay, 0)
+    if device[BUCKET_START] == NEVER:
+        device[BUCKET_START] = received
+        device[BUCKET_MIN] = delay
+        device[BEFORE_MIN] = 0
+    elif received - device[BUCKET_START] >= 2 * BUCKET:
+        device[BUCKET_START] = received
+        device[BEFORE_MIN] = min(delay, device[BUCKET_MIN])
+        device[BUCKET_MIN] = delay
+    elif received - device[BUCKET_START] >= BUCKET:
+        device[BUCKET_START] += BUCKET
+        device[BEFORE_MIN] = device[BUCKET_MIN]
+        device[BUCKET_MIN] = delay
+    elif delay < device[BUCKET_MIN]:
+        device[BUCKET_MIN] = delay
+    return min(device[BUCKET_MIN], device[BEFORE_MIN])
+
+
+@kernel
+def admit(
+    times: npt.NDArray[np.int64],
+    values: npt.NDArray[np.float64],
+    device: npt.NDArray[np.int64],
+    late_after: int,
+    time: int,
+    received: int,
+    value: float,
+    grade: int,
+) -> tuple[int, bool]:
+    """Judge one reading and take it into its point's and its device's state.
+
+    Parameters
+    ----------
+    times, values, device
+        The point's row of each state array; changed.
+    late_after
+        Delay beyond the usual at which a reading is late, ns.
+    time, received
+        Source and received time, ns.
+    value
+        In the point's unit; a value that is not finite is BAD whatever `grade` says.
+    grade
+        GOOD, UNCERTAIN, BAD or FENCED.
+
+    Returns
+    -------
+    tuple
+        The effect, and whether the reading is historical.
+    """
+    if not np.isfinite(value):
+        grade = BAD
+    last = times[LAST]
+    if time == last and grade == times[GRADE]:
+        same = value == values[0] or (np.isnan(value) and np.isnan(values[0]))
+        if same:
+            return IGNORE, False
+    lateness = received - time - usual_delay(device, received - time, received)
+    late = lateness > late_after
+    if time <= last:
+        return (HOLD if grade == BAD else FIXED), True
+    times[LAST] = time
+    times[GRADE] = grade
+    values[0] = value
+    if late:
+        times[QUIET] = received + DRAIN
+    if grade == BAD:
+        return HOLD, late
+    values[1] = value
+    if grade == FENCED:
+        return FIXED, True
+    if late:
+        return RAISE, True
+    # Within one second the source time counts, so that a replay finds the same silence.
+    near = abs(received - time) < SECOND
+    times[HEARD] = time if near else received
+    return (FULL if grade == GOOD else RAISE), False
