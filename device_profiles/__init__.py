@@ -1,1 +1,1 @@
-"""Declarative device types: what a device sends, and how each channel becomes a value with a quality."""
+"""Declarative device types: what a device sends, and the value and quality of each channel."""

@@ -1,8 +1,9 @@
 """Quality of a reading in one byte: two bits of verdict, six bits of reason.
 
-The verdict decides what a reading may do. GOOD raises and clears. UNCERTAIN raises like GOOD and never
-clears. BAD neither raises nor clears: the alarm it finds, it holds. The reason says why a reading is
-not GOOD; it is stored with the reading, so that nothing becomes "normal" by being unreadable.
+The verdict decides what a reading may do. GOOD raises and clears. UNCERTAIN raises like GOOD and
+never clears. BAD neither raises nor clears: the alarm it finds, it holds. The reason says why a
+reading is not GOOD; it is stored with the reading, so that nothing becomes "normal" by being
+unreadable.
 """
 
 from __future__ import annotations
