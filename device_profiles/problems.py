@@ -1,0 +1,123 @@
+"""Turns what pydantic found wrong in a TOML file into lines a person can act on.
+
+Every problem of a file is told at once, each as ``file:line: key: what, what is allowed``, in the
+order of the lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from device_profiles.toml_lines import Path, locate
+
+_AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+
+
+class ProfileError(ValueError):
+    """Files of this package are not usable; `problems` holds one line for each reason.
+
+    Parameters
+    ----------
+    problems
+        Texts of the form ``file:line: key: what, allowed, next step``.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class PathProblemsError(ValueError):
+    """Several problems found by one validator, each at its own key path below the model.
+
+    Parameters
+    ----------
+    problems
+        Pairs of key path and text.
+    """
+
+    def __init__(self, problems: Sequence[tuple[Path, str]]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(text for _, text in problems))
+
+
+def describe(
+    error: ValidationError, model: type[BaseModel], *, source: str, text: str
+) -> list[str]:
+    """Return one line for every problem in `error`, in the order of the lines of the file.
+
+    Parameters
+    ----------
+    error
+        What validating the parsed file raised.
+    model
+        The model of the whole file: unknown keys are compared with its fields.
+    source
+        Name of the file, as a person would type it.
+    text
+        Its TOML, to find the lines.
+    """
+    found = []
+    for detail in error.errors(include_url=False):
+        for path, message in _explain(detail, model):
+            found.append((locate(text, path), f"{dotted(path)}: {message}"))
+    return [f"{source}:{line}: {message}" for line, message in sorted(found)]
+
+
+def describe_syntax(error: ValueError, *, source: str, text: str) -> str:
+    """Return the one line for a text that is not TOML: a syntax error hides all that follows it."""
+    match = _AT_LINE.search(str(error))
+    line = int(match[1]) if match else text.count("\n") + 1
+    what = _AT_LINE.sub("", str(error)).strip()
+    return f"{source}:{line}: not TOML: {what}; mend this first, the rest is read after it"
+
+
+def dotted(path: Path) -> str:
+    """Return ``channel.nh3.range[1]`` for ``("channel", "nh3", "range", 1)``, counting from 0."""
+    parts = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in path]
+    return "".join(parts).lstrip(".") or "file"
+
+
+def _explain(detail: Mapping[str, Any], model: type[BaseModel]) -> Iterator[tuple[Path, str]]:
+    path: Path = tuple(detail["loc"])
+    kind = detail["type"]
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, PathProblemsError):
+        yield from (((*path, *below), message) for below, message in cause.problems)
+    elif kind == "extra_forbidden":
+        yield path, _unknown(path, model)
+    elif kind == "missing":
+        yield path, "is missing; add it"
+    elif cause is not None:
+        yield path, str(cause)
+    else:
+        message = detail["msg"][:1].lower() + detail["msg"][1:]
+        yield path, f"{message}, not {detail['input']!r:.80}"
+
+
+def _unknown(path: Path, model: type[BaseModel]) -> str:
+    allowed = sorted(_fields_at(model, path[:-1]))
+    near = get_close_matches(str(path[-1]), allowed, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown key; {hint}allowed: {', '.join(allowed)}"
+
+
+def _fields_at(model: type[BaseModel], path: Path) -> list[str]:
+    """Return the keys of the table at `path`; steps that name no field pass maps and lists."""
+    for step in path:
+        field = model.model_fields.get(str(step))
+        inner = None if field is None else _model_in(field.annotation)
+        model = model if inner is None else inner
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_model_in(each) for each in get_args(annotation))
+    return next((each for each in inner if each is not None), None)
