@@ -1,0 +1,178 @@
+"""Which channels of a profile a device's points use, in which order, and what the points override.
+
+Decoding and composing share what is resolved here, so that the two cannot disagree about where a
+channel stands or how it is scaled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from device_profiles.pointer import Steps, compile_pointer
+from device_profiles.schema import RECEIVED, Profile
+
+
+class BindingError(ValueError):
+    """Points do not fit their profile; `problems` holds one text for each reason."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelBinding:
+    """A channel that a point takes, and what the point states instead of the profile.
+
+    Parameters
+    ----------
+    channel
+        Name in the profile; any name where the profile is open.
+    pointer
+        Where the number stands; required by an open JSON profile.
+    scale, offset
+        Raw to unit of the point: ``raw * scale + offset``. Who changes these changes the unit, so
+        `low` and `high` must then be given too.
+    low, high
+        Valid range in the point's unit, both ends valid; given together.
+    """
+
+    channel: str
+    pointer: str | None = None
+    scale: float | None = None
+    offset: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """A binding with nothing left open: what one channel of a plan does to one raw number.
+
+    `faults` holds what the device's own flag says when the channel is faulty, as pairs of (is a
+    boolean, value), since in Python True equals 1.
+    """
+
+    channel: str
+    steps: Steps
+    scale: float
+    offset: float
+    low: float
+    high: float
+    sentinels: frozenset[float]
+    text: bool
+    fault_steps: Steps | None
+    faults: frozenset[tuple[bool, str | int | float]]
+
+
+def resolve_time(profile: Profile, time: str | None) -> Steps | None:
+    """Return where the source time stands, or None where the received time is the source time.
+
+    Parameters
+    ----------
+    profile
+        The device type.
+    time
+        What the device states instead: a pointer, "received", or None for the profile's own.
+
+    Raises
+    ------
+    BindingError
+        Not a pointer, or a pointer into a payload that is one number.
+    """
+    source = profile.time if time is None else time
+    if source == RECEIVED:
+        return None
+    if profile.payload == "number":
+        raise BindingError([f'time = {source!r}: a number carries no time; write "received"'])
+    try:
+        return compile_pointer(source)
+    except ValueError as error:
+        raise BindingError([f"time: {error}"]) from error
+
+
+def resolve_bindings(profile: Profile, bindings: Sequence[ChannelBinding]) -> tuple[Bound, ...]:
+    """Return each binding completed from the profile, in the same order.
+
+    Raises
+    ------
+    BindingError
+        Naming every binding that does not fit, and what would.
+    """
+    problems: list[str] = []
+    resolved = []
+    for binding in bindings:
+        found = _misfits(profile, binding)
+        problems += [f"channel {binding.channel!r}: {text}" for text in found]
+        if not found:
+            resolved.append(_complete(profile, binding))
+    if profile.payload == "number" and len(bindings) > 1:
+        problems.append(f"{profile.id} is one number; bind one channel, not {len(bindings)}")
+    if problems:
+        raise BindingError(problems)
+    return tuple(resolved)
+
+
+def _misfits(profile: Profile, binding: ChannelBinding) -> list[str]:
+    if profile.channel and binding.channel not in profile.channel:
+        return [f"not in {profile.id}; it has {', '.join(sorted(profile.channel))}"]
+    problems = []
+    if profile.payload == "number":
+        if binding.pointer is not None:
+            problems.append("the whole payload is the number; remove the pointer")
+    elif binding.pointer is not None:
+        try:
+            compile_pointer(binding.pointer)
+        except ValueError as error:
+            problems.append(str(error))
+    elif not profile.channel:
+        problems.append(f'{profile.id} needs a pointer, as in "/{binding.channel}"')
+    return problems + _number_misfits(profile, binding)
+
+
+def _number_misfits(profile: Profile, binding: ChannelBinding) -> list[str]:
+    problems = []
+    given = (binding.scale, binding.offset, binding.low, binding.high)
+    if not all(number is None or math.isfinite(number) for number in given):
+        problems.append("scale, offset, low and high must be finite numbers")
+    if binding.scale == 0:
+        problems.append("scale = 0 makes every reading the same; use another number")
+    if (binding.low is None) != (binding.high is None):
+        problems.append("low and high go together; give both or none")
+    elif binding.low is not None and binding.high is not None and binding.low >= binding.high:
+        problems.append(f"range {binding.low:g} to {binding.high:g} is empty; need low < high")
+    rescaled = binding.scale is not None or binding.offset is not None
+    if profile.channel and rescaled and binding.low is None:
+        problems.append("another scale is another unit; give low and high in it too")
+    return problems
+
+
+def _complete(profile: Profile, binding: ChannelBinding) -> Bound:
+    channel = profile.channel.get(binding.channel)
+    pointer = binding.pointer
+    scale, offset, low, high = 1.0, 0.0, -math.inf, math.inf
+    sentinels: frozenset[float] = frozenset()
+    faults: frozenset[tuple[bool, str | int | float]] = frozenset()
+    fault_steps = None
+    if channel is not None:
+        pointer = pointer if pointer is not None else channel.pointer
+        scale, offset = channel.scale, channel.offset
+        low, high = channel.range
+        sentinels = frozenset(channel.sentinels)
+        faults = frozenset((isinstance(value, bool), value) for value in channel.fault_values)
+        if channel.fault_pointer is not None:
+            fault_steps = compile_pointer(channel.fault_pointer)
+    return Bound(
+        channel=binding.channel,
+        steps=compile_pointer(pointer or ""),
+        scale=scale if binding.scale is None else float(binding.scale),
+        offset=offset if binding.offset is None else float(binding.offset),
+        low=low if binding.low is None else float(binding.low),
+        high=high if binding.high is None else float(binding.high),
+        sentinels=sentinels,
+        text=channel is not None and channel.text,
+        fault_steps=fault_steps,
+        faults=faults,
+    )
