@@ -1,0 +1,291 @@
+"""The desk: where detections and operators' orders become transitions of alarms, in one order.
+
+It holds every alarm's status in memory and makes the events; the store keeps what it is given in the
+same order. The desk knows no clock: every call brings its time. An order carries the revision its
+sender saw and is refused when the alarm has moved since.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from device_profiles.quality import Quality
+from gateway.alarms.catalogue import AlarmDefinition
+from gateway.alarms.lifecycle import IllegalTransitionError, Status, step
+from gateway.journal import Chain
+from gateway.model import AlarmEvent, Cause, Detection, State, Suppression
+
+MAX_SHELVE_NS = 8 * 3600 * 1_000_000_000
+#: Causes an order may ask for; everything else comes from the plant.
+ORDERS = frozenset(
+    {
+        Cause.ACKNOWLEDGE,
+        Cause.RESET,
+        Cause.SHELVE,
+        Cause.UNSHELVE,
+        Cause.OUT_OF_SERVICE,
+        Cause.IN_SERVICE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One event with its bytes, and where the alarm stands after it (None for the node's own)."""
+
+    event: AlarmEvent
+    entry: bytes
+    status: Status | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What an operator asks of one alarm."""
+
+    alarm: str
+    revision: int
+    cause: Cause
+    operator: str
+    comment: str = ""
+    until_ns: int = 0
+    order: str = ""
+
+
+class RefusedError(Exception):
+    """An order cannot be carried out; `reason` is a word for machines, the text is for people."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class Desk:
+    """Every alarm of the node and what may move it.
+
+    Parameters
+    ----------
+    definitions
+        In the order detections name them (`Detection.row`).
+    chain
+        Where events get their sequence and hash.
+    statuses, entries
+        What the store holds: status and last event of each alarm that ever moved.
+    clock_source
+        What the node's clock is disciplined by, as events state it.
+    """
+
+    def __init__(
+        self,
+        definitions: Iterable[AlarmDefinition],
+        chain: Chain,
+        *,
+        statuses: Mapping[str, Status] | None = None,
+        entries: Mapping[str, bytes] | None = None,
+        clock_source: str = "system",
+    ) -> None:
+        self.definitions = tuple(definitions)
+        self.by_alarm = {definition.alarm: definition for definition in self.definitions}
+        self.chain = chain
+        self.statuses = dict(statuses or {})
+        self.entries = dict(entries or {})
+        self.clock_source = clock_source
+        # Alarms that stand on late data -> their tag, to be confirmed when the backlog has drained.
+        self.unconfirmed = {
+            alarm: self.by_alarm[alarm].tag
+            for alarm, status in self.statuses.items()
+            if status.historical and status.active and alarm in self.by_alarm
+        }
+
+    def status(self, alarm: str) -> Status:
+        """Where an alarm stands; one that never moved is normal."""
+        return self.statuses.get(alarm, Status())
+
+    def detect(self, detection: Detection) -> list[Transition]:
+        """Take one edge of a detector; an edge that changes nothing makes no event."""
+        definition = self.definitions[detection.row]
+        status = self.status(definition.alarm)
+        if detection.active == status.active:
+            if not (detection.active and status.historical and not detection.historical):
+                return []
+            cause = Cause.CONFIRM
+        else:
+            cause = Cause.RAISE if detection.active else Cause.CLEAR
+        moved = step(
+            status, cause, latch=definition.latch, historical=detection.historical
+        )
+        return [
+            self._event(
+                definition,
+                status,
+                moved,
+                cause,
+                source_ns=detection.time_ns,
+                received_ns=detection.received_ns,
+                value=detection.value if math.isfinite(detection.value) else None,
+                quality=Quality(detection.quality).name,
+                historical=moved.historical,
+                predicted_ns=detection.predicted_ns or None,
+            )
+        ]
+
+    def confirm(self, tags: Iterable[str], *, now_ns: int) -> list[Transition]:
+        """Bring alarms that stand on late data of these points into live alarm."""
+        drained = set(tags)
+        found: list[Transition] = []
+        for alarm in [alarm for alarm, tag in self.unconfirmed.items() if tag in drained]:
+            definition, status = self.by_alarm[alarm], self.status(alarm)
+            if status.active and status.historical:
+                moved = step(status, Cause.CONFIRM, latch=definition.latch)
+                found.append(
+                    self._event(
+                        definition, status, moved, Cause.CONFIRM,
+                        source_ns=now_ns, received_ns=now_ns, historical=False,
+                    )  # fmt: skip
+                )
+            self.unconfirmed.pop(alarm, None)
+        return found
+
+    def order(self, request: Request, *, now_ns: int) -> list[Transition]:
+        """Carry out what an operator asks.
+
+        Raises
+        ------
+        RefusedError
+            Unknown alarm, stale revision, not possible in this state, or not allowed for this rule.
+        """
+        definition = self.by_alarm.get(request.alarm)
+        if definition is None:
+            raise RefusedError("unknown_alarm", f"{request.alarm}: no such alarm at this node")
+        if request.cause not in ORDERS:
+            raise RefusedError("not_an_order", f"{request.cause}: only the plant does that")
+        status = self.status(request.alarm)
+        if request.revision != status.revision:
+            raise RefusedError(
+                "stale_revision",
+                f"{request.alarm}: it has moved (revision {status.revision}, the order saw "
+                f"{request.revision}); look again and repeat the order",
+            )
+        if request.cause in {Cause.SHELVE, Cause.OUT_OF_SERVICE}:
+            self._may_suppress(definition, request, now_ns)
+        try:
+            moved = step(
+                status, request.cause, latch=definition.latch, until_ns=request.until_ns
+            )
+        except IllegalTransitionError as error:
+            raise RefusedError("not_possible", f"{request.alarm}: {error}") from error
+        return [
+            self._event(
+                definition,
+                status,
+                moved,
+                request.cause,
+                source_ns=now_ns,
+                received_ns=now_ns,
+                historical=moved.historical,
+                operator=request.operator,
+                comment=request.comment,
+                detail={"order": request.order} if request.order else {},
+            )
+        ]
+
+    def expire(self, now_ns: int) -> list[Transition]:
+        """End the suppressions whose time has run out."""
+        found: list[Transition] = []
+        for alarm, status in list(self.statuses.items()):
+            if status.suppression == Suppression.NONE or now_ns < status.suppressed_until_ns:
+                continue
+            definition = self.by_alarm.get(alarm)
+            if definition is None:
+                continue
+            moved = step(status, Cause.EXPIRE, latch=definition.latch)
+            found.append(
+                self._event(
+                    definition, status, moved, Cause.EXPIRE,
+                    source_ns=now_ns, received_ns=now_ns, historical=moved.historical,
+                )  # fmt: skip
+            )
+        return found
+
+    def note(self, kind: str, *, now_ns: int, **fields: object) -> Transition:
+        """Make an event of the node itself (a life, a start, a refused order, readings shed)."""
+        event, entry = self.chain.seal(
+            kind, source_ns=now_ns, received_ns=now_ns, clock_source=self.clock_source, **fields
+        )
+        return Transition(event, entry)
+
+    def present(self) -> list[bytes]:
+        """Return the last event of each alarm that stands, byte for byte."""
+        return [
+            self.entries[alarm]
+            for alarm, status in self.statuses.items()
+            if status.standing and alarm in self.entries
+        ]
+
+    def sounding(self) -> list[AlarmDefinition]:
+        """Return the alarms for which the siren sounds: live, unacknowledged, not suppressed."""
+        return [
+            self.by_alarm[alarm]
+            for alarm, status in self.statuses.items()
+            if status.state == State.UNACKNOWLEDGED
+            and status.suppression == Suppression.NONE
+            and not status.historical
+            and alarm in self.by_alarm
+            and self.by_alarm[alarm].sounds
+        ]
+
+    def _may_suppress(self, definition: AlarmDefinition, request: Request, now_ns: int) -> None:
+        if request.cause == Cause.SHELVE and not definition.shelvable:
+            raise RefusedError(
+                "not_shelvable",
+                f"{definition.alarm}: {definition.standard} {definition.clause} is statutory and "
+                "cannot be shelved; declare an outage with its substitute measure",
+            )
+        longest = now_ns + MAX_SHELVE_NS
+        if not now_ns < request.until_ns or (
+            request.cause == Cause.SHELVE and request.until_ns > longest
+        ):
+            raise RefusedError(
+                "bad_end", f"{definition.alarm}: the end must lie ahead, for shelving within 8 h"
+            )
+        if not request.comment.strip():
+            raise RefusedError("no_reason", f"{definition.alarm}: a reason is required")
+
+    def _event(
+        self,
+        definition: AlarmDefinition,
+        before: Status,
+        after: Status,
+        cause: Cause,
+        **fields: object,
+    ) -> Transition:
+        event, entry = self.chain.seal(
+            "alarm",
+            alarm=definition.alarm,
+            cause=cause.value,
+            occurrence=after.occurrence,
+            revision=after.revision,
+            tag=definition.tag,
+            area=definition.area,
+            division=definition.division,
+            hazard=definition.hazard,
+            rule=definition.rule,
+            before=before.state.value,
+            after=after.state.value,
+            suppression=after.suppression.value,
+            priority=definition.priority.value,
+            unit=definition.unit,
+            limit=definition.limit,
+            standard=definition.standard,
+            clause=definition.clause,
+            clock_source=self.clock_source,
+            **fields,
+        )
+        self.statuses[definition.alarm] = after
+        self.entries[definition.alarm] = entry
+        if after.historical and after.active:
+            self.unconfirmed[definition.alarm] = definition.tag
+        else:
+            self.unconfirmed.pop(definition.alarm, None)
+        return Transition(event, entry, after)

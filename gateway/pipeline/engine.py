@@ -1,0 +1,148 @@
+"""The engine: batches of readings become detections. A function of what it is given, and of nothing else.
+
+Whatever moves it is a record of the spool: readings, and the clock ticks that fired something. So the
+same records give the same detections, live, in replay, and after a crash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from detectors.admission import BAD, FENCED, GOOD, UNCERTAIN
+from detectors.bank import Bank, Counts, Edge
+from device_profiles.quality import Quality, Verdict
+from gateway.model import Detection
+from gateway.pipeline.binding import LATE_NS, SILENT_INTERVALS, Plant
+from gateway.readings import ReadingBatch
+
+SNAPSHOT_VERSION: Final = 1
+#: What the bank may know of a quality byte.
+GRADES = np.full(256, BAD, np.uint8)
+for _quality in Quality:
+    if _quality.verdict == Verdict.GOOD:
+        GRADES[_quality] = GOOD
+    elif _quality.verdict == Verdict.UNCERTAIN:
+        GRADES[_quality] = FENCED if _quality == Quality.FENCED else UNCERTAIN
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """State of the bank by name, so that it survives a changed site file.
+
+    `points` maps tags, `devices` device ids and `rows` alarm ids to the bytes of their state; a row
+    also holds the hash of its rule, and is taken up again only by the very same rule.
+    """
+
+    v: int = SNAPSHOT_VERSION
+    points: dict[str, bytes]
+    devices: dict[str, bytes]
+    rows: dict[str, tuple[str, bytes]]
+
+
+class Engine:
+    """Runs a plant's rules.
+
+    Parameters
+    ----------
+    plant
+        The bound site.
+    """
+
+    def __init__(self, plant: Plant) -> None:
+        self.plant = plant
+        self.bank = Bank(
+            [point.device for point in plant.points],
+            [max(LATE_NS, SILENT_INTERVALS * point.interval_ns) for point in plant.points],
+            plant.rules,
+        )
+
+    def process(self, batch: ReadingBatch) -> tuple[list[Detection], Counts]:
+        """Return the edges that these readings make, in their order, and what became of them."""
+        edges, counts = self.bank.take(
+            batch.point, batch.time_ns, batch.received_ns, batch.value, GRADES[batch.quality]
+        )
+        return [self._detection(edge, batch) for edge in edges], counts
+
+    def tick(self, now_ns: int) -> list[Detection]:
+        """Return the edges of delays that have run out by the whole second `now_ns`."""
+        return [self._detection(edge, None) for edge in self.bank.tick(now_ns)]
+
+    def warm_up(self) -> None:
+        """Compile the kernels, or load them, before the first reading."""
+        self.bank.warm_up()
+
+    @property
+    def heard(self) -> npt.NDArray[np.int64]:
+        """When each point last had usable data that came on time, ns; very negative for never."""
+        return self.bank.point_times[:, 1]
+
+    def snapshot(self) -> bytes:
+        """Return the whole state, keyed by tag, device and alarm."""
+        bank = self.bank
+        plant = self.plant
+        hashes = self._hashes()
+        return msgspec.msgpack.encode(
+            Snapshot(
+                points={
+                    point.tag: bank.point_times[index].tobytes() + bank.point_values[index].tobytes()
+                    for index, point in enumerate(plant.points)
+                },
+                devices={
+                    device.id: bank.devices[index].tobytes()
+                    for index, device in enumerate(plant.devices)
+                },
+                rows={
+                    plant.definitions[number].alarm: (
+                        hashes[number],
+                        bank.ints[row].tobytes() + bank.floats[row].tobytes(),
+                    )
+                    for row, number in enumerate(bank.order)
+                },
+            )
+        )
+
+    def restore(self, body: bytes) -> None:
+        """Take up a snapshot; what it does not know, or knows of another rule, starts anew."""
+        state = msgspec.msgpack.decode(body, type=Snapshot)
+        bank = self.bank
+        for index, point in enumerate(self.plant.points):
+            saved = state.points.get(point.tag)
+            if saved is not None:
+                _split(saved, bank.point_times[index], bank.point_values[index])
+        for index, device in enumerate(self.plant.devices):
+            saved = state.devices.get(device.id)
+            if saved is not None:
+                bank.devices[index] = np.frombuffer(saved, np.int64)
+        hashes = self._hashes()
+        for row, number in enumerate(bank.order):
+            kept = state.rows.get(self.plant.definitions[number].alarm)
+            if kept is not None and kept[0] == hashes[number]:
+                _split(kept[1], bank.ints[row], bank.floats[row])
+
+    def _hashes(self) -> list[str]:
+        return [hashlib.sha256(repr(rule[1:]).encode()).hexdigest() for rule in self.plant.rules]
+
+    def _detection(self, edge: Edge, batch: ReadingBatch | None) -> Detection:
+        reading = None if batch is None or edge.at < 0 else batch
+        return Detection(
+            row=self.bank.order[edge.row],
+            active=edge.began,
+            time_ns=edge.time,
+            received_ns=edge.time if reading is None else int(reading.received_ns[edge.at]),
+            value=edge.value,
+            predicted_ns=edge.predicted,
+            quality=0 if reading is None else int(reading.quality[edge.at]),
+            historical=edge.historical,
+        )
+
+
+def _split(
+    saved: bytes, ints: npt.NDArray[np.int64], floats: npt.NDArray[np.float64]
+) -> None:
+    cut = ints.nbytes
+    ints[:] = np.frombuffer(saved[:cut], np.int64)
+    floats[:] = np.frombuffer(saved[cut:], np.float64)

@@ -1,0 +1,128 @@
+"""What a site file says of areas, devices, points and their limits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from device_profiles.duration import DurationNs, PositiveDurationNs
+from device_profiles.schema import Pointer, TimeSource
+from gateway.model import Priority
+
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0)]
+NotNegative = Annotated[Number, Field(ge=0)]
+#: Part of topics, alarm ids and file names: no slash, no blank, no wildcard.
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Hazard = Literal[
+    "confined_space",
+    "combustible_dust",
+    "ammonia_refrigeration",
+    "spray_painting",
+    "metallurgy",
+    "hazardous_chemicals",
+]
+SECONDS = 1_000_000_000
+
+
+class Written(BaseModel):
+    """A table of a site file: frozen, and with no key that is not a field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AreaSettings(Written):
+    """A place with one hazard class."""
+
+    id: Identifier
+    name: str
+    hazard: Hazard
+
+
+class LimitSettings(Written):
+    """Limits of the site's own, in the point's unit."""
+
+    hh: Number | None = None
+    h: Number | None = None
+    l: Number | None = None  # noqa: E741
+    ll: Number | None = None
+    deadband: NotNegative = 0.0
+    on_delay: DurationNs = 0
+    off_delay: DurationNs = 0
+    priority: Priority = Priority.HIGH
+    latch: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        named = [("ll", self.ll), ("l", self.l), ("h", self.h), ("hh", self.hh)]
+        given = [(name, limit) for name, limit in named if limit is not None]
+        for (low, under), (high, over) in zip(given, given[1:], strict=False):
+            if under >= over:
+                raise ValueError(
+                    f"{low} = {under:g} is not below {high} = {over:g}; need ll < l < h < hh"
+                )
+        if self.l is not None and self.h is not None and self.deadband >= self.h - self.l:
+            raise ValueError(
+                f"deadband = {self.deadband:g} is wider than the band from l = {self.l:g} to "
+                f"h = {self.h:g}; make it smaller"
+            )
+        return self
+
+
+class TrendSettings(Written):
+    """Warn before the first high (or low) limit is reached."""
+
+    horizon: PositiveDurationNs = 600 * SECONDS
+    tau: PositiveDurationNs | None = None
+    significance: Positive = 1.5
+    priority: Priority = Priority.HIGH
+
+
+class RateSettings(Written):
+    """Limit the rate of change: `limit` in the point's unit per `per`."""
+
+    limit: Positive
+    per: PositiveDurationNs = SECONDS
+    direction: Literal["rising", "falling", "both"] = "both"
+    tau: PositiveDurationNs = 10 * SECONDS
+    on_delay: DurationNs = 0
+    priority: Priority = Priority.MEDIUM
+
+
+class StuckSettings(Written):
+    """Take a value that has not moved by the noise floor for `after` as stuck."""
+
+    after: PositiveDurationNs
+    zero_band: NotNegative = 0.0
+
+
+class PointSettings(Written):
+    """A channel of a device, bound to the plant under a tag."""
+
+    channel: str
+    tag: Identifier
+    name: str = ""
+    pointer: Pointer | None = None
+    unit: str | None = None
+    range: tuple[Number, Number] | None = None
+    scale: Number | None = None
+    offset: Number | None = None
+    interval: PositiveDurationNs | None = None
+    rules: tuple[str, ...] = ()
+    limits: LimitSettings | None = None
+    trend: TrendSettings | None = None
+    rate: RateSettings | None = None
+    stuck: StuckSettings | None = None
+
+
+class DeviceSettings(Written):
+    """An instance of a device type, its topic and its points."""
+
+    id: Identifier
+    profile: str
+    area: str
+    topic: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^#\x00]*$")]
+    time: TimeSource | None = None
+    point: tuple[PointSettings, ...] = ()
+    points: str | None = None
