@@ -27,7 +27,7 @@ for _quality in Quality:
     if _quality.verdict == Verdict.GOOD:
         GRADES[_quality] = GOOD
     elif _quality.verdict == Verdict.UNCERTAIN:
-        GRADES[_quality] = FENCED if _quality == Quality.FENCED else UNCERTAIN
+        GRADES[_quality] = FENCED if _quality in {Quality.FENCED, Quality.RETAINED} else UNCERTAIN
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):

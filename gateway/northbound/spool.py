@@ -1,0 +1,239 @@
+"""The spool: an append-only record of everything that moves the engine, in segments with checksums.
+
+A position is a byte offset since the spool's first day; a segment is named by the position of its first
+record, and a hole between two segments is what was shed. Every segment begins with the configuration
+that gives its dense indices their tags, so that each can be read alone. A torn tail (power cut in the
+middle of an append) is cut off when the spool is opened; nothing before it depends on it.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from enum import IntEnum
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from gateway.readings import ReadingBatch
+
+MAGIC: Final = b"HZSPOOL1"
+HEAD: Final = struct.Struct("<IIB")
+SEGMENT_BYTES: Final = 8 * 1024 * 1024
+#: No record is larger; a length beyond it is damage.
+MAX_RECORD: Final = 64 * 1024 * 1024
+
+
+class Kind(IntEnum):
+    """What a record holds."""
+
+    CONFIGURATION = 1
+    SESSION = 2
+    READINGS = 3
+    TICK = 4
+    FENCE = 5
+    QUARANTINE = 6
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
+    """The tags behind the dense indices, and the hash of the rules that were applied."""
+
+    hash: str
+    tags: list[str]
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """The start of a process, or of a broker session."""
+
+    epoch: str
+    at_ns: int
+    resumed: bool = False
+
+
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
+    """A payload that could not be decoded, with the reason; `payload` may be cut."""
+
+    topic: str
+    reason: str
+    at_ns: int
+    size: int
+    payload: bytes
+
+
+class Record(NamedTuple):
+    """One record and the position after it."""
+
+    position: int
+    kind: Kind
+    body: bytes
+
+
+def encode(kind: Kind, body: bytes) -> bytes:
+    """Return a record as it stands in a segment."""
+    return HEAD.pack(len(body), zlib.crc32(body, kind), kind) + body
+
+
+def encode_readings(batch: ReadingBatch) -> bytes:
+    """Return a record of readings: the count, then each array."""
+    body = b"".join(
+        (
+            struct.pack("<I", len(batch)),
+            batch.point.tobytes(),
+            batch.time_ns.tobytes(),
+            batch.received_ns.tobytes(),
+            batch.value.tobytes(),
+            batch.quality.tobytes(),
+        )
+    )
+    return encode(Kind.READINGS, body)
+
+
+def decode_readings(body: bytes) -> ReadingBatch:
+    """Return the readings of a record."""
+    (count,) = struct.unpack_from("<I", body)
+    at = 4
+    arrays = []
+    for kind in (np.int32, np.int64, np.int64, np.float64, np.uint8):
+        arrays.append(np.frombuffer(body, kind, count, at))
+        at += arrays[-1].nbytes
+    return ReadingBatch(*arrays)
+
+
+def encode_tick(now_ns: int) -> bytes:
+    """Return a record of a clock tick that fired something."""
+    return encode(Kind.TICK, struct.pack("<q", now_ns))
+
+
+def decode_tick(body: bytes) -> int:
+    """Return the whole second of a tick, ns."""
+    return int(struct.unpack("<q", body)[0])
+
+
+def segments(folder: Path) -> list[tuple[int, Path]]:
+    """Return (first position, file) of every segment, oldest first."""
+    return sorted((int(path.stem.split("-")[1]), path) for path in folder.glob("spool-*.seg"))
+
+
+def segment_path(folder: Path, position: int) -> Path:
+    """Return the file of the segment that begins at `position`."""
+    return folder / f"spool-{position:020d}.seg"
+
+
+def read_segment(path: Path, first: int) -> Iterator[Record]:
+    """Yield the sound records of one segment; stop at a torn or damaged one."""
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            return
+        position = first
+        while len(head := file.read(HEAD.size)) == HEAD.size:
+            length, checksum, number = HEAD.unpack(head)
+            if length > MAX_RECORD:
+                return
+            body = file.read(length)
+            if len(body) < length or zlib.crc32(body, number) != checksum:
+                return
+            position += HEAD.size + length
+            try:
+                kind = Kind(number)
+            except ValueError:
+                continue  # a kind of a newer program: kept, not understood
+            yield Record(position, kind, body)
+
+
+def records(folder: Path, start: int) -> Iterator[Record]:
+    """Yield every record that ends after position `start`, with each segment's configuration first.
+
+    A segment that holds `start` yields its configuration even when that stands before it.
+    """
+    all_segments = segments(folder)
+    for index, (first, path) in enumerate(all_segments):
+        following = all_segments[index + 1][0] if index + 1 < len(all_segments) else None
+        if following is not None and following <= start:
+            continue
+        for record in read_segment(path, first):
+            if record.position > start or record.kind == Kind.CONFIGURATION:
+                yield record
+
+
+class Spool:
+    """The writer: one thread appends and syncs.
+
+    Parameters
+    ----------
+    folder
+        Where the segments are; made if absent.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be made or written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        self.position = 0
+        self._file = -1
+        existing = segments(folder)
+        if existing:
+            first, path = existing[-1]
+            last = first
+            for record in read_segment(path, first):
+                last = record.position
+            self.position = last
+            # What follows was never acknowledged to anyone: it may go.
+            keep = len(MAGIC) + last - first
+            with path.open("r+b") as file:
+                if file.seek(0, os.SEEK_END) > keep:
+                    file.truncate(keep)
+                    os.fsync(file.fileno())
+
+    def append(self, blob: bytes, position: int, *, new_segment: bool) -> None:
+        """Write whole records that begin at `position`; they are durable after `sync`."""
+        if new_segment or self._file < 0 or position != self.position:
+            self._open(position)
+        view = memoryview(blob)
+        while view:
+            view = view[os.write(self._file, view) :]
+        self.position = position + len(blob)
+
+    def sync(self) -> None:
+        """Return when everything appended is on the disk."""
+        if self._file >= 0:
+            os.fdatasync(self._file)
+
+    def cut(self, before: int) -> None:
+        """Remove the segments that end at or before a position."""
+        existing = segments(self.folder)
+        for (_, path), (following, _) in zip(existing, existing[1:], strict=False):
+            if following <= before:
+                path.unlink()
+
+    def bytes_used(self) -> int:
+        """Return the size of all segments on disk."""
+        return sum(path.stat().st_size for _, path in segments(self.folder))
+
+    def close(self) -> None:
+        """Sync and close."""
+        if self._file >= 0:
+            os.fdatasync(self._file)
+            os.close(self._file)
+            self._file = -1
+
+    def _open(self, position: int) -> None:
+        self.close()
+        path = segment_path(self.folder, position)
+        # A segment of this name can only be an empty or torn one: its records begin here.
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o640)
+        os.write(self._file, MAGIC)
+        os.fsync(self._file)
+        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        self.position = position

@@ -1,0 +1,1 @@
+"""The front door to the sensors: broker session, topics, payloads, silence. Edge only."""

@@ -1,0 +1,138 @@
+"""Messages to readings: route, decode, judge the time. What cannot be decoded is kept, with the reason.
+
+A time that is missing or implausible is replaced by the received time and the reading is UNCERTAIN: it
+raises like GOOD and never clears. A retained message without a time of its own tells what once was,
+and behind a fence one cannot tell when: both meet fixed limits only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from device_profiles.decode import DecodeError
+from device_profiles.quality import Quality
+from gateway.northbound.spool import Quarantined
+from gateway.observe import Metrics
+from gateway.pipeline.binding import Plant
+from gateway.readings import ReadingBatch, Row
+from gateway.southbound.mqtt import Message
+from gateway.southbound.router import Router
+
+#: A source time this far ahead of the clock is another clock's mistake, not transport.
+FUTURE_NS: Final = 5_000_000_000
+#: Bytes kept of a payload in quarantine.
+KEPT_BYTES: Final = 4096
+#: Payloads kept of one batch of messages; the rest is counted only.
+KEPT_PAYLOADS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a batch of messages held."""
+
+    batch: ReadingBatch
+    quarantined: tuple[Quarantined, ...]
+
+
+class Ingest:
+    """Turns messages into readings of a plant's points.
+
+    Parameters
+    ----------
+    plant
+        Devices with their compiled plans.
+    metrics
+        Counts what comes and what cannot be used.
+    """
+
+    def __init__(self, plant: Plant, metrics: Metrics) -> None:
+        self._devices = plant.devices
+        self._metrics = metrics
+        self.router = Router((device.topic, n) for n, device in enumerate(plant.devices))
+
+    def take(self, messages: Sequence[Message], *, fenced: bool) -> Taken:
+        """Decode messages, in order.
+
+        Parameters
+        ----------
+        messages
+            As they came from the broker.
+        fenced
+            Readings without a source time may have waited in a queue: see the module's text.
+        """
+        rows: list[Row] = []
+        kept: list[Quarantined] = []
+        for message in messages:
+            number = self.router.find(message.topic)
+            if number is None:
+                self._metrics.unrouted.inc()
+                self._keep(kept, message, "unrouted", "no device owns this topic")
+                continue
+            device = self._devices[number]
+            try:
+                decoded = device.plan.decode(message.payload)
+            except DecodeError as error:
+                self._metrics.quarantined.labels("undecodable").inc()
+                self._keep(kept, message, "undecodable", error.reason)
+                received = message.received_ns
+                # The device spoke and nothing is known of its points: BAD, never silence, never normal.
+                rows += [
+                    (point, received, received, float("nan"), int(Quality.UNDECODABLE))
+                    for point in device.points
+                ]
+                continue
+            time_ns, doubt = judge_time(
+                decoded.time_ns,
+                decoded.time_quality,
+                message.received_ns,
+                retained=message.retain,
+                fenced=fenced,
+            )
+            for point, value, quality in zip(
+                device.points, decoded.values, decoded.qualities, strict=True
+            ):
+                rows.append((point, time_ns, message.received_ns, value, quality or doubt))
+        self._metrics.messages.inc(len(messages))
+        self._metrics.readings.inc(len(rows))
+        return Taken(ReadingBatch.from_rows(rows), tuple(kept))
+
+    def _keep(self, kept: list[Quarantined], message: Message, word: str, reason: str) -> None:
+        if len(kept) < KEPT_PAYLOADS:
+            kept.append(
+                Quarantined(
+                    topic=message.topic,
+                    reason=f"{word}: {reason}",
+                    at_ns=message.received_ns,
+                    size=len(message.payload),
+                    payload=message.payload[:KEPT_BYTES],
+                )
+            )
+
+
+def judge_time(
+    source_ns: int | None, time_quality: int, received_ns: int, *, retained: bool, fenced: bool
+) -> tuple[int, int]:
+    """Return the source time to use, and the quality it lends the reading (0 for GOOD).
+
+    Parameters
+    ----------
+    source_ns
+        What the payload says, ns; None where it says nothing usable.
+    time_quality
+        GOOD, TIME_MISSING or TIME_IMPLAUSIBLE of the decoder.
+    received_ns
+        When the message arrived.
+    retained, fenced
+        The message may be old, and nothing in it says how old.
+    """
+    if source_ns is not None:
+        if source_ns > received_ns + FUTURE_NS:
+            return received_ns, int(Quality.TIME_FUTURE)
+        return source_ns, int(time_quality)
+    if retained:
+        return received_ns, int(Quality.RETAINED)
+    if fenced:
+        return received_ns, int(Quality.FENCED)
+    return received_ns, int(time_quality)

@@ -1,0 +1,70 @@
+"""Silence: a point without usable data for three expected intervals is an alarm. No data is no comfort.
+
+Judged at each whole second. A point counts as heard by a reading that came on time and has a value (GOOD
+or UNCERTAIN); BAD, late and fenced readings do not count. It counts anew from each subscription;
+what stood silent before stands until data comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from gateway.model import Detection
+from gateway.pipeline.binding import Plant
+
+
+class Liveness:
+    """Watches when each point was last heard.
+
+    Parameters
+    ----------
+    plant
+        Gives each point's patience and the rows of the "no data" alarms.
+    silent
+        Tags whose silence alarm stands already.
+    """
+
+    def __init__(self, plant: Plant, silent: Iterable[str] = ()) -> None:
+        standing = set(silent)
+        self._first_row = plant.silence_row
+        self._patience = np.array([point.silence_ns for point in plant.points], np.int64)
+        self.silent = np.array([point.tag in standing for point in plant.points], bool)
+        self._since: int | None = None
+
+    def begin(self, now_ns: int) -> None:
+        """Count silence anew from here: a subscription, or the first reading of a replay."""
+        self._since = now_ns
+
+    def tick(self, now_ns: int, heard: npt.NDArray[np.int64]) -> list[Detection]:
+        """Return the points that fell silent or were heard again, as of the whole second `now_ns`.
+
+        Parameters
+        ----------
+        now_ns
+            Whole second, ns.
+        heard
+            Shape (points,): when each point last had usable data on time, ns.
+        """
+        if self._since is None:
+            return []
+        recent = np.maximum(heard, self._since) + self._patience > now_ns
+        spoke = recent & (heard >= self._since)
+        fell = ~recent & ~self.silent
+        rose = spoke & self.silent
+        found = [self._detection(int(index), now_ns, active=True) for index in np.flatnonzero(fell)]
+        found += [self._detection(int(i), now_ns, active=False) for i in np.flatnonzero(rose)]
+        self.silent[fell] = True
+        self.silent[rose] = False
+        return found
+
+    def _detection(self, index: int, now_ns: int, *, active: bool) -> Detection:
+        return Detection(
+            row=self._first_row + index,
+            active=active,
+            time_ns=now_ns,
+            received_ns=now_ns,
+            value=float("nan"),
+        )

@@ -1,0 +1,59 @@
+"""What a site file says of the broker."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+class BrokerSettings(BaseModel):
+    """The MQTT broker the devices speak to; secrets stand in files of their own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str
+    version: Literal["3.1.1", "5"] = "5"
+    client_id: str | None = None
+    username: str | None = None
+    password_file: str | None = None
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    keep_alive_s: Annotated[int, Field(ge=5, le=3600)] = 30
+    #: Messages the broker may have in flight to us (MQTT 5 Receive Maximum).
+    receive_maximum: Annotated[int, Field(ge=1, le=65535)] = 1000
+    session_expiry_s: Annotated[int, Field(ge=60)] = 7 * 24 * 3600
+
+    @model_validator(mode="after")
+    def _url(self) -> Self:
+        parts = urlsplit(self.url)
+        if parts.scheme not in PORTS or not parts.hostname or parts.path not in {"", "/"}:
+            raise ValueError(
+                f'url = {self.url!r} is no broker address; write "mqtts://host:8883", or '
+                '"mqtt://127.0.0.1:1883" without TLS'
+            )
+        if parts.username or parts.password:
+            raise ValueError("url: write username and password_file, no secret in the address")
+        if bool(self.cert_file) != bool(self.key_file):
+            raise ValueError("cert_file and key_file go together; give both or none")
+        return self
+
+    @property
+    def host(self) -> str:
+        """Host name or address."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """TCP port, with the scheme's default."""
+        parts = urlsplit(self.url)
+        return parts.port or PORTS[parts.scheme]
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return urlsplit(self.url).scheme == "mqtts"
