@@ -7,6 +7,7 @@ channel stands or how it is scaled.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,6 +52,7 @@ class ChannelBinding:
 class Bound:
     """A binding with nothing left open: what one channel of a plan does to one raw number.
 
+    Without a range `low` and `high` are the largest doubles, so that infinity is never within.
     `faults` holds what the device's own flag says when the channel is faulty, as pairs of (is a
     boolean, value), since in Python True equals 1.
     """
@@ -152,7 +154,7 @@ def _number_misfits(profile: Profile, binding: ChannelBinding) -> list[str]:
 def _complete(profile: Profile, binding: ChannelBinding) -> Bound:
     channel = profile.channel.get(binding.channel)
     pointer = binding.pointer
-    scale, offset, low, high = 1.0, 0.0, -math.inf, math.inf
+    scale, offset, low, high = 1.0, 0.0, -sys.float_info.max, sys.float_info.max
     sentinels: frozenset[float] = frozenset()
     faults: frozenset[tuple[bool, str | int | float]] = frozenset()
     fault_steps = None

@@ -13,7 +13,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -43,6 +43,13 @@ _BELOW = int(Quality.BELOW_RANGE)
 _ABOVE = int(Quality.ABOVE_RANGE)
 _FAULT = int(Quality.DEVICE_FAULT)
 
+#: A channel's quick test: its key (None where the test does not apply), the first key of its fault
+#: flag (None where it has none; no JSON key is None), and what makes a number valid.
+Row = tuple[str | None, str | None, float, float, float, float, frozenset[float], Bound]
+# Integers up to here cannot overflow the product with any sensible scale.
+_EXACT = 2.0**53
+_NO_FIELDS: dict[str | None, object] = {}
+
 _read_json = msgspec.json.Decoder().decode
 
 
@@ -54,7 +61,7 @@ class DecodeError(ValueError):
         super().__init__(reason)
 
 
-class Decoded(NamedTuple):
+class Decoded(msgspec.Struct, frozen=True, gc=False):
     """What one payload says, aligned with the bindings of its plan.
 
     Parameters
@@ -82,19 +89,20 @@ class Plan:
     Made by `compile_plan`; immutable, shareable between devices with the same points.
     """
 
-    __slots__ = ("_bound", "_offset", "_payload", "_time", "_time_format", "channels")
+    __slots__ = ("_offset", "_payload", "_rows", "_time", "_time_format", "channels")
 
     def __init__(
         self, profile: Profile, time: str | None, bindings: Sequence[ChannelBinding]
     ) -> None:
-        self._bound = resolve_bindings(profile, bindings)
+        bound = resolve_bindings(profile, bindings)
+        self._rows = tuple(_row(each) for each in bound)
         self._time = resolve_time(profile, time)
         self._payload = profile.payload
         self._time_format = profile.time_format
         zone = profile.utc_offset
         self._offset = None if zone is None else parse_utc_offset(zone)
         #: Names of the channels, in the order of values and qualities.
-        self.channels = tuple(bound.channel for bound in self._bound)
+        self.channels = tuple(each.channel for each in bound)
 
     def decode(self, payload: bytes) -> Decoded:
         """Return the values and qualities in `payload`.
@@ -139,7 +147,17 @@ class Plan:
     def _channels(self, document: object, time_ns: int | None, quality: Quality) -> Decoded:
         values = []
         codes = []
-        for bound in self._bound:
+        fields = document if type(document) is dict else _NO_FIELDS
+        for key, flag, scale, offset, low, high, sentinels, bound in self._rows:
+            # A number in range under one key, with no flag beside it, is what nearly every reading
+            # is. Whatever fails this test, NaN and infinity too, is judged by `_channel`.
+            raw = fields.get(key)
+            if type(raw) is float or (type(raw) is int and -_EXACT <= raw <= _EXACT):
+                value = raw * scale + offset
+                if low <= value <= high and raw not in sentinels and flag not in fields:
+                    values.append(value)
+                    codes.append(_GOOD)
+                    continue
             value, code = _channel(document, bound)
             values.append(value)
             codes.append(code)
@@ -166,6 +184,12 @@ def compile_plan(
         Naming every channel that does not fit the profile.
     """
     return Plan(profile, time, channels)
+
+
+def _row(bound: Bound) -> Row:
+    key = bound.steps[0][0] if len(bound.steps) == 1 else None
+    flag = bound.fault_steps[0][0] if bound.fault_steps else None
+    return key, flag, bound.scale, bound.offset, bound.low, bound.high, bound.sentinels, bound
 
 
 def _channel(document: object, bound: Bound) -> tuple[float, int]:

@@ -19,7 +19,9 @@ LATEST_NS: Final = 7_258_118_400 * 10**9
 
 _NS_PER: Final = {"unix_s": 10**9, "unix_ms": 10**6, "unix_us": 10**3, "unix_ns": 1}
 # "auto": seconds stay below 1e11 until the year 5138; milliseconds of this century lie above it.
-_AUTO_BELOW: Final = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3))
+_SECONDS_BELOW: Final = 10**11
+_MILLISECONDS_BELOW: Final = 10**14
+_MICROSECONDS_BELOW: Final = 10**17
 _TEXT = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9})\d{0,9})?"
     r"([Zz]|[+-]\d\d(?::?\d\d)?)?",
@@ -72,13 +74,13 @@ def to_nanoseconds(
     kept to the nanosecond. Times before 2000 or from 2200 on are None. A leap second ":60" is None.
     """
     time_ns: int | None = None
-    if isinstance(written, str):
+    if type(written) is int or type(written) is float:  # and not a boolean
+        time_ns = _from_number(written, time_format)
+    elif isinstance(written, str):
         if time_format in {"auto", "iso8601"}:
             time_ns = _from_text(written, utc_offset_minutes)
         elif _DIGITS.fullmatch(written):
             time_ns = int(written) * _NS_PER[time_format]
-    elif isinstance(written, int | float) and not isinstance(written, bool):
-        time_ns = _from_number(written, time_format)
     if time_ns is None or not EARLIEST_NS <= time_ns < LATEST_NS:
         return None
     return time_ns
@@ -87,15 +89,20 @@ def to_nanoseconds(
 def _from_number(written: float, time_format: TimeFormat) -> int | None:
     if time_format == "iso8601" or not 0 <= written < LATEST_NS:  # also refuses NaN
         return None
-    if time_format == "auto":
-        unit = next((unit for below, unit in _AUTO_BELOW if written < below), 1)
-    else:
-        unit = _NS_PER[time_format]
+    unit = _unit_of(written) if time_format == "auto" else _NS_PER[time_format]
     if isinstance(written, int):
         return written * unit
     if unit >= 10**3:
         return round(written * (unit // 10**3)) * 10**3
     return int(written)
+
+
+def _unit_of(written: float) -> int:
+    if written < _SECONDS_BELOW:
+        return 10**9
+    if written < _MILLISECONDS_BELOW:
+        return 10**6
+    return 10**3 if written < _MICROSECONDS_BELOW else 1
 
 
 def _from_text(text: str, utc_offset_minutes: int | None) -> int | None:
