@@ -34,6 +34,7 @@ GOOD: Final = 0
 UNCERTAIN: Final = 1
 BAD: Final = 2
 FENCED: Final = 3
+UNTIMED: Final = 4
 
 SECOND: Final = 1_000_000_000
 BUCKET: Final = 600 * SECOND
@@ -47,10 +48,10 @@ BUCKET_START, BUCKET_MIN, BEFORE_MIN = 0, 1, 2
 
 
 def new_points(count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """State of `count` points: times, shape (count, 4), and values, shape (count, 2)."""
+    """State of `count` points: times, shape (count, 4), and last value, shape (count, 1)."""
     times = np.full((count, 4), NEVER, np.int64)
     times[:, GRADE] = GOOD
-    return times, np.full((count, 2), np.nan)
+    return times, np.full((count, 1), np.nan)
 
 
 def new_devices(count: int) -> npt.NDArray[np.int64]:
@@ -105,35 +106,32 @@ def admit(
     value
         In the point's unit; a value that is not finite is BAD whatever `grade` says.
     grade
-        GOOD, UNCERTAIN, BAD or FENCED.
+        GOOD, UNCERTAIN, BAD, FENCED, or UNTIMED: usable, but its time is the received one, so
+        that it says nothing of the device's usual delay.
 
     Returns
     -------
     tuple
         The effect, and whether the reading is historical.
     """
-    if not np.isfinite(value):
-        grade = BAD
     last = times[LAST]
-    if time == last and grade == times[GRADE]:
-        same = value == values[0] or (np.isnan(value) and np.isnan(values[0]))
-        if same:
-            return IGNORE, False
-    lateness = received - time - usual_delay(device, received - time, received)
-    late = lateness > late_after
+    if grade == BAD or not np.isfinite(value):
+        # Its time may be ours, not the device's: it moves nothing.
+        return HOLD, time <= last
+    if time == last and grade == times[GRADE] and value == values[0]:
+        return IGNORE, False
     if time <= last:
-        return (HOLD if grade == BAD else FIXED), True
+        return FIXED, True
+    late = False
+    if grade <= UNCERTAIN:
+        late = received - time - usual_delay(device, received - time, received) > late_after
     times[LAST] = time
     times[GRADE] = grade
     values[0] = value
-    if late:
-        times[QUIET] = received + DRAIN
-    if grade == BAD:
-        return HOLD, late
-    values[1] = value
     if grade == FENCED:
         return FIXED, True
     if late:
+        times[QUIET] = received + DRAIN
         return RAISE, True
     # Within one second the source time counts, so that a replay finds the same silence.
     near = abs(received - time) < SECOND

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors.admission import BAD, FENCED, GOOD, UNCERTAIN
+from detectors.admission import BAD, FENCED, GOOD, UNCERTAIN, UNTIMED
 from detectors.bank import Bank, Counts, Edge
 from device_profiles.quality import Quality, Verdict
 from gateway.model import Detection
@@ -26,8 +26,12 @@ GRADES = np.full(256, BAD, np.uint8)
 for _quality in Quality:
     if _quality.verdict == Verdict.GOOD:
         GRADES[_quality] = GOOD
+    elif _quality in {Quality.FENCED, Quality.RETAINED}:
+        GRADES[_quality] = FENCED
+    elif _quality in {Quality.TIME_MISSING, Quality.TIME_IMPLAUSIBLE, Quality.TIME_FUTURE}:
+        GRADES[_quality] = UNTIMED
     elif _quality.verdict == Verdict.UNCERTAIN:
-        GRADES[_quality] = FENCED if _quality in {Quality.FENCED, Quality.RETAINED} else UNCERTAIN
+        GRADES[_quality] = UNCERTAIN
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):

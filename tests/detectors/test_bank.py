@@ -44,7 +44,7 @@ steps = st.one_of(
 )
 reading = st.tuples(
     st.integers(0, 2), steps, st.sampled_from([0, 1, SECOND, 90 * SECOND]), numbers,
-    st.sampled_from([0, 0, 0, 1, 2, 3]),
+    st.sampled_from([0, 0, 0, 1, 2, 3, 4]),
 )  # fmt: skip
 action = st.one_of(reading, st.just("tick"), st.just("restart"))
 
@@ -171,8 +171,9 @@ def test_a_bad_value_holds_what_stands(bad: float) -> None:
     assert [(edge.row, edge.began) for edge in high] == [(1, True)]
     later = START + 10 * SECOND
     assert feed(bank, [(2, later, later, bad, 0)]) == []
-    edges = feed(bank, [(0, later, later, bad, 0)])
+    assert feed(bank, [(0, later, later, bad, 0)]) == []
     # The on-delay of the level at 10 ran out meanwhile: bad data does not stop it.
+    edges = bank.tick(later)
     assert [(edge.row, edge.began, edge.time) for edge in edges] == [(0, True, START + 3 * SECOND)]
     assert bank.ints[1, 0] == 1
 
@@ -237,3 +238,13 @@ def test_more_edges_than_one_call_can_hold_are_all_reported() -> None:
     bank = Bank([0] * count, [LATE] * count, rules)
     batch = [(p, START, START, 5.0, 0) for p in range(count)]
     assert len(feed(bank, batch)) == 2 * count
+
+
+def test_a_bad_reading_does_not_make_the_next_good_one_look_old() -> None:
+    """A payload stamped with our clock leaves a device with a slow clock as on time as it was."""
+    bank = Bank(DEVICES, [LATE] * 3, RULES)
+    slow = 30 * SECOND
+    feed(bank, [(1, START, START + slow, 0.0, 0)])
+    feed(bank, [(1, START + slow + SECOND, START + slow + SECOND, math.nan, 2)])
+    edges = feed(bank, [(1, START + 2 * SECOND, START + slow + 2 * SECOND, 25.0, 0)])
+    assert [(edge.began, edge.historical) for edge in edges] == [(True, False)]

@@ -1,0 +1,283 @@
+"""The same detectors in plain Python, reading by reading: slow, and easy to check by eye.
+
+The kernels must agree with this to the last bit. The demo counts lost alarms with it from the
+simulator's own record, and the tests compare every kernel with it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from detectors.limit import LimitParams
+from detectors.rate import RateParams
+from detectors.stuck import StuckParams
+from detectors.trend import TrendParams
+
+Params = LimitParams | RateParams | TrendParams | StuckParams
+SECOND = 1_000_000_000
+BUCKET = 600 * SECOND
+GOOD, UNCERTAIN, BAD, FENCED, UNTIMED = 0, 1, 2, 3, 4
+
+
+def seconds(nanoseconds: int) -> float:
+    """Convert as the kernels do: to a double first, then divide."""
+    return float(nanoseconds) / 1e9
+
+
+@dataclass
+class Device:
+    """A device's usual delay: the minimum over the present and the previous ten minutes."""
+
+    start: int | None = None
+    now: int = 0
+    before: int = 0
+
+    def usual(self, delay: int, received: int) -> int:
+        """Take one delay (ns) and return the minimum."""
+        delay = max(delay, 0)
+        if self.start is None:
+            self.start, self.now, self.before = received, delay, 0
+        elif received - self.start >= 2 * BUCKET:
+            self.start, self.before, self.now = received, min(delay, self.now), delay
+        elif received - self.start >= BUCKET:
+            self.start, self.before, self.now = self.start + BUCKET, self.now, delay
+        else:
+            self.now = min(self.now, delay)
+        return self.minimum
+
+    @property
+    def minimum(self) -> int:
+        """The usual delay, ns."""
+        return min(self.now, self.before)
+
+
+@dataclass
+class Point:
+    """What is remembered of a point's readings."""
+
+    device: Device
+    late_after: int
+    last: int | None = None
+    grade: int = GOOD
+    value: float = math.nan
+    quiet_until: int | None = None
+    heard: int | None = None
+
+    def admit(self, time: int, received: int, value: float, grade: int) -> tuple[str, bool]:
+        """Return the effect's name and whether the reading is historical."""
+        behind = self.last is not None and time <= self.last
+        if grade == BAD or not math.isfinite(value):
+            return "hold", behind
+        if time == self.last and grade == self.grade and value == self.value:
+            return "ignore", False
+        if behind:
+            return "fixed", True
+        late = False
+        if grade in {GOOD, UNCERTAIN}:
+            late = received - time - self.device.usual(received - time, received) > self.late_after
+        self.last, self.grade, self.value = time, grade, value
+        if grade == FENCED:
+            return "fixed", True
+        if late:
+            self.quiet_until = received + 2 * SECOND
+            return "raise", True
+        self.heard = time if abs(received - time) < SECOND else received
+        return ("full" if grade == GOOD else "raise"), False
+
+
+@dataclass
+class Row:
+    """One rule of one point: its delays and whatever its detector remembers."""
+
+    params: Params
+    on_delay: int = 0
+    off_delay: int = 0
+    active: bool = False
+    on_since: int | None = None
+    off_since: int | None = None
+    time: int | None = None
+    start: int = 0
+    memory: dict[str, float] = field(default_factory=dict)
+
+    def due(self) -> int | None:
+        """Return the whole second (ns) at which a pending on-delay fires."""
+        if self.active or self.on_since is None:
+            return None
+        return -(-(self.on_since + self.on_delay) // SECOND) * SECOND
+
+    def begin(self) -> None:
+        """Become active."""
+        self.active, self.on_since, self.off_since = True, None, None
+
+    def settle(self, time: int, effect: str, *, begins: bool, ends: bool) -> bool | None:
+        """Return True when the rule began, False when it ended, None otherwise."""
+        if self.active:
+            if not ends:
+                if effect != "fixed":
+                    self.off_since = None
+                return None
+            if effect != "full":
+                return None
+            if self.off_since is None:
+                self.off_since = time
+            if time - self.off_since < self.off_delay:
+                return None
+            self.active, self.off_since = False, None
+            return False
+        if begins:
+            if effect == "fixed" and self.on_delay > 0:
+                return None
+            if self.on_since is None:
+                self.on_since = time
+            if time - self.on_since < self.on_delay:
+                return None
+            self.begin()
+            return True
+        if effect == "full":
+            self.on_since = None
+        return None
+
+    def judge(self, time: int, value: float) -> tuple[bool, bool, int]:
+        """Return (begins, ends, predicted crossing or 0) for one value."""
+        match self.params:
+            case LimitParams():
+                return (*judge_limit(self.params, value), 0)
+            case RateParams():
+                return (*self._rate(self.params, time, value), 0)
+            case TrendParams():
+                return self._trend(self.params, time, value)
+            case StuckParams():
+                return (*self._stuck(self.params, time, value), 0)
+
+    def _restart(self, time: int, gap_s: float) -> float | None:
+        """Return seconds since the last value, or None when watching starts anew here."""
+        dt = None if self.time is None else seconds(time - self.time)
+        if dt is None or dt > gap_s:
+            self.time = self.start = time
+            return None
+        self.time = time
+        return dt
+
+    def _rate(self, rule: RateParams, time: int, value: float) -> tuple[bool, bool]:
+        dt = self._restart(time, rule.gap_s)
+        if dt is None:
+            self.memory = {"previous": value, "rate": 0.0}
+            return False, False
+        weight = dt / (rule.tau_s + dt)
+        rate = self.memory["rate"]
+        rate += weight * ((value - self.memory["previous"]) / dt - rate)
+        self.memory = {"previous": value, "rate": rate}
+        if seconds(time - self.start) < rule.tau_s:
+            return False, False
+        seen = abs(rate) if rule.direction == 0 else rate * rule.direction
+        return seen >= rule.limit, seen < rule.limit - rule.deadband
+
+    def _trend(self, rule: TrendParams, time: int, value: float) -> tuple[bool, bool, int]:
+        dt = self._restart(time, rule.gap_s)
+        if dt is None:
+            self.memory = {"level": value, "slope": 0.0, "noise": 0.0}
+            return False, False, 0
+        weight = dt / (rule.tau_s + dt)
+        was, slope, noise = self.memory["level"], self.memory["slope"], self.memory["noise"]
+        expected = was + slope * dt
+        innovation = value - expected
+        level = expected + weight * innovation
+        slope += weight * ((level - was) / dt - slope)
+        noise += weight * (abs(innovation) - noise)
+        self.memory = {"level": level, "slope": slope, "noise": noise}
+        if seconds(time - self.start) < 3.0 * rule.tau_s:
+            return False, False, 0
+        sign = 1.0 if rule.high else -1.0
+        distance, towards = (rule.limit - level) * sign, slope * sign
+        if distance <= 0.0:
+            return False, False, 0
+        moved, strong = towards * rule.tau_s, rule.significance * noise
+        if towards <= 0.0 or moved < 0.5 * strong or distance > 1.5 * rule.horizon_s * towards:
+            return False, True, 0
+        if moved < strong or distance > rule.horizon_s * towards:
+            return False, False, 0
+        return True, False, time + int(distance / towards * 1e9)
+
+    def _stuck(self, rule: StuckParams, time: int, value: float) -> tuple[bool, bool]:
+        anchor = self.memory.get("anchor")
+        still = (
+            anchor is not None
+            and abs(value - anchor) <= rule.floor
+            and abs(value) > rule.zero_band
+        )
+        if not still:
+            self.memory = {"anchor": value}
+            self.start = time
+            return False, True
+        return seconds(time - self.start) >= rule.duration_s, False
+
+
+def judge_limit(rule: LimitParams, value: float) -> tuple[bool, bool]:
+    """Return (begins, ends) of a fixed limit."""
+    if rule.high:
+        begins = value > rule.limit if rule.strict else value >= rule.limit
+        ends = value < rule.limit - rule.deadband
+    else:
+        begins = value < rule.limit if rule.strict else value <= rule.limit
+        ends = value > rule.limit + rule.deadband
+    return begins, (not begins if rule.deadband == 0.0 else ends)
+
+
+@dataclass
+class Found:
+    """An edge in the words of `detectors.bank.Edge`."""
+
+    at: int
+    row: int
+    began: bool
+    time: int
+    value: float
+    predicted: int
+    historical: bool
+
+
+class Reference:
+    """The bank in plain Python: `rules` of (point, row), in the bank's row order."""
+
+    def __init__(self, points: list[Point], rules: list[tuple[int, Row]]) -> None:
+        self.points = points
+        self.rules = rules
+
+    def take(
+        self, at: int, point: int, time: int, received: int, value: float, grade: int
+    ) -> list[Found]:
+        """Run one reading; `at` is what the edges name as its index."""
+        state = self.points[point]
+        usable = state.value
+        effect, historical = state.admit(time, received, value, grade)
+        found: list[Found] = []
+        if effect in {"ignore", "hold"}:
+            return found
+        for number, (owner, row) in enumerate(self.rules):
+            if owner != point:
+                continue
+            due = row.due()
+            if effect != "fixed" and due is not None and due < time:
+                row.begin()
+                found.append(Found(at, number, True, due, usable, 0, historical))
+            if effect == "fixed" and not isinstance(row.params, LimitParams):
+                continue
+            begins, ends, predicted = row.judge(time, value)
+            edge = row.settle(time, effect, begins=begins, ends=ends)
+            if edge is not None:
+                found.append(Found(at, number, edge, time, value, predicted, historical))
+        return found
+
+    def tick(self, now: int) -> list[Found]:
+        """Let on-delays run out by the clock."""
+        found: list[Found] = []
+        for number, (owner, row) in enumerate(self.rules):
+            due, point = row.due(), self.points[owner]
+            if due is None or due + point.device.minimum > now:
+                continue
+            if point.quiet_until is not None and now < point.quiet_until:
+                continue
+            row.begin()
+            found.append(Found(-1, number, True, due, point.value, 0, False))
+        return found
