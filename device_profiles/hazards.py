@@ -95,9 +95,9 @@ class LevelRule(Described):
 
 
 class Engineering(Described):
-    """Deadband and delays: engineering defaults of this project, in no standard, for a site to change.
+    """Deadband and delays: engineering defaults of this project, for a site to change.
 
-    The deadband (in the unit of the rule set) and the off-delay hold an alarm back from returning;
+    They stand in no standard. The deadband (in the unit of the rule set) and the off-delay hold an alarm back from returning;
     only the on-delay holds one back from rising. Durations are nanoseconds.
     """
 
@@ -108,7 +108,7 @@ class Engineering(Described):
 
 
 class RuleSet(Described):
-    """Limits for one quantity in one kind of place, named in a site file: ``ammonia.machine_room``."""
+    """Limits for one quantity in one kind of place; a site file names it: ammonia.machine_room."""
 
     id: _Id
     hazard: HazardClass
