@@ -97,8 +97,8 @@ class LevelRule(Described):
 class Engineering(Described):
     """Deadband and delays: engineering defaults of this project, for a site to change.
 
-    They stand in no standard. The deadband (in the unit of the rule set) and the off-delay hold an alarm back from returning;
-    only the on-delay holds one back from rising. Durations are nanoseconds.
+    They stand in no standard. The deadband (in the unit of the rule set) and the off-delay hold an
+    alarm back from returning; only the on-delay holds one back from rising, and it is zero for gas.
     """
 
     basis: Literal["engineering default of this project, not statutory"]

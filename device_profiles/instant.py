@@ -129,7 +129,7 @@ def from_nanoseconds(time_ns: int, time_format: TimeFormat) -> str | int | float
     Notes
     -----
     `to_nanoseconds` reads it back exactly for text and unix_ns; other unix formats give a whole
-    number where there is one, else a double, which keeps whole microseconds.
+    number where there is one, else a double, which keeps whole microseconds until 2106.
     """
     if time_format in {"auto", "iso8601"}:
         seconds, fraction = divmod(time_ns, 10**9)
