@@ -17,8 +17,7 @@ from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 from device_profiles.bindings import BindingError, ChannelBinding
 from device_profiles.decode import Plan, compile_plan
-from device_profiles.hazards import Level as PackLevel
-from device_profiles.hazards import RuleSet
+from device_profiles.hazards import LevelRule, RuleSet
 from device_profiles.schema import Profile
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import AlarmDefinition, Level
@@ -371,7 +370,7 @@ class _PointBinder:
             **fields,  # type: ignore[arg-type]
         )
 
-    def _pack_alarm(self, name: str, rule_set: RuleSet, level: PackLevel) -> _Bound:
+    def _pack_alarm(self, name: str, rule_set: RuleSet, level: LevelRule) -> _Bound:
         kind = Level(level.level)
         definition = self._define(
             f"{name}.{level.level}",
@@ -388,11 +387,13 @@ class _PointBinder:
         params = LimitParams(
             level.limit,
             high=kind in HIGHS,
-            deadband=level.deadband,
+            deadband=rule_set.engineering.deadband,
             strict=level.op in {">", "<"},
         )
+        timing = rule_set.engineering
         return _Bound(
-            definition, Rule(self.index, params, on_delay=level.on_delay, off_delay=level.off_delay)
+            definition,
+            Rule(self.index, params, on_delay=timing.on_delay, off_delay=timing.off_delay),
         )
 
     def _limit_alarm(self, own: LimitSettings, level: Level, limit: float) -> _Bound:

@@ -52,15 +52,13 @@ class Ingest:
         self._metrics = metrics
         self.router = Router((device.topic, n) for n, device in enumerate(plant.devices))
 
-    def take(self, messages: Sequence[Message], *, fenced: bool) -> Taken:
+    def take(self, messages: Sequence[Message]) -> Taken:
         """Decode messages, in order.
 
         Parameters
         ----------
         messages
-            As they came from the broker.
-        fenced
-            Readings without a source time may have waited in a queue: see the module's text.
+            As they came from the broker; one behind a fence may have waited in a queue.
         """
         rows: list[Row] = []
         kept: list[Quarantined] = []
@@ -88,7 +86,7 @@ class Ingest:
                 decoded.time_quality,
                 message.received_ns,
                 retained=message.retain,
-                fenced=fenced,
+                fenced=message.fenced,
             )
             for point, value, quality in zip(
                 device.points, decoded.values, decoded.qualities, strict=True

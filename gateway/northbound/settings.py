@@ -1,0 +1,54 @@
+"""What a site file says of the parent, the store and the history."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class Written(BaseModel):
+    """A table of a site file: frozen, and with no key that is not a field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ParentSettings(Written):
+    """The node above. The token is what pairing left in the store's folder, unless stated here."""
+
+    url: str
+    token_file: str | None = None
+    ca_file: str | None = None
+
+    @model_validator(mode="after")
+    def _url(self) -> Self:
+        parts = urlsplit(self.url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f'url = {self.url!r} is no address; write "https://centre.example"')
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise ValueError(f"url = {self.url!r} is not encrypted; write https:// for another host")
+        return self
+
+
+class StoreSettings(Written):
+    """Where alarms, journal and readings are kept, and how much of the disk they may take."""
+
+    folder: str = "data"
+    #: Room kept back for alarms on a full disk, MiB.
+    reserve_mib: Annotated[int, Field(ge=1, le=1024)] = 16
+    #: Raw readings kept in the spool, MiB; history keeps them longer.
+    spool_mib: Annotated[int, Field(ge=16, le=1_048_576)] = 1024
+    #: Days of history kept as Parquet.
+    history_days: Annotated[int, Field(ge=1, le=3650)] = 30
+
+
+class InfluxSettings(Written):
+    """An InfluxDB 2 API (InfluxDB, VictoriaMetrics) that takes every reading as well."""
+
+    url: str
+    bucket: str = "hazgate"
+    org: str = "hazgate"
+    token_file: str | None = None

@@ -1,0 +1,1 @@
+"""Wiring: the only place that knows every stage of a process."""

@@ -1,0 +1,75 @@
+"""The site file: what each stage wants to know, in one document."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gateway.northbound.settings import InfluxSettings, ParentSettings, StoreSettings
+from gateway.pipeline.settings import AreaSettings, DeviceSettings, Identifier
+from gateway.southbound.settings import BrokerSettings
+
+Listen = Annotated[str, Field(pattern=r"^[^:\s]+:\d{1,5}$")]
+
+
+class Written(BaseModel):
+    """A table of a site file: frozen, and with no key that is not a field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EnterpriseSettings(Written):
+    """Who runs the site; `uscc` is the unified social credit code."""
+
+    name: str
+    uscc: Annotated[str, Field(pattern=r"^[0-9A-HJ-NPQRTUWXY]{18}$")] | None = None
+
+
+class NodeSettings(Written):
+    """This gateway."""
+
+    id: Identifier
+    name: str = ""
+    division: Annotated[str, Field(pattern=r"^\d{6,12}$")]
+    grid: str = ""
+    enterprise: EnterpriseSettings
+
+
+class SirenSettings(Written):
+    """Where the siren panel listens: one MQTT message at every change, and each second as heartbeat."""
+
+    topic: Annotated[str, Field(min_length=1, pattern=r"^[^#+\x00]*$")]
+
+
+class ScreenSettings(Written):
+    """A local screen: a centre of its own, started beside the edge."""
+
+    listen: Listen = "127.0.0.1:8080"
+
+
+class MetricsSettings(Written):
+    """Prometheus metrics on loopback."""
+
+    listen: Listen = "127.0.0.1:9108"
+
+
+class SiteFile(Written):
+    """Everything an edge is told."""
+
+    node: NodeSettings
+    broker: BrokerSettings
+    parent: ParentSettings | None = None
+    screen: ScreenSettings | None = None
+    store: StoreSettings = StoreSettings()
+    siren: SirenSettings | None = None
+    metrics: MetricsSettings | None = None
+    influx: InfluxSettings | None = None
+    area: tuple[AreaSettings, ...] = ()
+    device: tuple[DeviceSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _watches_something(self) -> Self:
+        if not self.area or not self.device:
+            raise ValueError("nothing is watched: add an [[area]] and a [[device]] with its points")
+        return self

@@ -1,0 +1,397 @@
+"""The broker session: subscribe, hand messages over in batches, acknowledge when told to.
+
+Acknowledgement is manual. A message is acknowledged in arrival order, only on the connection it came
+on, and only when the caller says that it is durable; until then the broker keeps it. The session
+outlives connections (MQTT 5 session expiry, MQTT 3.1.1 clean session off), so what was not
+acknowledged comes again. paho-mqtt does the protocol; its reads are buffered here, since it asks the
+kernel for single bytes otherwise (measured: 16,000 against 35,000 messages a second).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from paho.mqtt.client import CallbackAPIVersion, Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gateway.model import Clock
+from gateway.observe import log
+from gateway.southbound.settings import BrokerSettings
+
+READ_BYTES: Final = 262_144
+RETRY_FIRST_S: Final = 0.2
+RETRY_LAST_S: Final = 30.0
+CONNECT_S: Final = 10.0
+#: A fence that never comes back (a broker that forbids its topic) is taken down after this.
+FENCE_S: Final = 60.0
+FILTERS_A_PACKET: Final = 200
+LOG = log("southbound.mqtt")
+
+
+class Message(NamedTuple):
+    """A message as it came; `connection` tells on which connection it may be acknowledged."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    mid: int
+    connection: int
+    received_ns: int
+    fenced: bool
+
+
+class BufferedClient(Client):
+    """paho's client, reading the socket in large pieces."""
+
+    _buffer = b""
+    _read_at = 0
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if self._read_at >= len(self._buffer):
+            sock = self._sock
+            if sock is None:
+                raise ConnectionError("no connection")
+            try:
+                self._buffer = sock.recv(READ_BYTES)
+            except ssl.SSLWantReadError as error:
+                raise BlockingIOError from error
+            self._read_at = 0
+            if not self._buffer:
+                return b""
+        piece = self._buffer[self._read_at : self._read_at + bufsize]
+        self._read_at += len(piece)
+        return piece
+
+    @property
+    def has_more(self) -> bool:
+        """Whether bytes are at hand that no readiness of the socket will announce."""
+        if self._read_at < len(self._buffer):
+            return True
+        sock = self._sock
+        return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+
+
+class BrokerSession:
+    """A session with one broker that is made again whenever it breaks.
+
+    Parameters
+    ----------
+    settings
+        Address, version, credentials.
+    node
+        Node id: the client id unless the settings name one, and the fence's topic.
+    filters
+        Topics to subscribe, at QoS 1.
+    clock
+        Stamps the received time.
+    deliver
+        Takes messages in arrival order, on the event loop, once for each read of the socket.
+    changed
+        Told with True when subscribed and False when the session breaks, with the reason.
+
+    Notes
+    -----
+    Nothing is started before ``async with``; `close` is part of leaving it.
+    """
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        *,
+        node: str,
+        filters: Sequence[str],
+        clock: Clock,
+        deliver: Callable[[Sequence[Message]], None],
+        changed: Callable[[bool, str], None],
+    ) -> None:
+        self.settings = settings
+        self.connected = False
+        self.connection = 0
+        self._node = node
+        self._filters = tuple(filters)
+        self._clock = clock
+        self._deliver = deliver
+        self._changed = changed
+        self._client: BufferedClient | None = None
+        self._socket: socket.socket | None = None
+        self._inbox: list[Message] = []
+        self._lost = asyncio.Event()
+        self._reason = ""
+        self._paused = False
+        self._fence = ""
+        self._fence_until = 0
+        self._pending_grants: set[int] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="broker session")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        self._drop(send_disconnect=True)
+
+    def acknowledge(self, messages: Sequence[Message]) -> None:
+        """Tell the broker that these are durable; those of an earlier connection are left alone."""
+        client = self._client
+        if client is None:
+            return
+        for message in messages:
+            if message.qos and message.connection == self.connection:
+                client.ack(message.mid, message.qos)
+        self._flush()
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> bool:
+        """Send a message now; False when there is no session to send it on."""
+        client = self._client
+        if client is None or not self.connected:
+            return False
+        sent = client.publish(topic, payload, qos=qos)
+        self._flush()
+        return sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def pause(self) -> None:
+        """Stop reading the socket: the broker waits."""
+        if not self._paused and self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+        self._paused = True
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._paused and self._socket is not None:
+            asyncio.get_running_loop().add_reader(self._socket, self._readable)
+        self._paused = False
+
+    async def _run(self) -> None:
+        wait = RETRY_FIRST_S
+        while True:
+            self._lost.clear()
+            self._reason = ""
+            try:
+                await self._connect()
+            except (OSError, ValueError) as error:
+                self._reason = self._reason or str(error)
+            else:
+                await self._watch()
+            stood = self.connected
+            self._drop()
+            if stood:
+                wait = RETRY_FIRST_S
+            self._changed(False, self._reason)
+            # Jitter, so that a site's gateways do not all come back in the same instant.
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
+            wait = min(RETRY_LAST_S, wait * 2)
+
+    async def _connect(self) -> None:
+        client = self._make_client()
+        await asyncio.to_thread(
+            client.connect,
+            self.settings.host,
+            self.settings.port,
+            self.settings.keep_alive_s,
+            clean_start=False if self.settings.version == "5" else 3,
+            properties=self._connect_properties(),
+        )
+        sock = client.socket()
+        if sock is None:
+            raise ConnectionError("the broker closed the connection at once")
+        self.connection += 1
+        self._client, self._socket = client, sock
+        if not self._paused:
+            asyncio.get_running_loop().add_reader(sock, self._readable)
+        self._readable()
+
+    async def _watch(self) -> None:
+        deadline = asyncio.get_running_loop().time() + CONNECT_S
+        while not self._lost.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._lost.wait(), 1.0)
+            if self._client is None:
+                return
+            if not self.connected and asyncio.get_running_loop().time() > deadline:
+                self._reason = self._reason or f"no answer to CONNECT within {CONNECT_S:g} s"
+                return
+            self._client.loop_misc()
+            self._flush()
+            if self._fence and self._clock.monotonic_ns() > self._fence_until:
+                LOG.warning("fence did not come back; the broker may forbid it", topic=self._topic)
+                self._fence = ""
+
+    def _make_client(self) -> BufferedClient:
+        settings = self.settings
+        five = settings.version == "5"
+        client = BufferedClient(
+            CallbackAPIVersion.VERSION2,
+            client_id=settings.client_id or f"hazgate-{self._node}",
+            clean_session=None if five else False,
+            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
+            manual_ack=True,
+        )
+        client.connect_timeout = CONNECT_S
+        if settings.username:
+            password = (
+                Path(settings.password_file).read_text(encoding="utf-8").strip()
+                if settings.password_file
+                else None
+            )
+            client.username_pw_set(settings.username, password)
+        if settings.tls:
+            context = ssl.create_default_context(cafile=settings.ca_file)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            if settings.cert_file:
+                context.load_cert_chain(settings.cert_file, settings.key_file)
+            client.tls_set_context(context)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        return client
+
+    def _connect_properties(self) -> Properties | None:
+        if self.settings.version != "5":
+            return None
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = self.settings.session_expiry_s
+        properties.ReceiveMaximum = self.settings.receive_maximum
+        return properties
+
+    @property
+    def _topic(self) -> str:
+        return f"hazgate/{self._node}/fence"
+
+    def _on_connect(
+        self,
+        client: Client,
+        _userdata: object,
+        flags: ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._reason = f"the broker refused the session: {reason}; check its users and ACL"
+            self._lost.set()
+            return
+        if flags.session_present:
+            self._fence = secrets.token_hex(8)
+            self._fence_until = self._clock.monotonic_ns() + int(FENCE_S * 1e9)
+        wanted = [(topic, 1) for topic in (*self._filters, self._topic)]
+        for begin in range(0, len(wanted), FILTERS_A_PACKET):
+            result, mid = client.subscribe(wanted[begin : begin + FILTERS_A_PACKET])
+            if result == MQTTErrorCode.MQTT_ERR_SUCCESS and mid is not None:
+                self._pending_grants.add(mid)
+
+    def _on_subscribe(
+        self,
+        client: Client,
+        _userdata: object,
+        mid: int,
+        codes: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        refused = sum(1 for code in codes if code.is_failure)
+        if refused:
+            LOG.error(
+                "the broker refused subscriptions; check its ACL for this node's user",
+                refused=refused,
+                of=len(codes),
+            )
+        self._pending_grants.discard(mid)
+        if not self._pending_grants and not self.connected:
+            self.connected = True
+            if self._fence:
+                client.publish(self._topic, self._fence, qos=1)
+            self._changed(True, "")
+
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _userdata: object,
+        _flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self._reason = self._reason or f"connection lost: {reason}"
+        self._lost.set()
+
+    def _on_message(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = repr(message._topic)  # noqa: SLF001 - the only way to its bytes
+        if topic == self._topic:
+            if message.payload.decode("utf-8", "replace") == self._fence:
+                self._fence = ""
+            client.ack(message.mid, message.qos)
+            return
+        self._inbox.append(
+            Message(
+                topic,
+                message.payload,
+                message.qos,
+                message.retain,
+                message.mid,
+                self.connection,
+                self._clock.now_ns(),
+                bool(self._fence),
+            )
+        )
+
+    def _readable(self) -> None:
+        client = self._client
+        if client is None:
+            return
+        client.loop_read()
+        while client.has_more and not self._lost.is_set():
+            client.loop_read()
+        if self._inbox:
+            messages, self._inbox = self._inbox, []
+            self._deliver(messages)
+        self._flush()
+
+    def _flush(self) -> None:
+        client, sock = self._client, self._socket
+        if client is None or sock is None or self._lost.is_set():
+            return
+        if client.want_write():
+            client.loop_write()
+        loop = asyncio.get_running_loop()
+        if self._lost.is_set():
+            return
+        if client.want_write():
+            loop.add_writer(sock, self._flush)
+        else:
+            loop.remove_writer(sock)
+
+    def _drop(self, *, send_disconnect: bool = False) -> None:
+        client, sock = self._client, self._socket
+        self.connected = False
+        self._client = self._socket = None
+        self._pending_grants.clear()
+        self._inbox.clear()
+        if sock is not None and sock.fileno() >= 0:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(sock)
+            loop.remove_writer(sock)
+        if client is not None:
+            if send_disconnect:
+                client.disconnect()
+            elif sock is not None:
+                sock.close()

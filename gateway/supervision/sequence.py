@@ -1,0 +1,157 @@
+"""Which events of a child have come, in which life and epoch, and whether two of it are speaking.
+
+A child's sequence is gapless over a life, so what is missing between two numbers that came is known.
+Lives and epochs are placed in the order in which each first spoke with the credential; one that falls
+silent never speaks again. When an older one does, twice, two nodes share one identity: a fork.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gateway.db import Database
+from gateway.model import decode_event
+from gateway.supervision.store import Write
+
+#: One late request of a process that has just been replaced is no fork; a second one is.
+RETURNS_OF_A_FORK = 2
+GAPS_SHOWN = 50
+
+
+def meet(write: Write, node: str, life: str, epoch: str) -> str:
+    """Note that this life and epoch speak now; return what is wrong with that, or nothing."""
+    rows = write.execute("SELECT place FROM life WHERE node = ? AND life = ?", (node, life))
+    newest = write.execute("SELECT COALESCE(MAX(place), 0) FROM life WHERE node = ?", (node,))[0][0]
+    if not rows or not rows[0][0]:
+        write.execute(
+            "INSERT INTO life (node, life, place, first_ns) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (node, life) DO UPDATE SET place = excluded.place, "
+            "first_ns = excluded.first_ns",
+            (node, life, newest + 1, write.now_ns),
+        )
+    key = f"{life}/{epoch}"
+    found = write.execute(
+        "SELECT place, returns FROM epoch WHERE node = ? AND epoch = ?", (node, key)
+    )
+    latest = write.execute("SELECT COALESCE(MAX(place), 0) FROM epoch WHERE node = ?", (node,))
+    if not found:
+        write.execute(
+            "INSERT INTO epoch (node, epoch, place, returns) VALUES (?, ?, ?, 0)",
+            (node, key, latest[0][0] + 1),
+        )
+        return ""
+    place, returns = found[0]
+    if place == latest[0][0]:
+        return ""
+    write.execute(
+        "UPDATE epoch SET returns = returns + 1 WHERE node = ? AND epoch = ?", (node, key)
+    )
+    if returns + 1 < RETURNS_OF_A_FORK:
+        return ""
+    return f"life {life} epoch {epoch} speaks again after a later one: two nodes use this identity"
+
+
+def place_of(write: Write, node: str, life: str) -> int:
+    """Return the place of a life among the node's; one that only appears in events comes before all."""
+    rows = write.execute("SELECT place FROM life WHERE node = ? AND life = ?", (node, life))
+    if rows:
+        return int(rows[0][0])
+    write.execute(
+        "INSERT INTO life (node, life, place, first_ns) VALUES (?, ?, 0, ?)",
+        (node, life, write.now_ns),
+    )
+    return 0
+
+
+def current_life(database: Database, node: str) -> str:
+    """Return the life that first spoke last, or nothing for a node that never spoke."""
+    rows = database.execute(
+        "SELECT life FROM life WHERE node = ? AND place > 0 ORDER BY place DESC LIMIT 1", (node,)
+    )
+    return str(rows[0][0]) if rows else ""
+
+
+def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Join numbers into runs of consecutive ones, first and last."""
+    joined: list[tuple[int, int]] = []
+    for number in sorted(set(numbers)):
+        if joined and number == joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], number)
+        else:
+            joined.append((number, number))
+    return joined
+
+
+def arrived(write: Write, node: str, life: str, numbers: Iterable[int]) -> None:
+    """Note that these sequence numbers of a life are stored here."""
+    for first, last in runs(numbers):
+        touching = write.execute(
+            "SELECT first, last FROM span WHERE node = ? AND life = ? AND first <= ? AND last >= ?",
+            (node, life, last + 1, first - 1),
+        )
+        low = min([first, *(row[0] for row in touching)])
+        high = max([last, *(row[1] for row in touching)])
+        for known, _ in touching:
+            write.execute(
+                "DELETE FROM span WHERE node = ? AND life = ? AND first = ?", (node, life, known)
+            )
+        write.execute(
+            "INSERT INTO span (node, life, first, last) VALUES (?, ?, ?, ?)",
+            (node, life, low, high),
+        )
+
+
+def gaps(database: Database, node: str, life: str, *, last_seq: int) -> list[list[int]]:
+    """Return the missing ranges of a life up to the last number known to exist, the oldest first."""
+    spans = database.execute(
+        "SELECT first, last FROM span WHERE node = ? AND life = ? ORDER BY first LIMIT ?",
+        (node, life, GAPS_SHOWN + 1),
+    )
+    missing: list[list[int]] = []
+    expected = 1
+    for first, last in spans:
+        if first > expected:
+            missing.append([expected, first - 1])
+        expected = last + 1
+    if len(spans) <= GAPS_SHOWN and last_seq >= expected:
+        missing.append([expected, last_seq])
+    return missing[:GAPS_SHOWN]
+
+
+def gapless_to(database: Database, node: str, life: str) -> int:
+    """Return the last number up to which nothing of a life is missing."""
+    rows = database.execute(
+        "SELECT last FROM span WHERE node = ? AND life = ? AND first = 1", (node, life)
+    )
+    return int(rows[0][0]) if rows else 0
+
+
+def complete_ns(
+    database: Database, node: str, life: str, *, last_seq: int, lag: int, clock_ns: int
+) -> int:
+    """Return the child's time up to which all its events are here, 0 when none are.
+
+    With a lag of 0 at the last heartbeat, and nothing missing up to the number it named, that is the
+    heartbeat's own time; otherwise the time of the last event before the first gap.
+    """
+    reached = gapless_to(database, node, life)
+    at_ns = 0
+    if reached:
+        rows = database.execute(
+            "SELECT entry FROM event WHERE node = ? AND life = ? AND seq = ?", (node, life, reached)
+        )
+        event = decode_event(rows[0][0])
+        at_ns = event.received_ns or event.source_ns
+    if lag == 0 and reached >= last_seq:
+        at_ns = max(at_ns, clock_ns)
+    return at_ns
+
+
+def mark_fork(write: Write, node: str, reason: str) -> bool:
+    """Show a fork on its node and journal it once; return whether it is news."""
+    rows = write.execute("SELECT fork FROM node WHERE node = ?", (node,))
+    if not rows or rows[0][0]:
+        return False
+    write.execute("UPDATE node SET fork = ? WHERE node = ?", (reason, node))
+    write.journal("fork", detail={"node": node, "reason": reason})
+    return True

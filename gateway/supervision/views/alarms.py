@@ -1,0 +1,163 @@
+"""Rows of the alarm list: one per alarm of a node, with all that a card shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from gateway.db import Database, Row
+from gateway.model import decode_event
+from gateway.supervision import links
+from gateway.supervision.store import Write
+from gateway.supervision.tiers import Scope
+
+MILLISECOND = 1_000_000
+
+encode = msgspec.json.Encoder().encode
+
+_SELECT = (
+    "SELECT m.node, COALESCE(n.name, m.node), COALESCE(n.enterprise, ''), m.alarm, m.tag, "
+    "COALESCE(p.name, ''), m.area, COALESCE(a.name, ''), m.hazard, m.rule, COALESCE(r.level, ''), "
+    "COALESCE(r.title_zh, ''), COALESCE(r.title_en, ''), m.state, m.suppression, m.priority, "
+    "m.occurrence, m.revision, m.raised_ns, m.changed_ns, m.received_ns, m.value, m.quality, "
+    "m.entry, o.id, o.status, h.received_ns "
+    "FROM mirror m LEFT JOIN node n ON n.node = m.node "
+    "LEFT JOIN point p ON p.node = m.node AND p.tag = m.tag "
+    "LEFT JOIN area a ON a.node = m.node AND a.area = m.area "
+    "LEFT JOIN rule r ON r.node = m.node AND r.alarm = m.alarm "
+    "LEFT JOIN site_order o ON o.id = m.order_id "
+    "LEFT JOIN heartbeat h ON h.node = m.node "
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """The last order about an alarm."""
+
+    id: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmRow:
+    """One alarm as a card shows it."""
+
+    node: str
+    node_name: str
+    enterprise: str
+    alarm: str
+    tag: str
+    point_name: str
+    area: str
+    area_name: str
+    hazard: str
+    rule: str
+    level: str
+    title_zh: str
+    title_en: str
+    state: str
+    suppression: str
+    priority: str
+    occurrence: int
+    revision: int
+    raised_ms: int
+    changed_ms: int
+    received_ms: int
+    value: float | None
+    unit: str
+    limit: float | None
+    quality: str
+    historical: bool
+    test: bool
+    predicted_ms: int | None
+    standard: str
+    clause: str
+    operator: str
+    comment: str
+    link: str
+    order: OrderState | None
+
+
+def standing(database: Database, scope: Scope, *, now_ns: int, limit: int) -> list[AlarmRow]:
+    """Return the alarms that are not normal or are suppressed, the last raised first."""
+    sql = _SELECT + "WHERE m.standing = 1 AND m.node IN ({nodes})"
+    return _rows(database, scope, sql, now_ns=now_ns, limit=limit)
+
+
+def history(database: Database, scope: Scope, *, now_ns: int, limit: int) -> list[AlarmRow]:
+    """Return alarms that ever moved, normal ones included, the last changed first."""
+    sql = _SELECT + "WHERE m.node IN ({nodes}) ORDER BY m.changed_ns DESC LIMIT ?"
+    found = _rows(database, scope, sql, now_ns=now_ns, limit=limit, extra=(limit,))
+    return sorted(found, key=lambda row: row.changed_ms, reverse=True)
+
+
+def one(database: Database, node: str, alarm: str, *, now_ns: int) -> AlarmRow | None:
+    """Return one alarm, or None where the mirror has none of this name."""
+    rows = database.execute(_SELECT + "WHERE m.node = ? AND m.alarm = ?", (node, alarm))
+    return _row(rows[0], now_ns) if rows else None
+
+
+def publish(write: Write, node: str, alarm: str) -> None:
+    """Tell the screens how an alarm stands now."""
+    row = one(write.database, node, alarm, now_ns=write.now_ns)
+    if row is not None:
+        write.publish("alarm", node, encode(row), hazard=row.hazard)
+
+
+def _rows(
+    database: Database,
+    scope: Scope,
+    sql: str,
+    *,
+    now_ns: int,
+    limit: int,
+    extra: tuple[int, ...] = (),
+) -> list[AlarmRow]:
+    found = [
+        _row(row, now_ns)
+        for row in scope.select(database, sql, extra=extra)
+        if scope.sees(row[0], row[8])
+    ]
+    found.sort(key=lambda row: (row.raised_ms, row.alarm), reverse=True)
+    return found[:limit]
+
+
+def _row(row: Row, now_ns: int) -> AlarmRow:
+    event = decode_event(row[23])
+    return AlarmRow(
+        node=row[0],
+        node_name=row[1],
+        enterprise=row[2],
+        alarm=row[3],
+        tag=row[4],
+        point_name=row[5],
+        area=row[6],
+        area_name=row[7],
+        hazard=row[8],
+        rule=row[9],
+        level=row[10],
+        title_zh=row[11],
+        title_en=row[12],
+        state=row[13],
+        suppression=row[14],
+        priority=row[15],
+        occurrence=row[16],
+        revision=row[17],
+        raised_ms=row[18] // MILLISECOND,
+        changed_ms=row[19] // MILLISECOND,
+        received_ms=row[20] // MILLISECOND,
+        value=row[21],
+        unit=event.unit,
+        limit=event.limit,
+        quality=row[22],
+        historical=event.historical,
+        test=event.test,
+        predicted_ms=event.predicted_ns // MILLISECOND if event.predicted_ns else None,
+        standard=event.standard,
+        clause=event.clause,
+        operator=event.operator,
+        comment=event.comment,
+        link=links.state(row[26], now_ns),
+        order=OrderState(row[24], row[25]) if row[24] else None,
+    )
