@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detectors._debounce import ACTIVE, BEGAN, NOTHING, ON_SINCE, OWN, deadline, fire, settle
+from detectors._debounce import ACTIVE, BEGAN, NOTHING, OFF_SINCE, ON_SINCE, OWN, deadline, fire, settle
 from detectors._jit import kernel
 from detectors.admission import (
     BUCKET_MIN,
@@ -351,6 +351,12 @@ class Bank:
             )
             found += self._read(written)
         return found
+
+    def set_active(self, row: int, *, active: bool) -> None:
+        """Tell a rule whether its alarm stands; a delay that is running is left to run."""
+        if bool(self.ints[row, ACTIVE]) != active:
+            self.ints[row, ACTIVE] = int(active)
+            self.ints[row, OFF_SINCE] = NEVER
 
     def warm_up(self) -> None:
         """Compile every kernel on a bank of its own, so that the first reading does not wait."""

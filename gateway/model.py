@@ -58,6 +58,8 @@ class Cause(StrEnum):
     IN_SERVICE = "in-service"
     EXPIRE = "expire"
     CONFIRM = "confirm"
+    RETIRE = "retire"
+    CARRY = "carry"
 
 
 class Clock(Protocol):

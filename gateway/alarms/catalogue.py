@@ -57,3 +57,30 @@ class AlarmDefinition:
     clause: str = ""
     title_en: str = ""
     title_zh: str = ""
+
+
+#: Alarms of the node itself: rule, priority, and the words of both languages.
+NODE_ALARMS = (
+    ("storage_slow", Priority.HIGH, "Storage slow, not crash-safe", "存储缓慢，断电可能丢失数据"),
+    ("storage_full", Priority.HIGH, "Storage full, readings are shed", "存储已满，正在舍弃读数"),
+    ("storage_lost", Priority.CRITICAL, "Storage lost, not crash-safe", "存储失效，断电将丢失数据"),
+    ("broker_lost", Priority.CRITICAL, "No connection to the broker", "与消息服务器失去连接"),
+)
+
+
+def node_alarms(node: str, division: str) -> tuple[AlarmDefinition, ...]:
+    """Return the alarms a node raises about itself; their tag is ``@node``."""
+    return tuple(
+        AlarmDefinition(
+            alarm=f"{node}/@node/{rule}",
+            tag="@node",
+            rule=rule,
+            level=Level.NODE,
+            division=division,
+            priority=priority,
+            sounds=False,
+            title_en=english,
+            title_zh=chinese,
+        )
+        for rule, priority, english, chinese in NODE_ALARMS
+    )

@@ -11,11 +11,21 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from device_profiles.quality import Quality
-from gateway.alarms.catalogue import AlarmDefinition
+from gateway.alarms.catalogue import AlarmDefinition, Level
 from gateway.alarms.lifecycle import IllegalTransitionError, Status, step
 from gateway.journal import Chain
-from gateway.model import AlarmEvent, Cause, Detection, State, Suppression
+from gateway.model import (
+    AlarmEvent,
+    Cause,
+    Detection,
+    Priority,
+    State,
+    Suppression,
+    decode_event,
+)
 
 MAX_SHELVE_NS = 8 * 3600 * 1_000_000_000
 #: Causes an order may ask for; everything else comes from the plant.
@@ -204,6 +214,45 @@ class Desk:
                 self._event(
                     definition, status, moved, Cause.EXPIRE,
                     source_ns=now_ns, received_ns=now_ns, historical=moved.historical,
+                )  # fmt: skip
+            )
+        return found
+
+    def retire(self, *, now_ns: int) -> list[Transition]:
+        """Close the alarms that stand and that the site file no longer defines."""
+        gone = [
+            alarm
+            for alarm, status in self.statuses.items()
+            if status.standing and alarm not in self.by_alarm
+        ]
+        found = []
+        for alarm in gone:
+            last = decode_event(self.entries[alarm])
+            before = self.statuses[alarm]
+            after = Status(occurrence=before.occurrence, revision=before.revision + 1)
+            definition = AlarmDefinition(
+                alarm=alarm, tag=last.tag, rule=last.rule, level=Level.NODE, area=last.area,
+                division=last.division, hazard=last.hazard, unit=last.unit, limit=last.limit,
+                priority=Priority(last.priority),
+            )  # fmt: skip
+            found.append(
+                self._event(
+                    definition, before, after, Cause.RETIRE, source_ns=now_ns, received_ns=now_ns
+                )
+            )
+        return found
+
+    def begin_life(self, chain: Chain, *, now_ns: int) -> list[Transition]:
+        """Go on in a new life: every alarm that stands is told anew, its counters at one."""
+        standing = {a: s for a, s in self.statuses.items() if s.standing and a in self.by_alarm}
+        self.chain, self.statuses, self.entries, self.unconfirmed = chain, {}, {}, {}
+        found = [self.note("life", now_ns=now_ns)]
+        for alarm, status in standing.items():
+            after = msgspec.structs.replace(status, occurrence=1, revision=1)
+            found.append(
+                self._event(
+                    self.by_alarm[alarm], Status(), after, Cause.CARRY,
+                    source_ns=now_ns, received_ns=now_ns, historical=status.historical,
                 )  # fmt: skip
             )
         return found

@@ -7,13 +7,14 @@ same records give the same detections, live, in replay, and after a crash.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors.admission import BAD, FENCED, GOOD, UNCERTAIN, UNTIMED
+from detectors.admission import BAD, FENCED, GOOD, HEARD, QUIET, UNCERTAIN, UNTIMED
 from detectors.bank import Bank, Counts, Edge
 from device_profiles.quality import Quality, Verdict
 from gateway.model import Detection
@@ -82,7 +83,13 @@ class Engine:
     @property
     def heard(self) -> npt.NDArray[np.int64]:
         """When each point last had usable data that came on time, ns; very negative for never."""
-        return self.bank.point_times[:, 1]
+        return self.bank.point_times[:, HEARD]
+
+    def drained(self, tags: Iterable[str], now_ns: int) -> list[str]:
+        """Return those of `tags` whose device's late data has ended by `now_ns`."""
+        quiet = self.bank.point_times[:, QUIET]
+        index = {point.tag: point.index for point in self.plant.points}
+        return [tag for tag in tags if tag in index and quiet[index[tag]] <= now_ns]
 
     def snapshot(self) -> bytes:
         """Return the whole state, keyed by tag, device and alarm."""
@@ -126,6 +133,18 @@ class Engine:
             kept = state.rows.get(self.plant.definitions[number].alarm)
             if kept is not None and kept[0] == hashes[number]:
                 _split(kept[1], bank.ints[row], bank.floats[row])
+
+    def align(self, standing: Mapping[str, bool]) -> None:
+        """Make each rule as active as its alarm: for rules that start anew under a standing alarm.
+
+        Parameters
+        ----------
+        standing
+            Alarm id -> whether its condition holds, as the desk knows it.
+        """
+        for row, number in enumerate(self.bank.order):
+            active = standing.get(self.plant.definitions[number].alarm, False)
+            self.bank.set_active(row, active=active)
 
     def _hashes(self) -> list[str]:
         return [hashlib.sha256(repr(rule[1:]).encode()).hexdigest() for rule in self.plant.rules]

@@ -1,0 +1,60 @@
+"""What an alarm does on site: the siren. Commanded when a batch is detected, beside the commit.
+
+The panel is told at every change and each second, so that a gateway that died is heard as silence of the
+heartbeat, not as quiet. Messages are never retained: an old command must not sound after a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from gateway.alarms.catalogue import AlarmDefinition
+
+EXPIRY_NS = 10_000_000_000
+
+
+class SirenCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """One message to the panel; it is void after `expires_ns`."""
+
+    v: int = 1
+    id: int
+    on: bool
+    alarms: list[str]
+    made_ns: int
+    expires_ns: int
+
+
+class Siren:
+    """Turns the sounding alarms into messages.
+
+    Parameters
+    ----------
+    send
+        Publishes a payload; False when there is no connection (the panel then hears no heartbeat).
+    """
+
+    def __init__(self, send: Callable[[bytes], bool]) -> None:
+        self._send = send
+        self._sounding: tuple[str, ...] = ()
+        self._count = 0
+
+    def update(self, sounding: Sequence[AlarmDefinition], *, now_ns: int) -> None:
+        """Tell the panel if what sounds has changed."""
+        alarms = tuple(definition.alarm for definition in sounding)
+        if alarms != self._sounding:
+            self._sounding = alarms
+            self.beat(now_ns=now_ns)
+
+    def beat(self, *, now_ns: int) -> None:
+        """Tell the panel what sounds, as each second."""
+        self._count += 1
+        command = SirenCommand(
+            id=self._count,
+            on=bool(self._sounding),
+            alarms=list(self._sounding),
+            made_ns=now_ns,
+            expires_ns=now_ns + EXPIRY_NS,
+        )
+        self._send(msgspec.json.encode(command))

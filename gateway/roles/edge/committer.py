@@ -1,0 +1,322 @@
+"""The store thread: it alone writes the spool and the store, in the order the event loop hands over.
+
+Work is taken in groups. A group that bears a transition, or that is asked to, is synced and committed:
+first the spool reaches the disk, then alarm states, journal, outbox and the spool position they
+were computed to are committed in one transaction, then the loop is told, and only then are messages
+acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway.alarms import store as alarm_store
+from gateway.alarms.desk import Transition
+from gateway.db import Database, StoreBroken, StoreFull
+from gateway.journal import close_segment, write_entries
+from gateway.northbound import outbox
+from gateway.northbound.spool import Spool
+
+#: Groups of work that may wait; beyond it the broker is made to wait.
+QUEUE_LENGTH: Final = 2000
+GROUP: Final = 256
+#: Segments of spool are tried again this often while the disk is full, s.
+RETRY_FULL_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What the loop hands over at once.
+
+    Parameters
+    ----------
+    blob, position, new_segment
+        Spool records, where they begin, and whether they begin a segment.
+    readings
+        How many readings the blob holds: what is lost when it must be shed.
+    transitions
+        Events that these readings made; they are journalled and sent.
+    messages
+        How many messages may be acknowledged once this is durable.
+    sync
+        Make it durable now.
+    snapshot
+        State of the engine after everything before this work, at `position`.
+    act
+        Something else to do with the store, in a transaction of its own.
+    """
+
+    blob: bytes = b""
+    position: int = 0
+    new_segment: bool = False
+    readings: int = 0
+    transitions: tuple[Transition, ...] = ()
+    messages: int = 0
+    sync: bool = False
+    snapshot: bytes | None = None
+    act: Callable[[Database], Any] | None = None
+    answer: asyncio.Future[Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What became durable: messages to acknowledge, events written, readings that had to be shed."""
+
+    messages: int
+    events: int
+    shed: int
+
+
+@dataclass(slots=True)
+class _Group:
+    work: list[Work] = field(default_factory=list)
+
+    @property
+    def urgent(self) -> bool:
+        return any(
+            w.sync or w.transitions or w.snapshot is not None or w.act is not None
+            for w in self.work
+        )
+
+
+class Committer:
+    """The store thread and its queue.
+
+    Parameters
+    ----------
+    database, spool
+        The open store; `spool` is None for a store in memory.
+    key
+        Signs the journal's segments.
+    reserve
+        File of the room kept back for a full disk, or None.
+    committed, troubled
+        Called on the event loop: what became durable; and what went wrong, once each time
+        ("full", "sound", or "lost" with the error's text, after which nothing more is written).
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        spool: Spool | None,
+        *,
+        key: Ed25519PrivateKey,
+        reserve: Path | None,
+        reserve_bytes: int,
+        committed: Callable[[Committed], None],
+        troubled: Callable[[str, str], None],
+    ) -> None:
+        self.database = database
+        self.busy_since = 0.0
+        self._spool = spool
+        self._key = key
+        self._reserve = reserve
+        self._reserve_bytes = reserve_bytes
+        self._committed = committed
+        self._troubled = troubled
+        self._queue: queue.Queue[Work | None] = queue.Queue()
+        self._loop = asyncio.get_running_loop()
+        self._unsynced = 0
+        self._shed = 0
+        self._full_until = 0.0
+        self._full = False
+        self._lost = False
+        self._thread = threading.Thread(target=self._run, name="store", daemon=True)
+
+    def start(self) -> None:
+        """Keep room back and begin."""
+        self._keep_reserve()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what was handed over, sync, and end the thread."""
+        self._queue.put(None)
+        self._thread.join(timeout=30)
+
+    @property
+    def waiting(self) -> int:
+        """Pieces of work not yet taken up."""
+        return self._queue.qsize()
+
+    def submit(self, work: Work) -> None:
+        """Hand over; never blocks."""
+        self._queue.put_nowait(work)
+
+    async def act(self, act: Callable[[Database], Any]) -> Any:
+        """Do something with the store in the store's thread and return its result."""
+        answer: asyncio.Future[Any] = self._loop.create_future()
+        self.submit(Work(act=act, answer=answer))
+        return await answer
+
+    def _run(self) -> None:
+        ended = False
+        while not ended:
+            group = _Group()
+            first = self._queue.get()
+            while first is not None:
+                group.work.append(first)
+                if len(group.work) >= GROUP:
+                    break
+                try:
+                    first = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            ended = first is None
+            if self._lost:
+                self._abandon(group)
+                continue
+            self.busy_since = time.monotonic()
+            try:
+                self._write(group, last=ended)
+            except (OSError, StoreBroken, StoreFull) as error:
+                self._lost = True
+                self._abandon(group)
+                self._tell(self._troubled, "lost", str(error))
+            self.busy_since = 0.0
+        if self._spool is not None and not self._lost:
+            self._spool.close()
+
+    def _write(self, group: _Group, *, last: bool) -> None:
+        for work in group.work:
+            if work.blob:
+                self._append(work)
+            self._unsynced += work.messages
+        if not (group.urgent or last):
+            return
+        if self._spool is not None and not self._full:
+            self._spool.sync()
+        transitions = [t for work in group.work for t in work.transitions]
+        try:
+            self._commit(group, transitions)
+        except StoreFull:
+            # The reserve is what alarms are committed into when nothing else is left.
+            self._release_reserve()
+            self._commit(group, transitions)
+        shed, self._shed = self._shed, 0
+        messages, self._unsynced = self._unsynced, 0
+        self._tell(self._committed, Committed(messages, len(transitions), shed))
+        for work in group.work:
+            if work.act is not None:
+                self._do(work)
+
+    def _append(self, work: Work) -> None:
+        spool = self._spool
+        if spool is None:
+            return
+        if self._full and time.monotonic() < self._full_until:
+            self._shed += work.readings
+            return
+        try:
+            spool.append(work.blob, work.position, new_segment=work.new_segment or self._full)
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            self._shed += work.readings
+            self._full_until = time.monotonic() + RETRY_FULL_S
+            if not self._full:
+                self._full = True
+                self._release_reserve()
+                self._tell(self._troubled, "full", str(error))
+            return
+        if self._full:
+            self._full = False
+            self._keep_reserve()
+            self._tell(self._troubled, "sound", "")
+
+    def _commit(self, group: _Group, transitions: Sequence[Transition]) -> None:
+        database = self.database
+        written = [w for w in group.work if w.blob]
+        with database.transaction():
+            if transitions:
+                entries = [(t.event.seq, t.entry) for t in transitions]
+                write_entries(database, entries)
+                outbox.append(database, entries)
+                alarm_store.save(database, transitions)
+                close_segment(database, self._key, at_ns=transitions[-1].event.received_ns)
+            if written:
+                end = written[-1].position + len(written[-1].blob)
+                set_position(database, end)
+            for work in group.work:
+                if work.snapshot is not None:
+                    database.execute(
+                        "INSERT INTO snapshot (id, position, body, made_ns) VALUES (1, ?, ?, ?) "
+                        "ON CONFLICT (id) DO UPDATE SET position = excluded.position, "
+                        "body = excluded.body, made_ns = excluded.made_ns",
+                        (work.position, work.snapshot, time.time_ns()),
+                    )
+        if transitions:
+            database.notify("outbox")
+
+    def _do(self, work: Work) -> None:
+        assert work.act is not None
+        try:
+            result = work.act(self.database)
+        except (StoreBroken, StoreFull) as error:
+            self._answer(work, error)
+            raise
+        except (LookupError, ValueError) as error:
+            self._answer(work, error)
+            return
+        self._answer(work, result)
+
+    def _answer(self, work: Work, result: object) -> None:
+        future = work.answer
+        if future is None:
+            return
+
+        def settle() -> None:
+            if future.cancelled():
+                return
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+        self._tell(settle)
+
+    def _abandon(self, group: _Group) -> None:
+        for work in group.work:
+            self._answer(work, StoreBroken("the store is lost; the node runs on memory"))
+
+    def _tell(self, what: Callable[..., None], *arguments: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(what, *arguments)
+        except RuntimeError:
+            return  # the loop has ended: there is nobody left to tell
+
+    def _keep_reserve(self) -> None:
+        if self._reserve is None or self._reserve.exists():
+            return
+        try:
+            handle = os.open(self._reserve, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                os.posix_fallocate(handle, 0, self._reserve_bytes)
+            finally:
+                os.close(handle)
+        except OSError:
+            # No room even for the reserve: the first full commit will say so.
+            self._reserve.unlink(missing_ok=True)
+
+    def _release_reserve(self) -> None:
+        if self._reserve is not None:
+            self._reserve.unlink(missing_ok=True)
+
+
+def set_position(database: Database, position: int) -> None:
+    """Write the spool position that alarm states were computed to; inside their transaction."""
+    database.execute(
+        "INSERT INTO position (name, value) VALUES ('spool', ?) "
+        "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (position,),
+    )

@@ -1,0 +1,267 @@
+"""The line from a message to the store: everything that happens on the event loop, in order.
+
+One call takes what one read of the socket brought: decode, detect, move alarms, command the siren, and
+hand spool records with their transitions to the store thread. Nothing here waits for a disk, a
+network or a screen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from gateway.alarms.actions import Siren
+from gateway.alarms.desk import Desk, RefusedError, Request, Transition
+from gateway.identity import Identity
+from gateway.model import NANOSECONDS, Clock, Detection
+from gateway.northbound.spool import (
+    MAGIC,
+    SEGMENT_BYTES,
+    Configuration,
+    Kind,
+    Session,
+    encode,
+    encode_readings,
+    encode_tick,
+)
+from gateway.northbound.summary import Summaries
+from gateway.observe import Metrics
+from gateway.pipeline.engine import Engine
+from gateway.readings import ReadingBatch
+from gateway.roles.edge.committer import Work
+from gateway.roles.edge.pacing import OLDEST_S, PAUSE_S, Pacing
+from gateway.southbound.ingest import Ingest
+from gateway.southbound.liveness import Liveness
+from gateway.southbound.mqtt import Message
+
+#: A tick waits this long after its second, so that readings of that second are judged first.
+GRACE_NS: Final = 200_000_000
+#: More seconds than this in one go are a jump of the clock, not a busy loop.
+MAX_TICKS: Final = 120
+
+
+class Line:
+    """An edge's hot path.
+
+    Parameters
+    ----------
+    engine, desk, ingest, liveness, siren, summaries, pacing
+        The stages, built elsewhere.
+    submit
+        Hands work to the store thread.
+    observed
+        Told every batch, for a history beside the spool; must not block.
+    position
+        Where the spool ends.
+    configuration
+        Written at the head of every segment.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        desk: Desk,
+        ingest: Ingest,
+        liveness: Liveness,
+        siren: Siren,
+        summaries: Summaries,
+        pacing: Pacing,
+        submit: Callable[[Work], None],
+        observed: Callable[[ReadingBatch], None],
+        clock: Clock,
+        metrics: Metrics,
+        position: int,
+        configuration: Configuration,
+        identity: Identity,
+    ) -> None:
+        self.engine, self.desk, self.ingest, self.liveness = engine, desk, ingest, liveness
+        self.siren, self.summaries, self.pacing = siren, summaries, pacing
+        self.submit, self.observed = submit, observed
+        self.clock, self.metrics = clock, metrics
+        self.position = position
+        self.unacknowledged: deque[Message] = deque()
+        self._configuration = encode(Kind.CONFIGURATION, msgspec.json.encode(configuration))
+        self._identity = identity
+        self._segment_room = 0
+        self._second = 0
+        self._pause: asyncio.TimerHandle | None = None
+        self._oldest: asyncio.TimerHandle | None = None
+
+    def start(self, pending: Sequence[Transition], *, resumed: bool) -> None:
+        """Open a segment, note the session, and commit what recovery found."""
+        now = self.clock.now_ns()
+        session = Session(epoch=self._identity.epoch, at_ns=now, resumed=resumed)
+        self._second = (now - GRACE_NS) // NANOSECONDS
+        self._hand_over(encode(Kind.SESSION, msgspec.json.encode(session)), tuple(pending))
+        self._sound(now)
+
+    def take(self, messages: Sequence[Message]) -> None:
+        """Take messages in arrival order; they are acknowledged when what they said is durable."""
+        self.advance()
+        taken = self.ingest.take(messages)
+        batch = taken.batch
+        detections, counts = self.engine.process(batch)
+        blob = b"".join(encode(Kind.QUARANTINE, msgspec.msgpack.encode(q)) for q in taken.quarantined)
+        if len(batch):
+            blob += encode_readings(batch)
+        transitions = self._move(detections)
+        metrics = self.metrics
+        metrics.duplicates.inc(counts.ignored)
+        metrics.out_of_order.inc(counts.out_of_order)
+        metrics.late.inc(counts.late)
+        metrics.bad.inc(counts.held)
+        waiting = [message for message in messages if message.qos]
+        self.unacknowledged.extend(waiting)
+        full = self.pacing.arrived(len(waiting), monotonic_ns=self.clock.monotonic_ns())
+        if blob or waiting or transitions:
+            self._hand_over(
+                blob, transitions, readings=len(batch), messages=len(waiting), sync=full
+            )
+        self.summaries.add(batch)
+        self.observed(batch)
+        if waiting and not full and not transitions:
+            self._arm()
+
+    def advance(self) -> None:
+        """Run the whole seconds that have passed: delays, silence, confirmations, expiries."""
+        now = self.clock.now_ns()
+        second = (now - GRACE_NS) // NANOSECONDS
+        if second <= self._second:
+            return
+        first = max(self._second + 1, second - MAX_TICKS)
+        self._second = second
+        for each in range(first, second + 1):
+            self._tick(each * NANOSECONDS)
+
+    def order(self, request: Request) -> tuple[Transition, ...]:
+        """Carry out an order; a refusal is an event too."""
+        now = self.clock.now_ns()
+        try:
+            transitions = tuple(self.desk.order(request, now_ns=now))
+            result, reason = "applied", ""
+        except RefusedError as error:
+            self.metrics.refused_orders.labels(error.reason).inc()
+            transitions, result, reason = (), "refused", str(error)
+        note = self.desk.note(
+            "order",
+            now_ns=now,
+            alarm=request.alarm,
+            operator=request.operator,
+            comment=request.comment,
+            detail={
+                "order": request.order,
+                "action": request.cause.value,
+                "result": result,
+                "reason": reason,
+            },
+        )
+        self._count(transitions)
+        self._hand_over(b"", (*transitions, note))
+        self._sound(now)
+        return (*transitions, note)
+
+    def emit(self, transitions: Sequence[Transition]) -> None:
+        """Commit events that no reading made."""
+        if transitions:
+            self._count(transitions)
+            self._hand_over(b"", tuple(transitions))
+            self._sound(self.clock.now_ns())
+
+    def detected(self, detections: Sequence[Detection]) -> None:
+        """Move alarms by detections that no reading made (the node's own alarms)."""
+        transitions = self._move(detections)
+        if transitions:
+            self._hand_over(b"", transitions)
+
+    def durable(self, count: int) -> list[Message]:
+        """Return the oldest `count` messages: they may be acknowledged."""
+        count = min(count, len(self.unacknowledged))
+        self.pacing.durable(count)
+        return [self.unacknowledged.popleft() for _ in range(count)]
+
+    def snapshot(self) -> None:
+        """Hand the engine's state over, as of everything before it."""
+        self.submit(Work(position=self.position, snapshot=self.engine.snapshot(), sync=True))
+
+    def _tick(self, now: int) -> None:
+        detections = self.engine.tick(now)
+        blob = encode_tick(now) if detections else b""
+        detections = detections + self.liveness.tick(now, self.engine.heard)
+        transitions = self._move(detections)
+        transitions += tuple(self.desk.expire(now))
+        if self.desk.unconfirmed:
+            drained = self.engine.drained(set(self.desk.unconfirmed.values()), now)
+            transitions += tuple(self.desk.confirm(drained, now_ns=now))
+        if transitions or blob:
+            self._hand_over(blob, transitions)
+            self._sound(now)
+
+    def _move(self, detections: Sequence[Detection]) -> tuple[Transition, ...]:
+        if not detections:
+            return ()
+        transitions = tuple(t for d in detections for t in self.desk.detect(d))
+        self._count(transitions)
+        if transitions:
+            # Beside the commit, not after it: a siren never waits for a disk.
+            self._sound(self.clock.now_ns())
+        return transitions
+
+    def _count(self, transitions: Sequence[Transition]) -> None:
+        for transition in transitions:
+            self.metrics.events.labels(transition.event.cause).inc()
+
+    def _sound(self, now: int) -> None:
+        self.siren.update(self.desk.sounding(), now_ns=now)
+
+    def _hand_over(
+        self,
+        blob: bytes,
+        transitions: tuple[Transition, ...],
+        *,
+        readings: int = 0,
+        messages: int = 0,
+        sync: bool = False,
+    ) -> None:
+        fresh = False
+        if blob and self._segment_room < len(blob):
+            blob = self._configuration + blob
+            self._segment_room = max(SEGMENT_BYTES - len(MAGIC), len(blob))
+            fresh = True
+        self._segment_room -= len(blob)
+        self.submit(
+            Work(
+                blob=blob,
+                position=self.position,
+                new_segment=fresh,
+                readings=readings,
+                transitions=transitions,
+                messages=messages,
+                sync=sync,
+            )
+        )
+        self.position += len(blob)
+
+    def _arm(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._oldest is None:
+            self._oldest = loop.call_later(OLDEST_S, self._old)
+        if self.pacing.busy:
+            if self._pause is not None:
+                self._pause.cancel()
+            self._pause = loop.call_later(PAUSE_S, self._paused)
+
+    def _paused(self) -> None:
+        self._pause = None
+        if self.unacknowledged:
+            self.pacing.paused()
+            self.submit(Work(sync=True))
+
+    def _old(self) -> None:
+        self._oldest = None
+        if self.unacknowledged:
+            self.submit(Work(sync=True))

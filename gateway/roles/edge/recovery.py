@@ -1,0 +1,201 @@
+"""Starting where the last run ended, however it ended.
+
+Detector state is a function of the spool. So the newest snapshot is loaded and the spool after it is run
+through the same engine at its recorded times; what that yields up to the committed position is
+discarded (the store holds it), and what follows is applied. Only then does the edge subscribe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from gateway.alarms import store as alarm_store
+from gateway.alarms.catalogue import AlarmDefinition
+from gateway.alarms.desk import Desk, Transition
+from gateway.db import Database, StoreBroken, StoreFull
+from gateway.identity import Identity, random_bits
+from gateway.journal import Chain
+from gateway.model import Clock, Detection
+from gateway.northbound.spool import (
+    Configuration,
+    Kind,
+    Record,
+    Spool,
+    decode_readings,
+    decode_tick,
+    records,
+)
+from gateway.observe import log
+from gateway.pipeline.engine import Engine
+from gateway.readings import ReadingBatch
+
+LOG = log("roles.edge.recovery")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open store: `spool` is None when it is in memory; `trouble` says why it is."""
+
+    database: Database
+    spool: Spool | None
+    life: str
+    new_life: bool
+    trouble: str
+
+
+def open_store(folder: Path, *, clock: Clock, memory: str = "") -> Opened:
+    """Open the node's store, or one in memory when the disk refuses.
+
+    A store that is not sound is set aside under a name that says when, and a new one begins.
+
+    Parameters
+    ----------
+    folder
+        Where the store is.
+    clock
+        Names what is set aside.
+    memory
+        A reason to open no file at all.
+    """
+    trouble = memory
+    if not trouble:
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+            database, trouble = open_database(folder / "store.db", clock)
+            spool = Spool(folder / "spool")
+            life, new = take_life(database)
+            return Opened(database, spool, life, new, trouble)
+        except (OSError, StoreBroken, StoreFull) as error:
+            trouble = str(error)
+    LOG.error("no store on disk; running on memory", reason=trouble)
+    database = Database(None, "edge")
+    life, _ = take_life(database)
+    return Opened(database, None, life, new_life=True, trouble=trouble)
+
+
+def open_database(path: Path, clock: Clock) -> tuple[Database, str]:
+    """Open the store file; set a damaged one aside and say so."""
+    try:
+        database = Database(path, "edge")
+        found = database.execute("PRAGMA quick_check(1)")
+        if found[0][0] == "ok":
+            return database, ""
+        reason = str(found[0][0])
+        database.close()
+    except StoreBroken as error:
+        if not path.exists() or not is_damage(path):
+            raise
+        reason = str(error)
+    aside = path.with_name(f"{path.name}.damaged-{clock.now_ns()}")
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    LOG.error("the store was damaged and set aside", aside=str(aside), reason=reason)
+    return Database(path, "edge"), f"store damaged, set aside as {aside.name}: {reason}"
+
+
+def is_damage(path: Path) -> bool:
+    """Tell a damaged file from a disk or folder that refuses: the file can be read and written."""
+    try:
+        with path.open("r+b"):
+            return True
+    except OSError:
+        return False
+
+
+def take_life(database: Database) -> tuple[str, bool]:
+    """Return the store's life, made with it, and whether it is new."""
+    rows = database.execute("SELECT value FROM node_self WHERE name = 'life'")
+    if rows:
+        return str(rows[0][0]), False
+    life = random_bits()
+    database.execute("INSERT INTO node_self (name, value) VALUES ('life', ?)", (life,))
+    return life, True
+
+
+def take_up(
+    opened: Opened, engine: Engine, definitions: tuple[AlarmDefinition, ...], identity: Identity
+) -> tuple[Desk, list[Transition], int]:
+    """Bring engine and desk to where the spool ends.
+
+    Returns
+    -------
+    tuple
+        The desk, the transitions that were not yet committed, and how many records were run.
+    """
+    database = opened.database
+    statuses, entries = alarm_store.load(database)
+    seq, head = alarm_store.head(database)
+    desk = Desk(
+        definitions, Chain(identity, seq=seq, head=head), statuses=statuses, entries=entries
+    )
+    if opened.spool is None:
+        return desk, [], 0
+    rows = database.execute("SELECT value FROM position WHERE name = 'spool'")
+    committed = int(rows[0][0]) if rows else 0
+    start = 0
+    snapshot = database.execute("SELECT position, body FROM snapshot WHERE id = 1")
+    if snapshot:
+        start = int(snapshot[0][0])
+        try:
+            engine.restore(snapshot[0][1])
+        except (msgspec.DecodeError, ValueError) as error:
+            LOG.error("the snapshot cannot be used; running the whole spool", reason=str(error))
+            start = 0
+    pending: list[Transition] = []
+    count = 0
+    runner = SpoolRunner(engine)
+    for record in records(opened.spool.folder, start):
+        detections = runner.run(record) if record.position > start else runner.note(record)
+        count += 1
+        if record.position > committed:
+            for detection in detections:
+                pending += desk.detect(detection)
+    return desk, pending, count
+
+
+class SpoolRunner:
+    """Runs spool records through an engine, their dense indices translated by tag."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._tags = {point.tag: point.index for point in engine.plant.points}
+        self._index = np.arange(len(self._tags), dtype=np.int32)
+
+    def note(self, record: Record) -> list[Detection]:
+        """Take a configuration's tags; nothing else of a record before the start matters."""
+        if record.kind == Kind.CONFIGURATION:
+            tags = msgspec.json.decode(record.body, type=Configuration).tags
+            self._index = np.array([self._tags.get(tag, -1) for tag in tags], np.int32)
+        return []
+
+    def run(self, record: Record) -> list[Detection]:
+        """Run one record; readings of points that are no longer there are passed over."""
+        if record.kind == Kind.READINGS:
+            detections, _ = self.engine.process(self.translate(record))
+            return detections
+        if record.kind == Kind.TICK:
+            return self.engine.tick(decode_tick(record.body))
+        return self.note(record)
+
+    def translate(self, record: Record) -> ReadingBatch:
+        """Return a record's readings with today's indices."""
+        batch = decode_readings(record.body)
+        point = self._index[batch.point]
+        if (point >= 0).all():
+            return ReadingBatch(
+                point, batch.time_ns, batch.received_ns, batch.value, batch.quality
+            )
+        keep = point >= 0
+        return ReadingBatch(
+            point[keep],
+            batch.time_ns[keep],
+            batch.received_ns[keep],
+            batch.value[keep],
+            batch.quality[keep],
+        )

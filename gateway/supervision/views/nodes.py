@@ -1,0 +1,110 @@
+"""Rows of the gateway list: how each node is doing, and up to when its story is complete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from gateway.db import Database, Row
+from gateway.model import NANOSECONDS
+from gateway.supervision import links, sequence
+from gateway.supervision.store import Write
+from gateway.supervision.tiers import Scope
+from gateway.supervision.views.alarms import MILLISECOND
+
+#: A clock further off than this is a trouble of its own: source times cannot be compared.
+CLOCK_TROUBLE_NS = 5 * NANOSECONDS
+
+encode = msgspec.json.Encoder().encode
+decode_trouble = msgspec.json.Decoder(list[str]).decode
+
+_SELECT = (
+    "SELECT n.node, n.name, n.enterprise, n.division, n.grid, n.fork, n.refused_division, "
+    "h.life, h.last_seq, h.lag, h.coverage, h.clock_ns, h.version, h.trouble, h.received_ns, "
+    "(SELECT COUNT(*) FROM point p WHERE p.node = n.node), "
+    "(SELECT COUNT(*) FROM mirror m WHERE m.node = n.node AND m.standing = 1) "
+    "FROM node n LEFT JOIN heartbeat h ON h.node = n.node "
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRow:
+    """One gateway as the list shows it; times are null for one that never spoke."""
+
+    node: str
+    name: str
+    enterprise: str
+    division: str
+    grid: str
+    link: str
+    heartbeat_ms: int | None
+    lag: int | None
+    coverage: float | None
+    clock_offset_ms: int | None
+    complete_to_ms: int | None
+    gaps: list[list[int]]
+    fork: str
+    version: str
+    trouble: list[str]
+    points: int
+    standing: int
+
+
+def listing(database: Database, scope: Scope, *, now_ns: int) -> list[NodeRow]:
+    """Return the visible nodes by name."""
+    sql = _SELECT + "WHERE n.node IN ({nodes})"
+    rows = [_row(database, row, now_ns) for row in scope.select(database, sql)]
+    return sorted(rows, key=lambda row: (row.name, row.node))
+
+
+def one(database: Database, node: str, *, now_ns: int) -> NodeRow | None:
+    """Return one node, or None where there is none of this id."""
+    rows = database.execute(_SELECT + "WHERE n.node = ?", (node,))
+    return _row(database, rows[0], now_ns) if rows else None
+
+
+def publish(write: Write, node: str) -> None:
+    """Tell the screens how a node is doing now."""
+    row = one(write.database, node, now_ns=write.now_ns)
+    if row is not None:
+        write.publish("node", node, encode(row))
+
+
+def _row(database: Database, row: Row, now_ns: int) -> NodeRow:
+    node, heard_ns = row[0], row[14]
+    link = links.state(heard_ns, now_ns)
+    # Before its first heartbeat a node is judged by the life that its intake named.
+    life = row[7] or sequence.current_life(database, node)
+    last_seq, lag = row[8] or 0, row[9] if row[9] is not None else -1
+    complete = sequence.complete_ns(
+        database, node, life, last_seq=last_seq, lag=lag, clock_ns=row[11] or 0
+    )
+    missing = sequence.gaps(database, node, life, last_seq=last_seq)
+    offset_ns = None if heard_ns is None else row[11] - heard_ns
+    trouble = decode_trouble(row[13]) if row[13] else []
+    if row[5]:
+        trouble.append(f"fork: {row[5]}")
+    if row[6]:
+        trouble.append(f"division: claims {row[6]}, is assigned to {row[3]}")
+    if offset_ns is not None and abs(offset_ns) > CLOCK_TROUBLE_NS:
+        trouble.append(f"clock: off by {offset_ns / NANOSECONDS:.1f} s")
+    return NodeRow(
+        node=node,
+        name=row[1],
+        enterprise=row[2],
+        division=row[3],
+        grid=row[4],
+        link=link,
+        heartbeat_ms=None if heard_ns is None else heard_ns // MILLISECOND,
+        lag=row[9],
+        coverage=row[10],
+        clock_offset_ms=None if offset_ns is None else offset_ns // MILLISECOND,
+        complete_to_ms=complete // MILLISECOND if complete else None,
+        gaps=missing,
+        fork=row[5],
+        version=row[12] or "",
+        trouble=trouble,
+        points=row[15],
+        standing=row[16],
+    )
