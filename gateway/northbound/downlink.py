@@ -1,0 +1,121 @@
+"""Orders from the parent: a stream the child opens. An order always ends in an event, or has expired."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+import msgspec
+
+from gateway.northbound import wire
+from gateway.observe import log
+
+RETRY_FIRST_S: Final = 0.25
+RETRY_LAST_S: Final = 30.0
+#: The parent sends a sign of life at least each 15 s; a stream without one is dead.
+SILENT_S: Final = 45.0
+#: Orders whose outcome is remembered, so that one sent twice is done once.
+REMEMBERED: Final = 1000
+LOG = log("northbound.downlink")
+
+
+class Downlink:
+    """Follows the parent's order stream.
+
+    Parameters
+    ----------
+    url, token, verify
+        As for the uplink.
+    carry_out
+        Takes each order once, on the event loop.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        carry_out: Callable[[wire.Order], None],
+        verify: str | bool = True,
+    ) -> None:
+        self._carry_out = carry_out
+        self._client = httpx.AsyncClient(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}", "Accept": "text/event-stream"},
+            timeout=httpx.Timeout(10.0, read=SILENT_S),
+            verify=verify,
+            trust_env=False,
+        )
+        self._last = ""
+        self._done: dict[str, None] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._follow(), name="downlink")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        await self._client.aclose()
+
+    async def _follow(self) -> None:
+        wait = RETRY_FIRST_S
+        reason = ""
+        while True:
+            try:
+                headers = {"Last-Event-ID": self._last} if self._last else {}
+                async with self._client.stream("GET", wire.ORDERS, headers=headers) as stream:
+                    if stream.status_code != httpx.codes.OK:
+                        raise httpx.HTTPError(f"the parent answers {stream.status_code}")
+                    wait, reason = RETRY_FIRST_S, ""
+                    async for identity, data in server_sent(stream.aiter_lines()):
+                        self._last = identity or self._last
+                        self._take(data)
+            except httpx.HTTPError as error:
+                if str(error) != reason:
+                    LOG.warning("no orders from the parent", reason=f"{type(error).__name__} {error}")
+                reason = str(error)
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
+            wait = min(RETRY_LAST_S, wait * 2)
+
+    def _take(self, data: str) -> None:
+        try:
+            order = msgspec.json.decode(data, type=wire.Order)
+        except msgspec.DecodeError as error:
+            LOG.error("an order cannot be read", reason=str(error))
+            return
+        if order.id in self._done:
+            return
+        self._done[order.id] = None
+        while len(self._done) > REMEMBERED:
+            del self._done[next(iter(self._done))]
+        self._carry_out(order)
+
+
+async def server_sent(lines: AsyncIterator[str]) -> AsyncIterator[tuple[str, str]]:
+    """Yield (id, data) of each event of a server-sent stream; comments and other names are skipped."""
+    identity, name, data = "", "", []
+    async for line in lines:
+        if not line:
+            if data and name in {"", "message", "order"}:
+                yield identity, "\n".join(data)
+            identity, name, data = "", "", []
+            continue
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if field == "data":
+            data.append(value)
+        elif field == "id":
+            identity = value
+        elif field == "event":
+            name = value

@@ -1,0 +1,308 @@
+"""To the parent: present state first, then what waits in the outbox, in the order it was made.
+
+A row leaves the outbox only when the parent's receipt names it. A parent that is away, slow or refusing
+costs nothing here: the outbox waits on disk, summaries wait in bounded memory, and attempts back off with
+jitter so that a county's gateways do not all return in the same second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import httpx
+import msgspec
+
+from gateway import __version__
+from gateway.db import Database, StoreBroken
+from gateway.identity import Identity
+from gateway.model import Clock
+from gateway.northbound import outbox, wire
+from gateway.northbound.summary import Summaries
+from gateway.observe import Metrics, log
+
+HEARTBEAT_S: Final = 15.0
+RETRY_FIRST_S: Final = 0.25
+RETRY_LAST_S: Final = 30.0
+TIMEOUT_S: Final = 10.0
+SUMMARIES_A_POST: Final = 20
+LOG = log("northbound.uplink")
+T = TypeVar("T")
+
+
+class UplinkUnavailableError(Exception):
+    """The parent cannot be reached or asks to wait: try again later."""
+
+    def __init__(self, text: str, *, wait_s: float = 0.0) -> None:
+        super().__init__(text)
+        self.wait_s = wait_s
+
+
+class UplinkRejectedError(Exception):
+    """The parent refuses this node: its credential is wrong, trying again soon is of no use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What the uplink asks of the node, each call made on the event loop.
+
+    Parameters
+    ----------
+    identity
+        Node, life and epoch now (a lost store begins a new life).
+    present
+        Last events of the alarms that stand, and the sequence they are complete to.
+    inventory
+        What the node watches.
+    status
+        Journal head, coverage and standing troubles for the heartbeat.
+    store
+        Runs a function on the store, in its thread.
+    anchored
+        Told what the parent has anchored.
+    """
+
+    identity: Callable[[], Identity]
+    present: Callable[[], wire.Present]
+    inventory: wire.Inventory
+    status: Callable[[], tuple[int, str, float, list[str]]]
+    store: Callable[[Callable[[Database], Any]], Awaitable[Any]]
+    anchored: Callable[[int, str], None]
+
+
+class Uplink:
+    """Delivers to one parent.
+
+    Parameters
+    ----------
+    url, token
+        Of the parent; the token is this node's credential.
+    verify
+        CA file, or True for the system's.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        source: Source,
+        summaries: Summaries,
+        clock: Clock,
+        metrics: Metrics,
+        verify: str | bool = True,
+    ) -> None:
+        self.connected = False
+        self.answers: deque[wire.Readings] = deque(maxlen=64)
+        self._source = source
+        self._summaries = summaries
+        self._clock = clock
+        self._metrics = metrics
+        self._wake = asyncio.Event()
+        self._client = httpx.AsyncClient(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT_S,
+            verify=verify,
+            trust_env=False,
+        )
+        self._lag = 0
+        self._count = 0
+        self._reason = ""
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [
+            asyncio.create_task(self._deliver(), name="uplink"),
+            asyncio.create_task(self._beat(), name="heartbeat"),
+        ]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await self._client.aclose()
+
+    def wake(self) -> None:
+        """Look at the outbox, the summaries and the answers now."""
+        self._wake.set()
+
+    async def _deliver(self) -> None:
+        wait = RETRY_FIRST_S
+        while True:
+            pause = 0.0
+            try:
+                await self._session()
+            except UplinkUnavailableError as error:
+                self._away(str(error))
+                pause = error.wait_s
+            except UplinkRejectedError as error:
+                self._away(str(error))
+                wait = RETRY_LAST_S
+            except StoreBroken as error:
+                self._away(str(error))
+            await asyncio.sleep(max(pause, wait * random.uniform(0.5, 1.0)))  # noqa: S311
+            wait = min(RETRY_LAST_S, wait * 2) if not self.connected else RETRY_FIRST_S
+            self._set(connected=False)
+
+    async def _session(self) -> None:
+        """One stretch of delivery: present state, then everything that waits, until it breaks."""
+        who = self._source.identity()
+        inventory = msgspec.json.encode(self._source.inventory)
+        present = msgspec.json.encode(self._source.present())
+        self._count += 1
+        await self._post(
+            who,
+            [
+                wire.item("inventory", f"{who.epoch}/i{self._count}", inventory),
+                wire.item("present", f"{who.epoch}/p{self._count}", present),
+            ],
+        )
+        self._set(connected=True)
+        while self._source.identity() == who:
+            self._wake.clear()
+            while await self._drain(who):
+                pass
+            await self._post_summaries(who)
+            await self._post_answers(who)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), HEARTBEAT_S)
+
+    async def _drain(self, who: Identity) -> bool:
+        """Send one batch of events; return whether more may wait."""
+        rows: list[tuple[int, bytes]] = await self._source.store(
+            lambda database: outbox.oldest(database, wire.MAX_ITEMS)
+        )
+        self._lag = len(rows)
+        if not rows:
+            self._metrics.outbox.set(0)
+            return False
+        items = [wire.item("event", f"{who.life}/{seq}", entry) for seq, entry in rows]
+        receipts = await self._post(who, items)
+        done = {r.id for r in receipts if r.status in {"stored", "duplicate"}}
+        refused = {r.id: r.reason for r in receipts if r.status == "rejected"}
+        received = [seq for seq, _ in rows if f"{who.life}/{seq}" in done]
+        rejected = [
+            (seq, refused[f"{who.life}/{seq}"]) for seq, _ in rows if f"{who.life}/{seq}" in refused
+        ]
+        if rejected:
+            LOG.error("the parent rejects events; kept as dead letters", count=len(rejected),
+                      reason=rejected[0][1])  # fmt: skip
+        now = self._clock.now_ns()
+
+        def settle(database: Database) -> int:
+            outbox.received(database, received)
+            if rejected:
+                outbox.set_aside(database, rejected, at_ns=now)
+            return outbox.waiting(database)
+
+        self._lag = await self._source.store(settle)
+        self._metrics.outbox.set(self._lag)
+        return self._lag > 0 and bool(received or rejected)
+
+    async def _post_summaries(self, who: Identity) -> None:
+        waiting = self._summaries.waiting
+        while waiting:
+            batch = [waiting[n] for n in range(min(SUMMARIES_A_POST, len(waiting)))]
+            items = [
+                wire.item("summary", f"{who.epoch}/s{s.to_ns}", msgspec.json.encode(s))
+                for s in batch
+            ]
+            await self._post(who, items)
+            for summary in batch:
+                # The oldest may have been shed meanwhile.
+                if waiting and waiting[0] is summary:
+                    waiting.popleft()
+
+    async def _post_answers(self, who: Identity) -> None:
+        while self.answers:
+            answer = self.answers[0]
+            body = msgspec.json.encode(answer)
+            await self._post(who, [wire.item("readings", f"{who.epoch}/r{answer.order}", body)])
+            if self.answers and self.answers[0] is answer:
+                self.answers.popleft()
+
+    async def _beat(self) -> None:
+        while True:
+            if self.connected:
+                try:
+                    await self._heartbeat()
+                except (UplinkUnavailableError, UplinkRejectedError) as error:
+                    LOG.warning("heartbeat not taken", reason=str(error))
+            await asyncio.sleep(HEARTBEAT_S if self.connected else 0.5)
+
+    async def _heartbeat(self) -> None:
+        who = self._source.identity()
+        seq, head, coverage, trouble = self._source.status()
+        beat = wire.Heartbeat(
+            node=who.node,
+            life=who.life,
+            epoch=who.epoch,
+            last_seq=seq,
+            head=head,
+            lag=self._lag,
+            coverage=coverage,
+            clock_ns=self._clock.now_ns(),
+            version=__version__,
+            trouble=trouble,
+        )
+        body = await self._send(wire.HEARTBEAT, wire.encode(beat))
+        answer = decoded(body, wire.HeartbeatAnswer)
+        if answer.anchored_seq:
+            self._source.anchored(answer.anchored_seq, answer.anchored_head)
+
+    async def _post(self, who: Identity, items: Sequence[wire.Item]) -> list[wire.Receipt]:
+        intake = wire.Intake(node=who.node, life=who.life, epoch=who.epoch, items=list(items))
+        return decoded(await self._send(wire.INTAKE, wire.encode(intake)), wire.Receipts).receipts
+
+    async def _send(self, path: str, body: bytes) -> bytes:
+        try:
+            answer = await self._client.post(
+                path, content=body, headers={"Content-Type": "application/json"}
+            )
+        except httpx.HTTPError as error:
+            raise UplinkUnavailableError(f"{type(error).__name__}: {error}") from error
+        if answer.status_code in {401, 403}:
+            raise UplinkRejectedError(
+                f"the parent refuses this node ({answer.status_code}): {answer.text[:200]}; "
+                "pair it again with a new code"
+            )
+        if answer.status_code != httpx.codes.OK:
+            wait = answer.headers.get("Retry-After", "")
+            raise UplinkUnavailableError(
+                f"the parent answers {answer.status_code}: {answer.text[:200]}",
+                wait_s=min(float(wait), 300.0) if wait.isdigit() else 0.0,
+            )
+        return answer.content
+
+    def _away(self, reason: str) -> None:
+        if reason != self._reason:
+            LOG.warning("the parent cannot be reached; events wait in the outbox", reason=reason)
+        self._reason = reason
+        self._set(connected=False)
+
+    def _set(self, *, connected: bool) -> None:
+        if connected and not self.connected:
+            LOG.info("connected to the parent")
+            self._reason = ""
+        self.connected = connected
+        self._metrics.parent_connected.set(int(connected))
+
+
+def decoded(body: bytes, kind: type[T]) -> T:
+    """Decode a parent's answer; one that is none of ours is an unavailable parent."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        raise UplinkUnavailableError(f"the parent's answer is not understood: {error}") from error
