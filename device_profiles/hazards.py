@@ -22,7 +22,7 @@ from pydantic import Field, model_validator
 from device_profiles.duration import DurationNs
 from device_profiles.problems import PathProblemsError, ProfileError
 from device_profiles.registry import SHIPPED, read_model
-from device_profiles.schema import Described, Flag, Name, Number, Text, Unit
+from device_profiles.schema import Described, Flag, Name, NotEmpty, Number, Text, Unit
 from device_profiles.toml_lines import Path as KeyPath
 from device_profiles.toml_lines import locate
 
@@ -118,7 +118,7 @@ class RuleSet(Described):
     unit: Unit
     note: _Long | None = None
     engineering: Engineering
-    level: Annotated[tuple[LevelRule, ...], Field(min_length=1)]
+    level: Annotated[tuple[LevelRule, ...], NotEmpty]
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -160,11 +160,11 @@ class Template(Described):
 
 
 class _Pack(Described):
-    rule_set: Annotated[tuple[RuleSet, ...], Field(min_length=1)]
+    rule_set: Annotated[tuple[RuleSet, ...], NotEmpty]
 
 
 class _Templates(Described):
-    template: Annotated[tuple[Template, ...], Field(min_length=1)]
+    template: Annotated[tuple[Template, ...], NotEmpty]
 
 
 RowT = TypeVar("RowT", RuleSet, Template)

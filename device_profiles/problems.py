@@ -15,6 +15,13 @@ from pydantic import BaseModel, ValidationError
 
 from device_profiles.toml_lines import Path, locate
 
+#: pydantic speaks of Python's types; a file has TOML's.
+_PLAIN = {
+    "tuple_type": "must be a list: [a, b], or [[name]] for tables",
+    "dict_type": "must be a table: { key = value } or [name]",
+    "model_type": "must be a table: { key = value } or [name]",
+    "bool_type": "must be true or false",
+}
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
@@ -93,6 +100,8 @@ def _explain(detail: Mapping[str, Any], model: type[BaseModel]) -> Iterator[tupl
         yield path, _unknown(path, model)
     elif kind == "missing":
         yield path, "is missing; add it"
+    elif kind in _PLAIN:
+        yield path, f"{_PLAIN[kind]}, not {detail['input']!r:.80}"
     elif cause is not None:
         yield path, str(cause)
     else:

@@ -7,7 +7,7 @@ reference, so that a mistyped key cannot be a silent default.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -35,6 +35,15 @@ def _utc_offset(value: str) -> str:
     return value
 
 
+def _not_empty(rows: Rows) -> Rows:
+    # pydantic's own min_length also complains where a row is there and wrong.
+    if not rows:
+        raise ValueError("is empty; add at least one")
+    return rows
+
+
+Rows = TypeVar("Rows", bound=tuple[object, ...])
+NotEmpty = AfterValidator(_not_empty)
 Pointer = Annotated[str, AfterValidator(_pointer)]
 TimeSource = Annotated[str, AfterValidator(_time_source)]
 #: Strict: "12" and true are mistakes, not numbers.
@@ -160,7 +169,7 @@ class Profile(Described):
     keep_alive: PositiveDurationNs | None = None
     source: Text | None = None
     channel: dict[Name, Channel] = Field(default_factory=dict)
-    example: Annotated[tuple[Example, ...], Field(min_length=1)]
+    example: Annotated[tuple[Example, ...], NotEmpty]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
