@@ -137,7 +137,11 @@ def test_dates_are_read_as_dates() -> None:
         ('op = ">="', 'op = "<="', "ammonia.toml:21: rule_set[0].level[0].op: '<=' at level h"),
         ('"V"', '"V2"', "rule_set[0].level[0].note: confidence V2 must say 'secondary source'"),
         ('"V"', '"GK"', "ammonia.toml:28: rule_set[0].level[0].confidence: input should be 'V'"),
-        ("2021-12-01", "2021-12-01\neffective_to = 2021-11-30", "30: rule_set[0].level[0].effec"),
+        (
+            "2021-12-01",
+            "2021-12-01\neffective_to = 2021-11-30",
+            "30: rule_set[0].level[0].effective_to",
+        ),
         ("not statutory", "statutory", "rule_set[0].engineering.basis: input should be 'engineer"),
         ("latch = false", "latch = 0", "ammonia.toml:22: rule_set[0].level[0].latch: must be true"),
         ("ammonia.machine_room", "gas.machine_room", "begin it with that"),

@@ -42,7 +42,9 @@ def test_the_problems_of_all_files_are_told_together(tmp_path: Path) -> None:
     """A person mends every file in one round."""
     put(tmp_path, "acme/a", "id = 1\nid = 2\n")
     put(
-        tmp_path, "acme/b", NUMBER.replace("generic/number", "acme/b").replace("model =", "modul =")
+        tmp_path,
+        "acme/b",
+        NUMBER.replace("generic/number", "acme/b").replace("model =", "models ="),
     )
     (tmp_path / "acme" / "c.toml").write_bytes(b"\xff")
     (tmp_path / "acme" / "d.toml").mkdir()
@@ -51,7 +53,7 @@ def test_the_problems_of_all_files_are_told_together(tmp_path: Path) -> None:
     text = "\n".join(caught.value.problems)
     assert len(caught.value.problems) == 5
     assert "a.toml:2: not TOML" in text
-    assert "b.toml:7: modul: unknown key; did you mean 'model'?" in text
+    assert "b.toml:7: models: unknown key; did you mean 'model'?" in text
     assert "b.toml:1: model: is missing" in text
     assert "c.toml:1: file: not UTF-8" in text
     assert "d.toml:1: file: Is a directory" in text

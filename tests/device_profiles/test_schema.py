@@ -85,7 +85,7 @@ def test_profiles_are_frozen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("range =", "rnage =", "14: channel.nh3.rnage: unknown key; did you mean 'range'?"),
+        ("range =", "ranges =", "14: channel.nh3.ranges: unknown key; did you mean 'range'?"),
         ('unit = "ppm"\n', "", "10: channel.nh3.unit: is missing"),
         ("[0, 1000]", "[0, true]", "14: channel.nh3.range[1]: input should be a valid number"),
         ("[0, 1000]", '[0, "9"]', "14: channel.nh3.range[1]: input should be a valid number"),

@@ -65,10 +65,10 @@ def test_counts_windows_line_ends() -> None:
     assert locate(TEXT.replace("\n", "\r\n"), ("device", 1, "point", 0, "tag")) == 31
 
 
-@pytest.mark.parametrize("key", ['"caf\\u00e9"', '"caf\\U000000e9"', "'café'", '"café"'])
+@pytest.mark.parametrize("key", ['"\\u00b0C"', '"\\U000000b0C"', "'°C'", '"°C"'])
 def test_reads_escapes_in_keys(key: str) -> None:
     """A key is found by its meaning, however it is spelled."""
-    assert locate(f"a = 1\n{key} = 2\n", ("café",)) == 2
+    assert locate(f"a = 1\n{key} = 2\n", ("°C",)) == 2
 
 
 KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\x7f"), max_size=6)
