@@ -50,6 +50,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.last_broker_reason = ""
         count = self._counter
         self.messages = count("messages", "MQTT messages received")
         self.readings = count("readings", "readings taken into a batch")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.db import Database
+from gateway.identity import random_bits
 from gateway.model import NANOSECONDS, AlarmEvent
 from gateway.northbound.wire import Order
 from gateway.supervision.store import Write
@@ -67,8 +68,7 @@ def create(write: Write, node: str, *, action: str, operator: str, **fields: str
     )[0][0]
     if waiting >= WAITING_PER_NODE:
         raise TooManyError(f"{node}: {waiting} orders wait already; let them end or expire first")
-    number = write.execute("SELECT COALESCE(MAX(number), 0) + 1 FROM site_order")[0][0]
-    identity = f"{write.life}-{number}"
+    identity = random_bits()
     order = msgspec.convert(
         {
             "id": identity,
@@ -80,11 +80,10 @@ def create(write: Write, node: str, *, action: str, operator: str, **fields: str
         Order,
     )
     write.execute(
-        "INSERT INTO site_order (number, id, node, action, alarm, tag, operator, status, reason, "
+        "INSERT INTO site_order (id, node, action, alarm, tag, operator, status, reason, "
         "created_ns, expires_ns, closed_ns, body) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', '', ?, ?, 0, ?)",
+        "VALUES (?, ?, ?, ?, ?, ?, 'pending', '', ?, ?, 0, ?)",
         (
-            number,
             identity,
             node,
             action,

@@ -47,8 +47,9 @@ class Work:
         How many readings the blob holds: what is lost when it must be shed.
     transitions
         Events that these readings made; they are journalled and sent.
-    messages
-        How many messages may be acknowledged once this is durable.
+    accepted
+        How many messages had been accepted since the start: those may be acknowledged once this
+        is durable.
     sync
         Make it durable now.
     snapshot
@@ -62,7 +63,7 @@ class Work:
     new_segment: bool = False
     readings: int = 0
     transitions: tuple[Transition, ...] = ()
-    messages: int = 0
+    accepted: int = 0
     sync: bool = False
     snapshot: bytes | None = None
     act: Callable[[Database], Any] | None = None
@@ -71,9 +72,9 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What became durable: messages to acknowledge, events written, readings that had to be shed."""
+    """What became durable: messages accepted so far, events written, readings that had to be shed."""
 
-    messages: int
+    accepted: int
     events: int
     shed: int
 
@@ -127,7 +128,7 @@ class Committer:
         self._troubled = troubled
         self._queue: queue.Queue[Work | None] = queue.Queue()
         self._loop = asyncio.get_running_loop()
-        self._unsynced = 0
+        self._accepted = 0
         self._shed = 0
         self._full_until = 0.0
         self._full = False
@@ -191,7 +192,7 @@ class Committer:
         for work in group.work:
             if work.blob:
                 self._append(work)
-            self._unsynced += work.messages
+            self._accepted = max(self._accepted, work.accepted)
         if not (group.urgent or last):
             return
         if self._spool is not None and not self._full:
@@ -204,8 +205,7 @@ class Committer:
             self._release_reserve()
             self._commit(group, transitions)
         shed, self._shed = self._shed, 0
-        messages, self._unsynced = self._unsynced, 0
-        self._tell(self._committed, Committed(messages, len(transitions), shed))
+        self._tell(self._committed, Committed(self._accepted, len(transitions), shed))
         for work in group.work:
             if work.act is not None:
                 self._do(work)

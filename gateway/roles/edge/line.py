@@ -85,6 +85,7 @@ class Line:
         self.clock, self.metrics = clock, metrics
         self.position = position
         self.unacknowledged: deque[Message] = deque()
+        self.accepted = 0
         self._configuration = encode(Kind.CONFIGURATION, msgspec.json.encode(configuration))
         self._identity = identity
         self._segment_room = 0
@@ -117,11 +118,10 @@ class Line:
         metrics.bad.inc(counts.held)
         waiting = [message for message in messages if message.qos]
         self.unacknowledged.extend(waiting)
+        self.accepted += len(waiting)
         full = self.pacing.arrived(len(waiting), monotonic_ns=self.clock.monotonic_ns())
         if blob or waiting or transitions:
-            self._hand_over(
-                blob, transitions, readings=len(batch), messages=len(waiting), sync=full
-            )
+            self._hand_over(blob, transitions, readings=len(batch), sync=full)
         self.summaries.add(batch)
         self.observed(batch)
         if waiting and not full and not transitions:
@@ -178,11 +178,17 @@ class Line:
         if transitions:
             self._hand_over(b"", transitions)
 
-    def durable(self, count: int) -> list[Message]:
-        """Return the oldest `count` messages: they may be acknowledged."""
-        count = min(count, len(self.unacknowledged))
+    def durable(self, accepted: int) -> list[Message]:
+        """Return the messages that may be acknowledged: those among the first `accepted` ever."""
+        first = self.accepted - len(self.unacknowledged)
+        count = max(0, min(accepted - first, len(self.unacknowledged)))
         self.pacing.durable(count)
         return [self.unacknowledged.popleft() for _ in range(count)]
+
+    def forget_messages(self) -> None:
+        """The connection is gone: what was not acknowledged comes again."""
+        self.pacing.durable(len(self.unacknowledged))
+        self.unacknowledged.clear()
 
     def snapshot(self) -> None:
         """Hand the engine's state over, as of everything before it."""
@@ -224,7 +230,6 @@ class Line:
         transitions: tuple[Transition, ...],
         *,
         readings: int = 0,
-        messages: int = 0,
         sync: bool = False,
     ) -> None:
         fresh = False
@@ -240,7 +245,7 @@ class Line:
                 new_segment=fresh,
                 readings=readings,
                 transitions=transitions,
-                messages=messages,
+                accepted=self.accepted,
                 sync=sync,
             )
         )

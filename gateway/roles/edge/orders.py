@@ -1,0 +1,109 @@
+"""Orders, from the parent's stream or put into the store by the command line: each ends in an event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from gateway.alarms.desk import Request
+from gateway.db import Database
+from gateway.model import NANOSECONDS, Cause, Clock
+from gateway.northbound import wire
+from gateway.roles.edge.line import Line
+
+READINGS: Final = "readings"
+#: What the wire calls an action -> what it is to an alarm.
+ACTIONS: Final = {cause.value: cause for cause in Cause}
+
+
+class OrderDesk:
+    """Turns orders into requests.
+
+    Parameters
+    ----------
+    line
+        Carries them out.
+    clock
+        Judges expiry.
+    readings
+        Answers an order for raw readings.
+    """
+
+    def __init__(self, line: Line, *, clock: Clock, readings: Callable[[wire.Order], None]) -> None:
+        self._line = line
+        self._clock = clock
+        self._readings = readings
+        self._second = 0
+
+    def second(self, now_ns: int) -> bool:
+        """Return True once in each second."""
+        second = now_ns // NANOSECONDS
+        fresh, self._second = second != self._second, second
+        return fresh
+
+    def take(self, order: wire.Order) -> None:
+        """Carry out an order of the parent."""
+        if order.action == READINGS:
+            self._readings(order)
+            return
+        now = self._clock.now_ns()
+        cause = ACTIONS.get(order.action)
+        if order.expires_ns and now > order.expires_ns:
+            self._refuse(order, "it came after its expiry; repeat it if it is still wanted")
+        elif cause is None:
+            self._refuse(order, f"{order.action!r} is no action of this version")
+        else:
+            self._line.order(
+                Request(
+                    alarm=order.alarm,
+                    revision=order.revision,
+                    cause=cause,
+                    operator=order.operator,
+                    comment=order.comment,
+                    until_ns=order.to_ns,
+                    order=order.id,
+                )
+            )
+
+    def take_local(self, identity: str, body: bytes) -> None:
+        """Carry out an order that the command line put into the store."""
+        try:
+            order = msgspec.json.decode(body, type=wire.Order)
+        except msgspec.DecodeError as error:
+            order = wire.Order(id=identity, action="unreadable", comment=str(error))
+        self.take(order)
+
+    @staticmethod
+    def waiting(database: Database) -> list[tuple[str, bytes]]:
+        """Return the orders of the command line that wait."""
+        rows = database.execute(
+            "SELECT id, body FROM desk_order WHERE done = 0 ORDER BY made_ns LIMIT 100"
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    @staticmethod
+    def done(identity: str) -> Callable[[Database], None]:
+        """Return what marks an order as carried out."""
+
+        def mark(database: Database) -> None:
+            database.execute("UPDATE desk_order SET done = 1 WHERE id = ?", (identity,))
+
+        return mark
+
+    def _refuse(self, order: wire.Order, reason: str) -> None:
+        note = self._line.desk.note(
+            "order",
+            now_ns=self._clock.now_ns(),
+            alarm=order.alarm,
+            operator=order.operator,
+            comment=order.comment,
+            detail={
+                "order": order.id,
+                "action": order.action,
+                "result": "refused",
+                "reason": reason,
+            },
+        )
+        self._line.emit([note])

@@ -1,0 +1,170 @@
+"""The intake: what a child sends becomes durable here, once, and is answered item by item.
+
+The node is the credential's, never the body's. One request is one transaction: events, mirror, feed
+and one entry of the own journal that chains the hash of every event taken. An event that came before is
+a duplicate if its bytes are the same; if they are not, two histories exist, and it is rejected as a fork.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from gateway.journal import GENESIS, digest
+from gateway.model import AlarmEvent, decode_event
+from gateway.northbound.wire import Intake, Item, Receipt, Receipts
+from gateway.supervision import inventory, mirror, orders, sequence, series
+from gateway.supervision.mirror import RefusedError
+from gateway.supervision.store import Write
+from gateway.supervision.throttle import Damper
+from gateway.supervision.views import nodes as node_view
+
+decode_intake = msgspec.json.Decoder(Intake).decode
+
+#: Kinds whose body is taken whole by one function.
+TAKERS: dict[str, Callable[[Write, str, bytes], None]] = {
+    "present": mirror.take_present,
+    "inventory": inventory.take,
+    "summary": series.take_summary,
+    "readings": series.take_readings,
+}
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What one request has brought so far."""
+
+    node: str
+    damper: Damper
+    receipts: list[Receipt] = field(default_factory=list)
+    chained: dict[str, str | int | float | bool | None] = field(default_factory=dict)
+    numbers: dict[str, list[int]] = field(default_factory=dict)
+    node_changed: bool = False
+
+
+def take(write: Write, node: str, intake: Intake, *, damper: Damper) -> Receipts:
+    """Store what a child sent and return its receipts; the caller answers after the commit.
+
+    Parameters
+    ----------
+    node
+        The credential's node.
+    damper
+        Keeps a child that repeats a refused item from filling the journal.
+    """
+    taken = _Taken(node, damper)
+    reason = sequence.meet(write, node, intake.life, intake.epoch)
+    if reason:
+        taken.node_changed |= sequence.mark_fork(write, node, reason)
+    for item in intake.items:
+        try:
+            status = _take(write, item, taken)
+        except RefusedError as refusal:
+            if refusal.foreign:
+                refused(write, node, item.id, reason=str(refusal), damper=damper)
+            taken.receipts.append(Receipt(id=item.id, status="rejected", reason=str(refusal)))
+        else:
+            taken.receipts.append(status)
+    for life, numbers in taken.numbers.items():
+        sequence.arrived(write, node, life, numbers)
+    if taken.chained:
+        write.journal("intake", detail=taken.chained)
+    if taken.node_changed:
+        node_view.publish(write, node)
+    return Receipts(receipts=taken.receipts)
+
+
+def refused(write: Write, node: str, what: str, *, reason: str, damper: Damper) -> None:
+    """Journal that a paired sender tried what it may not, once a minute for one thing."""
+    if damper.first(f"{node}/{what}/{reason}"):
+        write.journal("refused", detail={"node": node, "item": what, "reason": reason})
+
+
+def _take(write: Write, item: Item, taken: _Taken) -> Receipt:
+    if item.kind == "event":
+        return _take_event(write, item, taken)
+    taker = TAKERS.get(item.kind)
+    if taker is None:
+        known = ", ".join(["event", *TAKERS])
+        raise RefusedError(f"kind {item.kind!r} is not known here; this centre takes {known}")
+    taker(write, taken.node, bytes(item.body))
+    taken.node_changed |= item.kind in {"present", "inventory"}
+    return Receipt(id=item.id, status="stored")
+
+
+def _take_event(write: Write, item: Item, taken: _Taken) -> Receipt:
+    node, entry = taken.node, bytes(item.body)
+    try:
+        event = decode_event(entry)
+    except msgspec.DecodeError as error:
+        raise RefusedError(f"event: not readable: {error}") from error
+    if event.node != node:
+        raise RefusedError(
+            f"event: speaks for {event.node}, the credential is {node}'s", foreign=True
+        )
+    if event.seq < 1 or not event.life:
+        raise RefusedError("event: needs a life and a sequence number from 1")
+    found = digest(entry)
+    known = write.execute(
+        "SELECT hash FROM event WHERE node = ? AND life = ? AND seq = ?",
+        (node, event.life, event.seq),
+    )
+    if known:
+        if known[0][0] == found:
+            return Receipt(id=item.id, status="duplicate")
+        return _fork(write, item, event, taken)
+    _follow(write, event, found, taken)
+    write.execute(
+        "INSERT INTO event (node, life, seq, epoch, kind, alarm, hazard, hash, entry, received_ns) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            node,
+            event.life,
+            event.seq,
+            event.epoch,
+            event.kind,
+            event.alarm,
+            event.hazard,
+            found,
+            entry,
+            write.now_ns,
+        ),
+    )
+    sequence.place_of(write, node, event.life)
+    taken.numbers.setdefault(event.life, []).append(event.seq)
+    taken.chained[f"{node}/{event.life}/{event.epoch}/{event.seq}"] = found
+    taken.node_changed = True
+    orders.close_by_event(write, event)
+    if event.kind == "alarm" and event.alarm:
+        mirror.apply(write, event, entry)
+    return Receipt(id=item.id, status="stored")
+
+
+def _fork(write: Write, item: Item, event: AlarmEvent, taken: _Taken) -> Receipt:
+    where = f"life {event.life} entry {event.seq}"
+    reason = f"fork: {where} is stored with other bytes; two nodes use this identity"
+    taken.node_changed |= sequence.mark_fork(
+        write, taken.node, f"{where} came a second time with other bytes"
+    )
+    refused(write, taken.node, item.id, reason=reason, damper=taken.damper)
+    return Receipt(id=item.id, status="rejected", reason=reason)
+
+
+def _follow(write: Write, event: AlarmEvent, found: str, taken: _Taken) -> None:
+    """Show a fork where an event does not fit the chain beside it; both are kept as evidence."""
+    beside = write.execute(
+        "SELECT seq, hash, entry FROM event WHERE node = ? AND life = ? AND seq IN (?, ?)",
+        (event.node, event.life, event.seq - 1, event.seq + 1),
+    )
+    broken = event.seq == 1 and event.prev != GENESIS
+    for seq, stored, entry in beside:
+        if seq < event.seq:
+            broken |= event.prev != stored
+        else:
+            broken |= decode_event(entry).prev != found
+    if broken:
+        taken.node_changed |= sequence.mark_fork(
+            write, event.node, f"life {event.life} entry {event.seq} does not follow its neighbour"
+        )

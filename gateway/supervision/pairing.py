@@ -1,0 +1,127 @@
+"""Pairing: a one-time code buys a child its credential, once; only hashes are kept here.
+
+A new pairing of the same node revokes the credential before it, so a replaced or cloned gateway falls
+silent, and ends the fork that was shown on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+
+from gateway.db import Database
+from gateway.model import NANOSECONDS
+from gateway.supervision.store import Write
+
+CODE_NS = 24 * 3600 * NANOSECONDS
+#: No 0, 1, I or O: people read these codes to each other.
+ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+GROUPS, GROUP = 4, 5
+NODE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class PairingError(Exception):
+    """A code buys nothing: it is wrong, used or too old. It never says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A code for one node, shown once."""
+
+    code: str
+    expires_ns: int
+
+
+def hashed(secret: str) -> str:
+    """Return what is stored in place of a token or code: these are random, so a plain hash will do."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def invite(write: Write, node: str, *, operator: str, division: str = "") -> Invitation:
+    """Make a one-time code for a node id.
+
+    Parameters
+    ----------
+    division
+        Where the node is assigned; empty believes what its inventory states.
+
+    Raises
+    ------
+    ValueError
+        The id is not one.
+    """
+    if not NODE_ID.fullmatch(node):
+        raise ValueError(
+            f"node {node!r}: letters, digits, '.', '_' and '-', at most 64, beginning with a letter "
+            "or digit; choose another id"
+        )
+    groups = ("".join(secrets.choice(ALPHABET) for _ in range(GROUP)) for _ in range(GROUPS))
+    code = "-".join(groups)
+    expires_ns = write.now_ns + CODE_NS
+    write.execute("DELETE FROM pairing_code WHERE node = ? AND used_ns IS NULL", (node,))
+    write.execute(
+        "INSERT INTO pairing_code (code_hash, node, division, expires_ns, used_ns) "
+        "VALUES (?, ?, ?, ?, NULL)",
+        (hashed(code), node, division, expires_ns),
+    )
+    write.journal(
+        "pairing",
+        operator=operator,
+        detail={"node": node, "act": "invited", "division": division, "expires_ns": expires_ns},
+    )
+    return Invitation(code, expires_ns)
+
+
+def pair(write: Write, code: str, *, public_key: str) -> tuple[str, str]:
+    """Use a code; return the node it was made for and the token, which is not kept.
+
+    Raises
+    ------
+    PairingError
+        The code is wrong, used or expired.
+    """
+    rows = write.execute(
+        "UPDATE pairing_code SET used_ns = ? WHERE code_hash = ? AND used_ns IS NULL "
+        "AND expires_ns > ? RETURNING node, division",
+        (write.now_ns, hashed(code.strip().upper()), write.now_ns),
+    )
+    if not rows:
+        raise PairingError("pairing: this code buys nothing here; ask for a new one and use it once")
+    node, division = rows[0]
+    token = secrets.token_urlsafe(32)
+    revoked = write.execute("DELETE FROM credential WHERE node = ? RETURNING node", (node,))
+    write.execute(
+        "INSERT INTO credential (token_hash, node, made_ns) VALUES (?, ?, ?)",
+        (hashed(token), node, write.now_ns),
+    )
+    write.execute(
+        "INSERT INTO node (node, name, enterprise, uscc, division, assigned, grid, public_key, "
+        "inventory, refused_division, fork, paired_ns) "
+        "VALUES (?, ?, '', '', ?, ?, '', ?, '', '', '', ?) ON CONFLICT (node) DO UPDATE SET "
+        "public_key = excluded.public_key, paired_ns = excluded.paired_ns, fork = '', "
+        "assigned = excluded.assigned, inventory = '', division = CASE excluded.assigned "
+        "WHEN 1 THEN excluded.division ELSE node.division END",
+        (node, node, division, int(bool(division)), public_key, write.now_ns),
+    )
+    # Lives and epochs placed so far stay, but a new credential may follow any of them.
+    write.execute("UPDATE epoch SET returns = 0 WHERE node = ?", (node,))
+    write.journal(
+        "pairing",
+        detail={
+            "node": node,
+            "act": "paired",
+            "public_key": public_key,
+            "revoked": len(revoked),
+        },
+    )
+    write.scopes_changed = True
+    write.publish("reset", node, b"{}")
+    return node, token
+
+
+def node_of(database: Database, token: str) -> str:
+    """Return the node whose credential this is, or nothing."""
+    rows = database.execute("SELECT node FROM credential WHERE token_hash = ?", (hashed(token),))
+    return str(rows[0][0]) if rows else ""
