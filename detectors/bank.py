@@ -26,6 +26,7 @@ from detectors.admission import (
     LAST,
     NEVER,
     QUIET,
+    SECOND,
     admit,
     new_devices,
     new_points,
@@ -351,6 +352,15 @@ class Bank:
             )
             found += self._read(written)
         return found
+
+    def next_due(self) -> int:
+        """Return the earliest second (ns) at which a pending on-delay fires; -NEVER for none."""
+        since = self.ints[:, ON_SINCE]
+        pending = (since != NEVER) & (self.ints[:, ACTIVE] == 0)
+        if not pending.any():
+            return -NEVER
+        end = int((since[pending] + self.delays[pending, 0]).min())
+        return -(-end // SECOND) * SECOND
 
     def set_active(self, row: int, *, active: bool) -> None:
         """Tell a rule whether its alarm stands; a delay that is running is left to run."""

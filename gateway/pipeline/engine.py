@@ -85,6 +85,10 @@ class Engine:
         """When each point last had usable data that came on time, ns; very negative for never."""
         return self.bank.point_times[:, HEARD]
 
+    def next_due(self) -> int:
+        """Return the earliest whole second at which a delay could run out; very late for none."""
+        return self.bank.next_due()
+
     def drained(self, tags: Iterable[str], now_ns: int) -> list[str]:
         """Return those of `tags` whose device's late data has ended by `now_ns`."""
         quiet = self.bank.point_times[:, QUIET]

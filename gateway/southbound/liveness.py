@@ -38,6 +38,16 @@ class Liveness:
         """Count silence anew from here: a subscription, or the first reading of a replay."""
         self._since = now_ns
 
+    def next_due(self, heard: npt.NDArray[np.int64]) -> int:
+        """Return the earliest instant (ns) at which something could change; very late for never."""
+        if self._since is None or not heard.size:
+            return np.iinfo(np.int64).max
+        if (self.silent & (heard >= self._since)).any():
+            return 0
+        ends = np.maximum(heard, self._since) + self._patience
+        waiting = ends[~self.silent]
+        return int(waiting.min()) if waiting.size else int(np.iinfo(np.int64).max)
+
     def tick(self, now_ns: int, heard: npt.NDArray[np.int64]) -> list[Detection]:
         """Return the points that fell silent or were heard again, as of the whole second `now_ns`.
 

@@ -1,0 +1,294 @@
+"""The centre role: settings, and the wiring of store, API and listener under one roof.
+
+A file has this shape; the loader that turns it into `CentreSettings` lives in `gateway.config`::
+
+    [node]
+    id = "county-centre"
+    name = "County supervision centre"
+    division = "330106000000"
+    [listen]
+    address = "127.0.0.1:8080"
+    cert = "centre.crt"
+    key = "centre.key"
+    [store]
+    folder = "/var/lib/hazgate/centre"
+    [divisions]
+    file = "divisions.csv"
+    [pairing]
+    nodes = ["lake-cold-store-gw1"]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import uvicorn
+from argon2 import PasswordHasher
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gateway.identity import write_secret
+from gateway.model import Clock
+from gateway.observe import log
+from gateway.supervision import divisions, pairing
+from gateway.supervision.api.app import create_app
+from gateway.supervision.centre import Centre
+
+ADDRESS = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
+MAX_PORT = 65535
+DRAIN_S = 5
+
+NodeId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NodeSettings(_Table):
+    """Who this centre is."""
+
+    id: NodeId
+    name: str = ""
+    division: str = ""
+
+
+class ListenSettings(_Table):
+    """Where it listens; port 0 takes a free one. With `cert` and `key` it speaks TLS."""
+
+    address: Annotated[str, Field(pattern=f"^{ADDRESS}$")] = "127.0.0.1:8080"
+    cert: Path | None = None
+    key: Path | None = None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> ListenSettings:
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("cert and key go together: give both for TLS, or neither")
+        if self.port > MAX_PORT:
+            raise ValueError(f"port {self.port} is above {MAX_PORT}; choose another, or 0")
+        return self
+
+    @property
+    def host(self) -> str:
+        """The host part of the address, without brackets."""
+        return self.address.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port part of the address."""
+        return int(self.address.rpartition(":")[2])
+
+
+class StoreSettings(_Table):
+    """Where it keeps its store and key."""
+
+    folder: Path = Path("centre-data")
+
+
+class DivisionSettings(_Table):
+    """The table of divisions; without one every code contains only itself."""
+
+    file: Path | None = None
+
+
+class PairingSettings(_Table):
+    """Nodes that get a pairing code at start, until each is paired, in a file beside the store."""
+
+    nodes: tuple[NodeId, ...] = ()
+
+
+class CentreSettings(_Table):
+    """Everything a centre is told."""
+
+    node: NodeSettings
+    listen: ListenSettings = ListenSettings()
+    store: StoreSettings = StoreSettings()
+    divisions: DivisionSettings = DivisionSettings()
+    pairing: PairingSettings = PairingSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCentre:
+    """A centre that answers.
+
+    Parameters
+    ----------
+    port
+        The one it listens on, also where the settings said 0.
+    first_password
+        Of the account "admin", at the very first start only.
+    """
+
+    centre: Centre
+    host: str
+    port: int
+    url: str
+    first_password: str | None
+
+    async def invite(self, node: str, *, division: str = "") -> str:
+        """Make a one-time pairing code for a node id and return it."""
+        return await self.centre.invite(node, division=division)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that leaves signals to the role and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+@asynccontextmanager
+async def open_centre(
+    settings: CentreSettings, *, clock: Clock, hasher: PasswordHasher | None = None
+) -> AsyncIterator[RunningCentre]:
+    """Run a centre for the duration of a block: it answers from the first line to the last.
+
+    Parameters
+    ----------
+    hasher
+        argon2id with its cost; the library's default when none is given.
+
+    Raises
+    ------
+    OSError
+        The address is taken or not ours.
+    DivisionsError
+        The table of divisions has problems.
+    """
+    table = settings.divisions.file
+    rows = divisions.read(table) if table is not None else []
+    listen = settings.listen
+    secure = listen.cert is not None
+    with _bound(listen) as listener:
+        port = listener.getsockname()[1]
+        async with Centre(
+            settings.node.id,
+            settings.store.folder,
+            clock=clock,
+            name=settings.node.name,
+            division=settings.node.division,
+            secure=secure,
+            hasher=hasher,
+        ) as centre:
+            await centre.load_divisions(rows)
+            await _invite(centre, settings)
+            server = _Server(
+                uvicorn.Config(
+                    create_app(centre),
+                    http="h11",
+                    ws="none",
+                    lifespan="off",
+                    log_config=None,
+                    access_log=False,
+                    server_header=False,
+                    timeout_graceful_shutdown=DRAIN_S,
+                    ssl_certfile=listen.cert,
+                    ssl_keyfile=listen.key,
+                )
+            )
+            async with _serving(server, centre, listener):
+                host = f"[{listen.host}]" if ":" in listen.host else listen.host
+                url = f"{'https' if secure else 'http'}://{host}:{port}"
+                log("centre").info("listens", node=centre.node, url=url)
+                yield RunningCentre(centre, listen.host, port, url, centre.first_password)
+    log("centre").info("stopped", node=settings.node.id)
+
+
+async def run_centre(
+    settings: CentreSettings,
+    *,
+    clock: Clock,
+    ready: Callable[[RunningCentre], None] | None = None,
+) -> None:
+    """Run a centre until SIGTERM, SIGINT or cancellation; print the first password once.
+
+    Parameters
+    ----------
+    ready
+        Called when the centre answers.
+    """
+    stop = asyncio.Event()
+    with _signals(stop):
+        async with open_centre(settings, clock=clock) as running:
+            if running.first_password is not None:
+                sys.stdout.write(
+                    f"first start: log in at {running.url} as admin with password "
+                    f"{running.first_password} (shown once; change it)\n"
+                )
+                sys.stdout.flush()
+            if ready is not None:
+                ready(running)
+            await stop.wait()
+
+
+@asynccontextmanager
+async def _serving(server: _Server, centre: Centre, listener: socket.socket) -> AsyncIterator[None]:
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="centre-http")
+    listening = asyncio.create_task(server.listening.wait())
+    try:
+        await asyncio.wait({task, listening}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+        yield
+    finally:
+        listening.cancel()
+        # Streams never end by themselves: they go first, then uvicorn has nothing to wait for.
+        centre.hub.close()
+        server.should_exit = True
+        await task
+
+
+@contextmanager
+def _bound(listen: ListenSettings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((listen.host, listen.port))
+        yield listener
+
+
+async def _invite(centre: Centre, settings: CentreSettings) -> None:
+    for node in settings.pairing.nodes:
+        paired = await centre.store.read(partial(pairing.is_paired, node=node))
+        path = settings.store.folder / f"pairing-{node}.code"
+        if paired:
+            path.unlink(missing_ok=True)
+            continue
+        code = await centre.invite(node)
+        await asyncio.to_thread(write_secret, path, f"{code}{os.linesep}".encode())
+
+
+@contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    taken: list[signal.Signals] = []
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError):
+                loop.add_signal_handler(number, stop.set)
+                taken.append(number)
+    try:
+        yield
+    finally:
+        for number in taken:
+            loop.remove_signal_handler(number)

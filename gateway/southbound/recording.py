@@ -1,0 +1,141 @@
+"""Recorded readings from a file: CSV or Parquet, wide (`time` and a column a tag) or long.
+
+In a long file each row is ``time,tag,value[,quality]``. An empty cell of a wide file is no reading; a cell
+that is no number is a BAD one: a recording loses nothing that a device said. Values are in the
+point's unit; what lies outside the point's range is BAD, as it would be live.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TextIO, cast
+
+from device_profiles.instant import to_nanoseconds
+from device_profiles.quality import Quality
+from gateway.pipeline.points import Point
+from gateway.readings import Row
+
+CHUNK: Final = 8192
+TIME: Final = "time"
+LONG: Final = ("time", "tag", "value")
+VERDICTS: Final = {"BAD": Quality.DEVICE_FAULT, "UNCERTAIN": Quality.WARMING_UP}
+
+
+class RecordingError(Exception):
+    """A recording cannot be read; the message says where and what is expected."""
+
+
+class Recording:
+    """A file of readings.
+
+    Parameters
+    ----------
+    path
+        ``.csv``, ``.csv.gz`` or ``.parquet``.
+    points
+        The site's points; other tags of the file are passed over and named in `unknown`.
+
+    Raises
+    ------
+    RecordingError
+        The file is of another kind, or none of its columns is a tag of the site.
+    """
+
+    def __init__(self, path: Path, points: Sequence[Point]) -> None:
+        self.path = path
+        self._points = {point.tag: point for point in points}
+        self.columns = self._header()
+        self.long = self.columns[:3] == list(LONG)
+        if TIME not in self.columns:
+            raise RecordingError(f"{path}: no column {TIME!r}; give time and a column a tag")
+        others = [column for column in self.columns if column != TIME]
+        self.unknown = [] if self.long else [c for c in others if c not in self._points]
+        if not self.long and len(self.unknown) == len(others):
+            raise RecordingError(
+                f"{path}: none of its columns is a tag of this site ({', '.join(others[:5])}); "
+                f"the site has {', '.join(list(self._points)[:5])}"
+            )
+
+    def rows(self) -> Iterator[list[Row]]:
+        """Yield readings in the order of the file, in chunks of about 8192."""
+        chunk: list[Row] = []
+        for number, record in enumerate(self._records(), start=2):
+            time_ns = to_nanoseconds(record[TIME], "auto")
+            if time_ns is None:
+                raise RecordingError(
+                    f"{self.path}:{number}: time {record[TIME]!r} is not understood; "
+                    "write 2026-01-31T08:00:00Z or seconds since 1970"
+                )
+            chunk.extend(self._readings(record, time_ns))
+            if len(chunk) >= CHUNK:
+                yield chunk
+                chunk = []
+        if chunk:
+            yield chunk
+
+    def _readings(self, record: Mapping[str, Any], time_ns: int) -> Iterator[Row]:
+        if self.long:
+            point = self._points.get(str(record["tag"]))
+            if point is not None:
+                stated = str(record.get("quality") or "GOOD")
+                yield reading(point, time_ns, record["value"], stated)
+            return
+        for tag, point in self._points.items():
+            cell = record.get(tag)
+            if cell is not None and cell != "":
+                yield reading(point, time_ns, cell, "GOOD")
+
+    def _header(self) -> list[str]:
+        if self.path.suffix == ".parquet":
+            return list(self._parquet("LIMIT 0").columns)
+        with self._text() as file:
+            return next(csv.reader(file), [])
+
+    def _records(self) -> Iterator[Mapping[str, Any]]:
+        if self.path.suffix != ".parquet":
+            with self._text() as file:
+                yield from csv.DictReader(file)
+            return
+        result = self._parquet("")
+        while rows := result.fetchmany(CHUNK):
+            for row in rows:
+                yield dict(zip(self.columns, row, strict=True))
+
+    def _parquet(self, tail: str) -> Any:
+        # DuckDB is large and only Parquet needs it.
+        import duckdb
+
+        connection = duckdb.connect(
+            config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        )
+        return connection.sql(
+            f"SELECT * FROM read_parquet($file) {tail}", params={"file": str(self.path)}
+        )
+
+    def _text(self) -> TextIO:
+        try:
+            if self.path.suffix == ".gz":
+                return cast("TextIO", gzip.open(self.path, "rt", encoding="utf-8", newline=""))
+            return self.path.open(encoding="utf-8", newline="")
+        except OSError as error:
+            raise RecordingError(f"{self.path}: cannot be read: {error}") from error
+
+
+def reading(point: Point, time_ns: int, cell: object, stated: str) -> Row:
+    """Return one reading with the quality it would have had live."""
+    try:
+        value = float(cast("Any", cell))
+    except (TypeError, ValueError):
+        return point.index, time_ns, time_ns, math.nan, int(Quality.WRONG_TYPE)
+    quality = VERDICTS.get(stated) or Quality.__members__.get(stated, Quality.WRONG_TYPE)
+    if not math.isfinite(value):
+        quality = Quality.NOT_FINITE
+    elif point.low is not None and value < point.low:
+        quality = Quality.BELOW_RANGE
+    elif point.high is not None and value > point.high:
+        quality = Quality.ABOVE_RANGE
+    return point.index, time_ns, time_ns, value, int(quality)
