@@ -1,8 +1,8 @@
 """Accounts and sessions: argon2id hashes, random session ids of which only hashes are kept.
 
-The first administrator's password is generated, returned once to whoever started the centre, and stored
-nowhere. Every change is journalled with who made it; a changed or removed account loses its sessions
-at once.
+The first administrator's password is generated, returned once to whoever started the centre, and
+stored nowhere. Every change is journalled with who made it; a changed or removed account loses
+its sessions at once.
 """
 
 from __future__ import annotations
@@ -69,9 +69,7 @@ class Accounts:
         argon2id with its cost; the library's default when none is given.
     """
 
-    def __init__(
-        self, store: Store, clock: Clock, *, hasher: PasswordHasher | None = None
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, *, hasher: PasswordHasher | None = None) -> None:
         self._store = store
         self._clock = clock
         self._hasher = hasher or PasswordHasher()
@@ -216,6 +214,8 @@ def replace(write: Write, subject: Subject, stored: str | None, *, operator: str
     known = write.execute("SELECT password FROM account WHERE name = ?", (subject.name,))
     if not known:
         raise AccountError(f"account {subject.name}: there is none; create it first")
+    if (subject.role, subject.division) != (Role.ADMINISTRATOR, ""):
+        _keep_one(write, subject.name)
     write.execute(
         "UPDATE account SET password = ?, role = ?, division = ?, departments = ?, language = ? "
         "WHERE name = ?",
@@ -238,11 +238,7 @@ def remove(write: Write, name: str, *, operator: str) -> None:
     found = load(write.database, name)
     if found is None:
         raise AccountError(f"account {name}: there is none")
-    others = write.execute(
-        "SELECT 1 FROM account WHERE role = 'administrator' AND division = '' AND name <> ?", (name,)
-    )
-    if not others:
-        raise AccountError(f"account {name}: the last administrator cannot be removed")
+    _keep_one(write, name)
     write.execute("DELETE FROM account WHERE name = ?", (name,))
     write.execute("DELETE FROM session WHERE account = ?", (name,))
     write.scopes_changed = True
@@ -284,6 +280,15 @@ def subject_of(database: Database, identity: str, *, at_ns: int) -> Subject | No
     )
     found = load(database, rows[0][0]) if rows else None
     return found[0] if found else None
+
+
+def _keep_one(write: Write, name: str) -> None:
+    others = write.execute(
+        "SELECT 1 FROM account WHERE role = 'administrator' AND division = '' AND name <> ?",
+        (name,),
+    )
+    if not others:
+        raise AccountError(f"account {name}: is the last administrator of everything; make another")
 
 
 def _journal(

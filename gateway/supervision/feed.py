@@ -1,8 +1,8 @@
 """The feed: what screens are told, in commit order, each item under a position that never repeats.
 
-The writer hands committed items to the `Hub` on the event loop; each subscriber has a bounded queue.
-Whoever is too slow for it loses the queue and is told to load everything anew: memory never grows with
-a slow reader, and nothing is dropped without the screen knowing.
+The writer hands committed items to the `Hub` on the event loop; each subscriber has a bounded
+queue. Whoever is too slow for it loses the queue and is told to load everything anew: memory
+never grows with a slow reader, and nothing is dropped without the screen knowing.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class Subscription:
         Items held for a slow reader before it is told to start anew.
     """
 
+    # `seen` is the last position offered, kept or not: after `take`, nothing before it is owed.
+
     def __init__(self, scope: Scope, *, limit: int = QUEUE_ITEMS) -> None:
         self.scope = scope
         self.limit = limit
@@ -58,7 +60,7 @@ class Subscription:
         for item in items:
             if self.outdated or self.scope.sees(item.node, item.hazard):
                 self._items.append(item)
-        if items and not self.outdated and not self._items:
+        if items:
             self.seen = items[-1].position
         if len(self._items) > self.limit:
             self.overflowed = True
@@ -66,7 +68,7 @@ class Subscription:
         self._wake.set()
 
     def outdate(self) -> None:
-        """Say that divisions or accounts changed: the scope must be read again before the next item."""
+        """Say that divisions or accounts changed: read the scope again before the next item."""
         self.outdated = True
         self._wake.set()
 

@@ -1,7 +1,8 @@
 """Heartbeats of children: how each is doing, its clock, and the anchoring of its journal.
 
-Once a minute the hash of the child's last entry is kept here and chained into the own journal. From then
-on nobody at the child, not even who holds its key, can rewrite what came before unnoticed.
+Once a minute the hash of the child's last entry is kept here and chained into the own journal.
+From then on nobody at the child, not even who holds its key, can rewrite what came before
+unnoticed.
 """
 
 from __future__ import annotations

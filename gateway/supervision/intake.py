@@ -1,8 +1,9 @@
 """The intake: what a child sends becomes durable here, once, and is answered item by item.
 
-The node is the credential's, never the body's. One request is one transaction: events, mirror, feed
-and one entry of the own journal that chains the hash of every event taken. An event that came before is
-a duplicate if its bytes are the same; if they are not, two histories exist, and it is rejected as a fork.
+The node is the credential's, never the body's. One request is one transaction: events, mirror,
+feed and one entry of the own journal that chains the hash of every event taken. An event that
+came before is a duplicate if its bytes are the same; if they are not, two histories exist, and it
+is rejected as a fork.
 """
 
 from __future__ import annotations

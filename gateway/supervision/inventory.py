@@ -1,4 +1,4 @@
-"""What a child watches: its name, areas, points and rules, sent at every connection and taken whole.
+"""What a child watches: its name, areas, points and rules, sent at each connection, taken whole.
 
 The division that an inventory names is believed only for a node that was invited without one; an
 assigned node that claims another division keeps its own, and the claim is shown as trouble.

@@ -1,7 +1,7 @@
 """The state of a link, judged by the centre's clock from the last heartbeat that came over it.
 
-A clock that was set back makes the last heartbeat lie ahead; that link counts as lost until the next
-one: what cannot be shown to be fresh is not shown as fresh.
+A clock that was set back makes the last heartbeat lie ahead; that link counts as lost until the
+next one: what cannot be shown to be fresh is not shown as fresh.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The mirror: where each alarm of each child stands, as the child last said it.
 
-An alarm moves only forward: a newer life replaces an older one, and within a life a greater revision a
-smaller one. The present state that a child sends at every connection is taken whole: what stood here
-and is not in it has ended, unless the mirror is newer than the list.
+An alarm moves only forward: a newer life replaces an older one, and within a life a greater
+revision a smaller one. The present state that a child sends at every connection is taken whole:
+what stood here and is not in it has ended, unless the mirror is newer than the list.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Orders to children: made here, carried out there, and closed by what the child says of them.
 
-An order states the revision its giver saw and an end; the child decides. Its status goes pending, sent,
-then applied or refused by the child's own event, or expired. An event that comes after the expiry is
-still the truth and replaces it.
+An order states the revision its giver saw and an end; the child decides. Its status goes pending,
+sent, then applied or refused by the child's own event, or expired. An event that comes after the
+expiry is still the truth and replaces it.
 """
 
 from __future__ import annotations
@@ -142,15 +142,16 @@ def number_of(database: Database, node: str, identity: str) -> int:
     return int(rows[0][0]) if rows else 0
 
 
-def mark_sent(write: Write, identities: list[str]) -> None:
+def mark_sent(write: Write, waiting: list[Waiting]) -> None:
     """Note that orders were written to the child's stream."""
-    for identity in identities:
+    for order in waiting:
         moved = write.execute(
-            "UPDATE site_order SET status = 'sent' WHERE id = ? AND status = 'pending' RETURNING id",
-            (identity,),
+            "UPDATE site_order SET status = 'sent' WHERE id = ? AND status = 'pending' "
+            "RETURNING id",
+            (order.id,),
         )
         if moved:
-            _tell(write, identity)
+            _tell(write, order.id)
 
 
 def close(write: Write, node: str, identity: str, *, result: str, reason: str) -> None:

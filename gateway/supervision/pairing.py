@@ -1,7 +1,7 @@
 """Pairing: a one-time code buys a child its credential, once; only hashes are kept here.
 
-A new pairing of the same node revokes the credential before it, so a replaced or cloned gateway falls
-silent, and ends the fork that was shown on it.
+A new pairing of the same node revokes the credential before it, so a replaced or cloned gateway
+falls silent, and ends the fork that was shown on it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Invitation:
 
 
 def hashed(secret: str) -> str:
-    """Return what is stored in place of a token or code: these are random, so a plain hash will do."""
+    """Return what is stored in place of a token or code: random, so a plain hash will do."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -54,8 +54,8 @@ def invite(write: Write, node: str, *, operator: str, division: str = "") -> Inv
     """
     if not NODE_ID.fullmatch(node):
         raise ValueError(
-            f"node {node!r}: letters, digits, '.', '_' and '-', at most 64, beginning with a letter "
-            "or digit; choose another id"
+            f"node {node!r}: letters, digits, '.', '_' and '-', at most 64, first a letter or "
+            "digit; choose another id"
         )
     groups = ("".join(secrets.choice(ALPHABET) for _ in range(GROUP)) for _ in range(GROUPS))
     code = "-".join(groups)
@@ -88,7 +88,9 @@ def pair(write: Write, code: str, *, public_key: str) -> tuple[str, str]:
         (write.now_ns, hashed(code.strip().upper()), write.now_ns),
     )
     if not rows:
-        raise PairingError("pairing: this code buys nothing here; ask for a new one and use it once")
+        raise PairingError(
+            "pairing: this code buys nothing here; ask for a new one and use it once"
+        )
     node, division = rows[0]
     token = secrets.token_urlsafe(32)
     revoked = write.execute("DELETE FROM credential WHERE node = ? RETURNING node", (node,))
@@ -125,3 +127,8 @@ def node_of(database: Database, token: str) -> str:
     """Return the node whose credential this is, or nothing."""
     rows = database.execute("SELECT node FROM credential WHERE token_hash = ?", (hashed(token),))
     return str(rows[0][0]) if rows else ""
+
+
+def is_paired(database: Database, node: str) -> bool:
+    """Return whether a node has a credential now."""
+    return bool(database.execute("SELECT 1 FROM credential WHERE node = ?", (node,)))

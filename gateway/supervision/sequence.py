@@ -1,8 +1,9 @@
 """Which events of a child have come, in which life and epoch, and whether two of it are speaking.
 
-A child's sequence is gapless over a life, so what is missing between two numbers that came is known.
-Lives and epochs are placed in the order in which each first spoke with the credential; one that falls
-silent never speaks again. When an older one does, twice, two nodes share one identity: a fork.
+A child's sequence is gapless over a life, so what is missing between two numbers that came is
+known. Lives and epochs are placed in the order in which each first spoke with the credential; one
+that falls silent never speaks again. When an older one does, twice, two nodes share one identity:
+a fork.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def meet(write: Write, node: str, life: str, epoch: str) -> str:
 
 
 def place_of(write: Write, node: str, life: str) -> int:
-    """Return the place of a life among the node's; one that only appears in events comes before all."""
+    """Return the place of a life among the node's; one that never spoke itself comes first."""
     rows = write.execute("SELECT place FROM life WHERE node = ? AND life = ?", (node, life))
     if rows:
         return int(rows[0][0])
@@ -102,7 +103,7 @@ def arrived(write: Write, node: str, life: str, numbers: Iterable[int]) -> None:
 
 
 def gaps(database: Database, node: str, life: str, *, last_seq: int) -> list[list[int]]:
-    """Return the missing ranges of a life up to the last number known to exist, the oldest first."""
+    """Return the missing ranges of a life up to the last number known, the oldest first."""
     spans = database.execute(
         "SELECT first, last FROM span WHERE node = ? AND life = ? ORDER BY first LIMIT ?",
         (node, life, GAPS_SHOWN + 1),
@@ -131,8 +132,8 @@ def complete_ns(
 ) -> int:
     """Return the child's time up to which all its events are here, 0 when none are.
 
-    With a lag of 0 at the last heartbeat, and nothing missing up to the number it named, that is the
-    heartbeat's own time; otherwise the time of the last event before the first gap.
+    With a lag of 0 at the last heartbeat, and nothing missing up to the number it named, that is
+    the heartbeat's own time; otherwise the time of the last event before the first gap.
     """
     reached = gapless_to(database, node, life)
     at_ns = 0

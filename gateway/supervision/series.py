@@ -1,7 +1,8 @@
-"""Figures of points: the ten-second summaries in a ring, the last values, raw readings once asked for.
+"""Figures of points: ten-second summaries in a ring, last values, raw readings on demand.
 
-A summary's place in the ring follows from its time, so six hours per point are kept and nothing need
-ever be deleted. How long a last value may be shown as current is decided here, when it arrives.
+A summary's place in the ring follows from its time, so six hours per point are kept and nothing
+need ever be deleted. How long a last value may be shown as current is decided here, when it
+arrives.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from gateway.supervision import orders
 from gateway.supervision.mirror import RefusedError
 from gateway.supervision.store import Write
 from gateway.supervision.views import points as point_view
+from gateway.supervision.views.alarms import MILLISECOND
 
 KEPT_NS = 6 * 3600 * NANOSECONDS
 #: Half a summary's length: two neighbours never share a slot, however their ends jitter.
@@ -56,9 +58,7 @@ class RawTrend:
 
 def clock_offset(database: Database, node: str) -> int:
     """Return by how much a child's clock was ahead of the centre's at its last heartbeat (ns)."""
-    rows = database.execute(
-        "SELECT clock_ns - received_ns FROM heartbeat WHERE node = ?", (node,)
-    )
+    rows = database.execute("SELECT clock_ns - received_ns FROM heartbeat WHERE node = ?", (node,))
     return int(rows[0][0]) if rows else 0
 
 
@@ -75,7 +75,7 @@ def take_summary(write: Write, node: str, body: bytes) -> None:
     except msgspec.DecodeError as error:
         raise RefusedError(f"summary: not readable: {error}") from error
     offset_ns = clock_offset(write.database, node)
-    intervals = dict(
+    intervals: dict[str, float] = dict(
         write.execute("SELECT tag, interval_s FROM point WHERE node = ?", (node,))
     )
     slot = summary.to_ns // SLOT_NS % SLOTS
@@ -153,7 +153,9 @@ def take_readings(write: Write, node: str, body: bytes) -> None:
         (readings.order, node),
     )
     if not asked or asked[0][0] != readings.tag:
-        raise RefusedError(f"readings: no order {readings.order} asked this node for {readings.tag}")
+        raise RefusedError(
+            f"readings: no order {readings.order} asked this node for {readings.tag}"
+        )
     write.execute(
         "INSERT INTO raw_answer (node, tag, order_id, answered_ns, body) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (node, tag) DO UPDATE SET order_id = excluded.order_id, "
@@ -178,7 +180,7 @@ def trend(database: Database, node: str, tag: str, *, from_ns: int) -> Trend:
         (node, tag, from_ns),
     )
     return Trend(
-        [row[0] // point_view.MILLISECOND for row in rows],
+        [row[0] // MILLISECOND for row in rows],
         [row[1] for row in rows],
         [row[2] for row in rows],
         [row[3] for row in rows],
@@ -196,7 +198,7 @@ def raw(database: Database, node: str, tag: str, *, from_ns: int) -> tuple[RawTr
         return None
     readings = decode_readings(rows[0][0])
     taken = [
-        (time_ns // point_view.MILLISECOND, value, point_view.verdict(quality))
+        (time_ns // MILLISECOND, value, point_view.verdict(quality))
         for time_ns, value, quality in zip(
             readings.time_ns, readings.value, readings.quality, strict=True
         )

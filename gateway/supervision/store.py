@@ -1,9 +1,9 @@
 """The centre's store: one thread writes, a few read, and screens hear of a commit at once.
 
-`Store.write` runs a piece of work as one transaction on the writer's thread: what it changes, the own
-journal's entries and the feed items commit together or not at all. Only after the commit are the
-items handed to the hub and the caller answered. Reads run beside it on connections of their own, each
-in one snapshot.
+`Store.write` runs a piece of work as one transaction on the writer's thread: what it changes, the
+own journal's entries and the feed items commit together or not at all. Only after the commit are
+the items handed to the hub and the caller answered. Reads run beside it on connections of their
+own, each in one snapshot.
 """
 
 from __future__ import annotations
@@ -134,6 +134,7 @@ class Store:
         return self.folder / FILE
 
     async def __aenter__(self) -> Self:
+        """Open the file and note this start in the journal."""
         self._loop = asyncio.get_running_loop()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="centre-writer")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="centre-reader")
@@ -146,6 +147,7 @@ class Store:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Finish what waits, sign the journal, close the file."""
         await asyncio.to_thread(self._close)
 
     async def write(self, work: Callable[[Write], T]) -> T:
@@ -157,7 +159,9 @@ class Store:
             Too many writes wait already; nothing was done.
         """
         if self._waiting >= WAITING_WRITES:
-            raise BusyError(f"{self.path}: {self._waiting} writes wait for the disk; try again soon")
+            raise BusyError(
+                f"{self.path}: {self._waiting} writes wait for the disk; try again soon"
+            )
         self._waiting += 1
         future = self._loop.run_in_executor(self._writer, self._transact, work)
         future.add_done_callback(self._one_less)

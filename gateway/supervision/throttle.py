@@ -1,4 +1,4 @@
-"""How often something may be tried, and how often it is worth writing down; both are bounded in memory."""
+"""How often something may be tried, how often it is worth writing down; bounded in memory."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Who sees what: `visible_nodes` is the only function that decides, and every query passes it.
 
-Divisions are a tree of rows, each naming its parent. A code's digits mean nothing here: 331000 does
-not contain 331100 unless a row says so. A park may lie under a county and cross codes; a grid cell
-is a child of a division and adds nobody from another one.
+Divisions are a tree of rows, each naming its parent. A code's digits mean nothing here: 331000
+does not contain 331100 unless a row says so. A park may lie under a county and cross codes; a
+grid cell is a child of a division and adds nobody from another one.
 """
 
 from __future__ import annotations
@@ -59,9 +59,7 @@ class Scope:
 
     def sees(self, node: str, hazard: str = "") -> bool:
         """Return whether a thing of this node and hazard class (empty: of none) may be shown."""
-        return node in self.nodes and (
-            not hazard or not self.hazards or hazard in self.hazards
-        )
+        return node in self.nodes and (not hazard or not self.hazards or hazard in self.hazards)
 
     def select(
         self, database: Database, sql: str, *, node: str = "", extra: tuple[Any, ...] = ()
@@ -126,8 +124,10 @@ def _nodes_of(database: Database, codes: Iterable[str]) -> Iterator[str]:
     # A node states its grid cell itself, so the cell counts only inside the node's own division.
     for sql in (
         "SELECT node FROM node WHERE division IN ({codes})",
-        "SELECT n.node FROM node n JOIN division d ON d.code = n.grid AND d.parent = n.division "
-        "WHERE n.grid IN ({codes})",
+        (
+            "SELECT n.node FROM node n JOIN division d ON d.code = n.grid "
+            "AND d.parent = n.division WHERE n.grid IN ({codes})"
+        ),
     ):
         for start in range(0, len(listed), CHUNK):
             piece = listed[start : start + CHUNK]

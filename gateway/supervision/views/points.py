@@ -163,7 +163,9 @@ def publish(write: Write, node: str, tags: Iterable[str]) -> None:
 
 def _worst(database: Database, scope: Scope) -> dict[tuple[str, str], str]:
     worst: dict[tuple[str, str], str] = {}
-    sql = "SELECT node, tag, state, suppression FROM mirror WHERE standing = 1 AND node IN ({nodes})"
+    sql = (
+        "SELECT node, tag, state, suppression FROM mirror WHERE standing = 1 AND node IN ({nodes})"
+    )
     for node, tag, state, suppression in scope.select(database, sql):
         if suppression != Suppression.NONE:
             continue

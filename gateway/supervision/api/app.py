@@ -1,0 +1,99 @@
+"""The application: every router, the screen's files, and what failures look like from outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from gateway import __version__
+from gateway.db import StoreError
+from gateway.observe import log
+from gateway.supervision.api import alarms, child, health, nodes, points, session, stream
+from gateway.supervision.api.deps import problem
+from gateway.supervision.api.guard import Guard, policy
+from gateway.supervision.centre import Centre
+from gateway.supervision.store import BusyError
+
+DASHBOARD = Path(__file__).parent.parent / "dashboard"
+
+
+def create_app(centre: Centre, *, dashboard: Path = DASHBOARD) -> FastAPI:
+    """Build the application of an entered centre.
+
+    Parameters
+    ----------
+    dashboard
+        Folder of the screen's files; its ``index.html`` is read once, here.
+    """
+    app = FastAPI(
+        title="hazgate centre",
+        version=__version__,
+        description="Alarms, points and gateways of the divisions an account is in charge of.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    app.state.centre = centre
+    for part in (session, alarms, points, nodes, stream, child, health):
+        app.include_router(part.router)
+    index = _read(dashboard / "index.html")
+    icon = _read(dashboard / "favicon.ico")
+    _serve_screen(app, dashboard, index, icon=icon)
+    app.add_exception_handler(BusyError, _busy)
+    app.add_exception_handler(StoreError, _broken)
+    app.add_middleware(Guard, content_policy=policy(index), secure=centre.secure)
+    return app
+
+
+def _serve_screen(app: FastAPI, dashboard: Path, index: bytes, *, icon: bytes) -> None:
+    @app.get("/", include_in_schema=False)
+    async def screen() -> Response:
+        if not index:
+            raise problem(404, "screen", "this build has no screen; the API is under /api/v1")
+        return Response(
+            index, media_type="text/html; charset=utf-8", headers={"Cache-Control": "no-cache"}
+        )
+
+    @app.get("/favicon.ico", include_in_schema=False)
+    async def favicon() -> Response:
+        return Response(icon, media_type="image/x-icon") if icon else Response(status_code=204)
+
+    if dashboard.is_dir():
+        app.mount("/static", _Files(directory=dashboard), name="static")
+
+
+class _Files(StaticFiles):
+    """Files a browser asks about each time: an updated centre never runs beside an old screen."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+async def _busy(_: Request, error: Exception) -> Response:
+    return JSONResponse(
+        {"detail": {"code": "busy", "message": str(error)}}, 429, {"Retry-After": "2"}
+    )
+
+
+async def _broken(_: Request, error: Exception) -> Response:
+    log("centre").error("the store refused", error=str(error))
+    return JSONResponse(
+        {
+            "detail": {
+                "code": "store",
+                "message": "the store is in trouble; try again later",
+            }
+        },
+        503,
+        {"Retry-After": "5"},
+    )
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""

@@ -1,0 +1,143 @@
+"""The children's endpoints: pairing, intake, heartbeat, and the stream of orders."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import Response, StreamingResponse
+from fastapi.sse import format_sse_event
+
+from gateway.northbound import wire
+from gateway.northbound.wire import Heartbeat, PairAnswer, PairRequest
+from gateway.supervision import heartbeat, intake, orders, pairing
+from gateway.supervision.api.deps import CentreDep, ChildDep, answer, problem
+from gateway.supervision.centre import Centre
+from gateway.supervision.orders import Waiting
+from gateway.supervision.pairing import PairingError
+from gateway.supervision.tiers import Scope
+
+PING_S = 5.0
+
+decode_pair = msgspec.json.Decoder(PairRequest).decode
+decode_heartbeat = msgspec.json.Decoder(Heartbeat).decode
+
+router = APIRouter(tags=["children"])
+
+
+@router.post(wire.PAIR, summary="Exchange a one-time code for a credential")
+async def pair(request: Request, centre: CentreDep) -> Response:
+    """Answer with the node id and its token, once per code."""
+    address = request.client.host if request.client else ""
+    if centre.pairings.blocked(address):
+        raise problem(
+            429, "throttled", "too many wrong codes; wait 15 minutes", **{"Retry-After": "900"}
+        )
+    try:
+        asked = decode_pair(await request.body())
+    except msgspec.DecodeError as error:
+        raise problem(400, "body", f"pairing request: not readable: {error}") from error
+    try:
+        node, token = await centre.store.write(
+            lambda write: pairing.pair(write, asked.code, public_key=asked.public_key[:128])
+        )
+    except PairingError as error:
+        centre.pairings.failed(address)
+        centre.metrics.refused.labels(reason="pairing").inc()
+        if centre.refusals.first(f"pairing/{address}"):
+            await centre.store.write(
+                lambda write: write.journal(
+                    "refused", detail={"item": "pairing", "address": address}
+                )
+            )
+        raise problem(403, "code", str(error)) from error
+    return answer(PairAnswer(node=node, token=token))
+
+
+@router.post(wire.INTAKE, summary="Store events, state, inventory, summaries and readings")
+async def take_intake(request: Request, centre: CentreDep, child: ChildDep) -> Response:
+    """Answer each item with stored, duplicate or rejected, after the commit."""
+    try:
+        sent = intake.decode_intake(await request.body())
+    except msgspec.DecodeError as error:
+        raise problem(400, "body", f"intake: not readable: {error}; send wire v1") from error
+    if len(sent.items) > wire.MAX_ITEMS:
+        raise problem(
+            413, "items", f"intake: {len(sent.items)} items; send at most {wire.MAX_ITEMS}"
+        )
+    await _same_node(centre, child.node, sent.node, what="intake")
+    with centre.metrics.intake_seconds.time():
+        receipts = await centre.store.write(
+            lambda write: intake.take(write, child.node, sent, damper=centre.refusals)
+        )
+    for receipt in receipts.receipts:
+        centre.metrics.items.labels(status=receipt.status).inc()
+    return answer(receipts)
+
+
+@router.post(wire.HEARTBEAT, summary="Say that a node is alive, and anchor its journal")
+async def take_heartbeat(request: Request, centre: CentreDep, child: ChildDep) -> Response:
+    """Answer with the centre's clock and the entry it has anchored."""
+    try:
+        beat = decode_heartbeat(await request.body())
+    except msgspec.DecodeError as error:
+        raise problem(400, "body", f"heartbeat: not readable: {error}; send wire v1") from error
+    await _same_node(centre, child.node, beat.node, what="heartbeat")
+    return answer(await centre.store.write(lambda write: heartbeat.take(write, child.node, beat)))
+
+
+@router.get(wire.ORDERS, summary="Follow the orders given to this node (server-sent events)")
+async def stream_orders(
+    centre: CentreDep, child: ChildDep, last_event_id: Annotated[str, Header()] = ""
+) -> StreamingResponse:
+    """Send the orders after the last one the child names, then each new one as it is made."""
+    return StreamingResponse(
+        _orders(centre, child.node, token=child.token, last=last_event_id),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _orders(centre: Centre, node: str, *, token: str, last: str) -> AsyncIterator[bytes]:
+    store = centre.store
+    with centre.hub.subscribe(Scope(frozenset({node}), frozenset())) as subscription:
+        after = await store.read(lambda database: orders.number_of(database, node, last))
+        yield format_sse_event(comment="orders follow")
+        look = True
+        while not subscription.closed:
+            waiting = await _waiting(centre, node, after) if look else []
+            for order in waiting:
+                yield format_sse_event(data_str=order.body.decode(), event="order", id=order.id)
+                after = order.number
+            if waiting:
+                await store.write(partial(orders.mark_sent, waiting=waiting))
+            await subscription.wait(PING_S)
+            items = subscription.take()
+            look = subscription.overflowed or any(item.kind == "order" for item in items)
+            changed = subscription.outdated
+            subscription.overflowed = subscription.outdated = False
+            if changed or not items:
+                if await store.read(lambda database: pairing.node_of(database, token)) != node:
+                    return
+                yield format_sse_event(comment="ping")
+
+
+async def _waiting(centre: Centre, node: str, after: int) -> list[Waiting]:
+    now_ns = centre.clock.now_ns()
+    return await centre.store.read(
+        lambda database: orders.pending(database, node, after=after, now_ns=now_ns)
+    )
+
+
+async def _same_node(centre: Centre, node: str, stated: str, *, what: str) -> None:
+    if stated == node:
+        return
+    reason = f"{what}: the body names {stated[:64]}, the credential is {node}'s"
+    centre.metrics.refused.labels(reason="node").inc()
+    await centre.store.write(
+        lambda write: intake.refused(write, node, what, reason=reason, damper=centre.refusals)
+    )
+    raise problem(403, "node", reason)

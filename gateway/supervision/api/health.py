@@ -1,0 +1,52 @@
+"""Whether the centre works, for load balancers, and its counters, for a Prometheus beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from gateway import __version__
+from gateway.supervision.api.deps import MILLISECOND, CentreDep, answer, require, viewer
+from gateway.supervision.feed import newest
+from gateway.supervision.tiers import Role
+
+router = APIRouter(tags=["health"])
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The centre answers and its store can be read."""
+
+    status: str
+    node: str
+    version: str
+    now_ms: int
+
+
+@router.get("/api/v1/health", summary="Is it well", responses={200: {"model": Health}})
+async def health(centre: CentreDep) -> Response:
+    """Answer once the store has answered."""
+    await centre.store.read(newest)
+    now_ms = centre.clock.now_ns() // MILLISECOND
+    return answer(Health("ok", centre.node, __version__, now_ms))
+
+
+@router.get("/metrics", summary="Counters in Prometheus format")
+async def metrics(request: Request, centre: CentreDep) -> Response:
+    """Answer the machine itself, or an administrator: sums over all divisions are nobody else's."""
+    host = request.client.host if request.client else ""
+    if not _loopback(host):
+        require(await viewer(request), Role.ADMINISTRATOR)
+    centre.metrics.streams.set(len(centre.hub))
+    return Response(generate_latest(centre.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

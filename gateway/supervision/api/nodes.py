@@ -1,0 +1,123 @@
+"""Gateways, the divisions they stand in, and the codes that pair new ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.db import Database
+from gateway.supervision import pairing, tiers
+from gateway.supervision.api.deps import (
+    MILLISECOND,
+    AdministratorDep,
+    Asking,
+    CentreDep,
+    ViewerDep,
+    answer,
+    problem,
+)
+from gateway.supervision.pairing import Invitation
+from gateway.supervision.store import Write
+from gateway.supervision.views import nodes as view
+from gateway.supervision.views.nodes import NodeRow
+
+router = APIRouter(prefix="/api/v1", tags=["nodes"])
+
+
+class Invite(BaseModel):
+    """A node to be paired; `division` assigns it, else its own inventory says where it stands."""
+
+    model_config = ConfigDict(extra="forbid")
+    node: Annotated[str, Field(max_length=64)]
+    division: Annotated[str, Field(max_length=32)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeList:
+    """Gateways by name."""
+
+    now_ms: int
+    nodes: list[NodeRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A one-time code, shown here and nowhere again."""
+
+    code: str
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One division of the tree."""
+
+    code: str
+    parent: str
+    name: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class TierList:
+    """The divisions that the asking account's own contains."""
+
+    tiers: list[Tier]
+
+
+@router.get("/nodes", summary="Gateways and their links", responses={200: {"model": NodeList}})
+async def list_nodes(asking: ViewerDep, centre: CentreDep) -> Response:
+    """Answer with every visible gateway: link, gaps, and up to when its story is complete."""
+    now_ns = centre.clock.now_ns()
+    rows = await centre.store.read(
+        lambda database: view.listing(database, asking.scope, now_ns=now_ns)
+    )
+    return answer(NodeList(now_ns // MILLISECOND, rows))
+
+
+@router.get("/tiers", summary="Divisions", responses={200: {"model": TierList}})
+async def list_tiers(asking: ViewerDep, centre: CentreDep) -> Response:
+    """Answer with the account's division and all under it."""
+    now_ns = centre.clock.now_ns()
+
+    def work(database: Database) -> list[Tier]:
+        rows = database.execute("SELECT code, parent, name, level FROM division ORDER BY code")
+        if asking.subject.division:
+            codes = tiers.subtree(database, asking.subject.division, at_ns=now_ns)
+            rows = [row for row in rows if row[0] in codes]
+        elif not tiers.governs(database, asking.subject, "", at_ns=now_ns):
+            rows = []
+        return [Tier(*row) for row in rows]
+
+    return answer(TierList(await centre.store.read(work)))
+
+
+@router.post(
+    "/pairing-codes", status_code=201, summary="Invite a node", responses={201: {"model": Code}}
+)
+async def invite(wanted: Invite, asking: AdministratorDep, centre: CentreDep) -> Response:
+    """Make a one-time code for a node of the administrator's own division."""
+    try:
+        made = await centre.store.write(lambda write: _invite(write, asking, wanted))
+    except ValueError as error:
+        raise problem(422, "node", str(error)) from error
+    return answer(Code(made.code, made.expires_ns // MILLISECOND), status=201)
+
+
+def _invite(write: Write, asking: Asking, wanted: Invite) -> Invitation:
+    subject = asking.subject
+    if subject.division:
+        known = write.execute("SELECT 1 FROM node WHERE node = ?", (wanted.node,))
+        seen = tiers.visible_nodes(write.database, subject, at_ns=write.now_ns)
+        own = tiers.governs(write.database, subject, wanted.division, at_ns=write.now_ns)
+        if not own or (known and wanted.node not in seen):
+            raise problem(
+                403,
+                "division",
+                f"node {wanted.node}: assign it to a division within {subject.division}",
+            )
+    return pairing.invite(write, wanted.node, operator=subject.name, division=wanted.division)

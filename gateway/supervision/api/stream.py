@@ -1,0 +1,120 @@
+"""The live stream of a screen: what was missed, then each commit as it happens, within its scope.
+
+The id of an event is its feed position. A screen that comes back names the last one and gets
+exactly what followed; where that can no longer be told, or the screen was too slow, or its scope
+has changed, it gets ``reset`` and loads everything anew. A ``ping`` every five seconds lets it
+notice a dead stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+from fastapi.sse import format_sse_event
+
+from gateway.db import Database
+from gateway.supervision import feed
+from gateway.supervision.api.deps import (
+    MILLISECOND,
+    Asking,
+    CentreDep,
+    ViewerDep,
+    read_asking,
+)
+from gateway.supervision.centre import Centre
+from gateway.supervision.feed import FeedItem, Subscription
+
+PING_S = 5.0
+
+router = APIRouter(prefix="/api/v1", tags=["stream"])
+
+
+@router.get("/events", summary="Follow alarms, nodes, points and orders (server-sent events)")
+async def stream_events(
+    asking: ViewerDep,
+    centre: CentreDep,
+    last_event_id: Annotated[str, Header()] = "",
+    after: Annotated[int | None, Query(ge=0)] = None,
+) -> StreamingResponse:
+    """Stream what follows a position: of Last-Event-ID, else of `after`, else from now on.
+
+    `after` is for a first connection, which cannot set the header: the position that came with the
+    alarm list.
+    """
+    start = int(last_event_id) if last_event_id.isdecimal() else after
+    return StreamingResponse(
+        follow(centre, asking, start),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def follow(centre: Centre, asking: Asking, start: int | None) -> AsyncIterator[bytes]:
+    """Yield the frames of one screen until it leaves, its session ends, or the centre stops."""
+    loop = asyncio.get_running_loop()
+    with centre.hub.subscribe(asking.scope) as subscription:
+        # Subscribed first, read second: what is committed between the two comes twice, never not.
+        position, missed = await centre.store.read(lambda database: _catch_up(database, start))
+        yield _reset(position) if missed is None else _frames(subscription, missed)
+        yield _ping(centre, position)
+        pinged = loop.time()
+        while not subscription.closed:
+            await subscription.wait(max(0.0, pinged + PING_S - loop.time()))
+            due = loop.time() >= pinged + PING_S
+            if (due or subscription.outdated) and not await _renew(centre, asking, subscription):
+                return
+            if subscription.overflowed:
+                subscription.overflowed = False
+                position = await centre.store.read(feed.newest)
+                yield _reset(position)
+            fresh = [item for item in subscription.take() if item.position > position]
+            position = max(position, subscription.seen)
+            if fresh:
+                yield _frames(subscription, fresh)
+            if due:
+                pinged = loop.time()
+                yield _ping(centre, position)
+
+
+def _catch_up(database: Database, start: int | None) -> tuple[int, list[FeedItem] | None]:
+    missed = [] if start is None else feed.since(database, start)
+    return feed.newest(database), missed
+
+
+async def _renew(centre: Centre, asking: Asking, subscription: Subscription) -> bool:
+    """Read the scope again; return False when the session has ended."""
+    subscription.outdated = False
+    now_ns = centre.clock.now_ns()
+    renewed = await centre.store.read(
+        lambda database: read_asking(database, asking.identity, now_ns=now_ns)
+    )
+    if renewed is None:
+        return False
+    if renewed.scope != subscription.scope:
+        # What was queued under the old scope is not what the screen must show now.
+        subscription.scope = renewed.scope
+        subscription.overflowed = True
+    return True
+
+
+def _frames(subscription: Subscription, items: list[FeedItem]) -> bytes:
+    return b"".join(
+        format_sse_event(data_str=item.body.decode(), event=item.kind, id=str(item.position))
+        for item in items
+        if subscription.scope.sees(item.node, item.hazard)
+    )
+
+
+def _reset(position: int) -> bytes:
+    return format_sse_event(data_str="{}", event="reset", id=str(position))
+
+
+def _ping(centre: Centre, position: int) -> bytes:
+    now_ms = centre.clock.now_ns() // MILLISECOND
+    body = msgspec.json.encode({"now_ms": now_ms, "position": position})
+    return format_sse_event(data_str=body.decode(), event="ping", id=str(position))
