@@ -1,10 +1,10 @@
 """On-delay and off-delay, the same for every detector, on source time.
 
-A rule becomes active when its condition has held for the on-delay, and inactive when its end condition
-has held for the off-delay. An on-delay may run out between two readings: it then fires at the first
-whole second at or after its end, either when a later reading shows that this second has passed, or by
-the clock (`detectors.bank.tick`); both name the same second, so live and replay agree. An off-delay is
-judged on readings alone: no data never clears.
+A rule becomes active when its condition has held for the on-delay, and inactive when its end
+condition has held for the off-delay. An on-delay may run out between two readings: it then fires at
+the first whole second at or after its end, either when a later reading shows that this second has
+passed, or by the clock (`detectors.bank.tick`); both name the same second, so live and replay
+agree. An off-delay is judged on readings alone: no data never clears.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The one place where kernels are compiled, and where their compiled form is kept.
 
 No kernel sets flags of its own. ``fastmath`` stays off: with it ``isnan`` is False and a missing
-value would pass as a normal one. numba's cache does not notice an edit in another file, so its folder
-is named by a hash of every file of this package; where no folder can be written, nothing is cached.
+value would pass as a normal one. numba's cache does not notice an edit in another file, so its
+folder is named by a hash of every file of this package; where no folder can be written, nothing is
+cached.
 """
 
 from __future__ import annotations

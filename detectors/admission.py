@@ -1,8 +1,10 @@
-"""What a reading may do, judged from its times: full effect, raise only, fixed limits only, nothing.
+"""What a reading may do, judged from its times: full effect, raise only, fixed limits only,
+nothing.
 
-Per point the source time only increases. Lateness is judged against the device's own usual delay, the
-minimum of (received - source) over the last ten to twenty minutes, so a slow clock is not taken for
-late data for ever. Until a device has been watched for that long its usual delay counts as zero.
+Per point the source time only increases. Lateness is judged against the device's own usual delay,
+the minimum of (received - source) over the last ten to twenty minutes, so a slow clock is not taken
+for late data for ever. Until a device has been watched for that long its usual delay counts as
+zero.
 
 ======== =============================================================================
 effect   meaning

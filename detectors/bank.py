@@ -14,11 +14,21 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detectors._debounce import ACTIVE, BEGAN, NOTHING, OFF_SINCE, ON_SINCE, OWN, deadline, fire, settle
+from detectors._debounce import (
+    ACTIVE,
+    BEGAN,
+    NOTHING,
+    OFF_SINCE,
+    ON_SINCE,
+    OWN,
+    deadline,
+    fire,
+    settle,
+)
 from detectors._jit import kernel
 from detectors.admission import (
-    BUCKET_MIN,
     BEFORE_MIN,
+    BUCKET_MIN,
     FIXED,
     GRADE,
     HOLD,
@@ -193,9 +203,7 @@ def sweep(
             begins, ends, predicted = judge(
                 kind[row], params[row], floats[row], ints[row], time[i], value[i]
             )
-            edge = settle(
-                ints[row], delays[row, 0], delays[row, 1], time[i], effect, begins, ends
-            )
+            edge = settle(ints[row], delays[row, 0], delays[row, 1], time[i], effect, begins, ends)
             if edge != NOTHING:
                 written = note(
                     edges,

@@ -1,8 +1,8 @@
 """Fixed limit: a level HH, H, L or LL with a deadband.
 
-A high level begins at value >= limit and ends below limit - deadband; a low level begins at value <=
-limit and ends above limit + deadband. A rule whose clause says "more than" or "less than" states a
-strict comparison. Deadband and delays: ISA-18.2 / IEC 62682:2014, 10.3 (basic alarm design).
+A high level begins at value >= limit and ends below limit - deadband; a low level begins at value
+<= limit and ends above limit + deadband. A rule whose clause says "more than" or "less than" states
+a strict comparison. Deadband and delays: ISA-18.2 / IEC 62682:2014, 10.3 (basic alarm design).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Rate of change: a first-order low-pass of the difference quotient.
 
 ``r += dt / (tau + dt) * ((v - v_prev) / dt - r)``: the backward-Euler form, which has no
-transcendental function, so that the compiled and the plain form agree to the last bit. It begins when
-the rate in the watched direction reaches the limit, once it has been watched for one time constant.
-A gap longer than `gap` starts it anew and holds what stands.
+transcendental function, so that the compiled and the plain form agree to the last bit. It begins
+when the rate in the watched direction reaches the limit, once it has been watched for one time
+constant. A gap longer than `gap` starts it anew and holds what stands.
 """
 
 from __future__ import annotations

@@ -202,9 +202,7 @@ class Row:
     def _stuck(self, rule: StuckParams, time: int, value: float) -> tuple[bool, bool]:
         anchor = self.memory.get("anchor")
         still = (
-            anchor is not None
-            and abs(value - anchor) <= rule.floor
-            and abs(value) > rule.zero_band
+            anchor is not None and abs(value - anchor) <= rule.floor and abs(value) > rule.zero_band
         )
         if not still:
             self.memory = {"anchor": value}

@@ -1,7 +1,7 @@
 """Stuck value: a reading that has not moved by its noise floor for too long.
 
-A healthy sensor shows noise. The rule is off unless a profile states the floor below which a change is
-no change, and it is inert inside the zero band: clean air reads 0.0 for weeks.
+A healthy sensor shows noise. The rule is off unless a profile states the floor below which a change
+is no change, and it is inert inside the zero band: clean air reads 0.0 for weeks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Files that people write: read, checked and bound, with every problem told at once.
 
 A problem reads ``file:line: key: what, allowed, next step``. A text that is no TOML tells its one
-syntax error alone, since nothing after it can be understood. Reading a file never connects anywhere.
+syntax error alone, since nothing after it can be understood. Reading a file never connects
+anywhere.
 """
 
 from __future__ import annotations
@@ -82,8 +83,8 @@ def located(problems: Sequence[tuple[KeyPath, str]], *, path: Path, text: str) -
 def add_point_tables(document: dict[str, Any], path: Path) -> None:
     """Read each device's ``points = "points.csv"`` into its points.
 
-    Columns are the keys of a point; ``limits.h`` and the like stand for tables, `rules` are separated
-    by blanks. An empty cell says nothing.
+    Columns are the keys of a point; ``limits.h`` and the like stand for tables, `rules` are
+    separated by blanks. An empty cell says nothing.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """The store of a node: one SQLite file behind a port of three verbs, with numbered migrations.
 
 `Database` offers `transaction`, `execute` and `notify`. The SQL is the plain subset that SQLite and
-PostgreSQL share, so that a city's driver can pass the same behaviour suite. SQLite runs in WAL mode with
-``synchronous=FULL``: a commit that returned has reached the disk. Rows are tuples; times are
+PostgreSQL share, so that a city's driver can pass the same behaviour suite. SQLite runs in WAL mode
+with ``synchronous=FULL``: a commit that returned has reached the disk. Rows are tuples; times are
 integers (ns), documents are BLOBs of JSON.
 """
 

@@ -1,8 +1,9 @@
 """The journal: events that form a hash chain, cut into signed segments, anchored at the parent.
 
 Each event carries in `prev` the SHA-256 of the event before it, so changing, dropping or reordering
-one breaks the chain at a place that can be named. A segment closes with the node's signature over its
-head; the parent's anchor proves that nothing up to it was rewritten even by somebody who holds the key.
+one breaks the chain at a place that can be named. A segment closes with the node's signature over
+its head; the parent's anchor proves that nothing up to it was rewritten even by somebody who holds
+the key.
 """
 
 from __future__ import annotations

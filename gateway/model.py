@@ -1,7 +1,8 @@
-"""The values that travel between the stages. All are frozen; none knows a clock, a file or a socket.
+"""The values that travel between the stages. All are frozen; none knows a clock, a file or a
+socket.
 
-A reading becomes part of a `ReadingBatch`, a detector turns it into a `Detection`, the alarm life cycle
-turns that into an `AlarmEvent`, and the event is what the journal keeps and the wire carries.
+A reading becomes part of a `ReadingBatch`, a detector turns it into a `Detection`, the alarm life
+cycle turns that into an `AlarmEvent`, and the event is what the journal keeps and the wire carries.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a node says of itself: structured log lines on stderr, counters for /metrics.
 
-Edges are logged, not levels: the first failure, a changed cause, the recovery. Alarm text belongs to
-the journal, not to the log. Every metric of the product is declared here, so that the documentation can
-be tested against one list.
+Edges are logged, not levels: the first failure, a changed cause, the recovery. Alarm text belongs
+to the journal, not to the log. Every metric of the product is declared here, so that the
+documentation can be tested against one list.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What an alarm does on site: the siren. Commanded when a batch is detected, beside the commit.
 
-The panel is told at every change and each second, so that a gateway that died is heard as silence of the
-heartbeat, not as quiet. Messages are never retained: an old command must not sound after a restart.
+The panel is told at every change and each second, so that a gateway that died is heard as silence
+of the heartbeat, not as quiet. Messages are never retained: an old command must not sound after a
+restart.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The desk: where detections and operators' orders become transitions of alarms, in one order.
 
-It holds every alarm's status in memory and makes the events; the store keeps what it is given in the
-same order. The desk knows no clock: every call brings its time. An order carries the revision its
-sender saw and is refused when the alarm has moved since.
+It holds every alarm's status in memory and makes the events; the store keeps what it is given in
+the same order. The desk knows no clock: every call brings its time. An order carries the revision
+its sender saw and is refused when the alarm has moved since.
 """
 
 from __future__ import annotations
@@ -122,9 +122,7 @@ class Desk:
             cause = Cause.CONFIRM
         else:
             cause = Cause.RAISE if detection.active else Cause.CLEAR
-        moved = step(
-            status, cause, latch=definition.latch, historical=detection.historical
-        )
+        moved = step(status, cause, latch=definition.latch, historical=detection.historical)
         return [
             self._event(
                 definition,
@@ -150,8 +148,13 @@ class Desk:
                 moved = step(status, Cause.CONFIRM, latch=definition.latch)
                 found.append(
                     self._event(
-                        definition, status, moved, Cause.CONFIRM,
-                        source_ns=now_ns, received_ns=now_ns, historical=False,
+                        definition,
+                        status,
+                        moved,
+                        Cause.CONFIRM,
+                        source_ns=now_ns,
+                        received_ns=now_ns,
+                        historical=False,
                     )  # fmt: skip
                 )
             self.unconfirmed.pop(alarm, None)
@@ -180,9 +183,7 @@ class Desk:
         if request.cause in {Cause.SHELVE, Cause.OUT_OF_SERVICE}:
             self._may_suppress(definition, request, now_ns)
         try:
-            moved = step(
-                status, request.cause, latch=definition.latch, until_ns=request.until_ns
-            )
+            moved = step(status, request.cause, latch=definition.latch, until_ns=request.until_ns)
         except IllegalTransitionError as error:
             raise RefusedError("not_possible", f"{request.alarm}: {error}") from error
         return [
@@ -212,8 +213,13 @@ class Desk:
             moved = step(status, Cause.EXPIRE, latch=definition.latch)
             found.append(
                 self._event(
-                    definition, status, moved, Cause.EXPIRE,
-                    source_ns=now_ns, received_ns=now_ns, historical=moved.historical,
+                    definition,
+                    status,
+                    moved,
+                    Cause.EXPIRE,
+                    source_ns=now_ns,
+                    received_ns=now_ns,
+                    historical=moved.historical,
                 )  # fmt: skip
             )
         return found
@@ -251,8 +257,13 @@ class Desk:
             after = msgspec.structs.replace(status, occurrence=1, revision=1)
             found.append(
                 self._event(
-                    self.by_alarm[alarm], Status(), after, Cause.CARRY,
-                    source_ns=now_ns, received_ns=now_ns, historical=status.historical,
+                    self.by_alarm[alarm],
+                    Status(),
+                    after,
+                    Cause.CARRY,
+                    source_ns=now_ns,
+                    received_ns=now_ns,
+                    historical=status.historical,
                 )  # fmt: skip
             )
         return found

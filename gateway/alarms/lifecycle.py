@@ -15,9 +15,10 @@ LACKED     raise                                 UNACK
 LACKED     reset                                 NORM
 =========  ============  ======================  ============================
 
-Suppression (shelved, by design, out of service) stands beside the state and changes none of these moves.
-When it ends with the condition still true, ACKED becomes UNACK. A raise counts an occurrence; every
-move counts a revision. Source: ANSI/ISA-18.2-2016 figure 2, IEC 62682:2014 figure 2.
+Suppression (shelved, by design, out of service) stands beside the state and changes none of these
+moves. When it ends with the condition still true, ACKED becomes UNACK. A raise counts an
+occurrence; every move counts a revision. Source: ANSI/ISA-18.2-2016 figure 2, IEC 62682:2014 figure
+2.
 """
 
 from __future__ import annotations

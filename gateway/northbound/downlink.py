@@ -60,7 +60,10 @@ class Downlink:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         if self._task is not None:
             self._task.cancel()
@@ -83,7 +86,9 @@ class Downlink:
                         self._take(data)
             except httpx.HTTPError as error:
                 if str(error) != reason:
-                    LOG.warning("no orders from the parent", reason=f"{type(error).__name__} {error}")
+                    LOG.warning(
+                        "no orders from the parent", reason=f"{type(error).__name__} {error}"
+                    )
                 reason = str(error)
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
             wait = min(RETRY_LAST_S, wait * 2)

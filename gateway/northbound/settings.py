@@ -29,7 +29,9 @@ class ParentSettings(Written):
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f'url = {self.url!r} is no address; write "https://centre.example"')
         if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-            raise ValueError(f"url = {self.url!r} is not encrypted; write https:// for another host")
+            raise ValueError(
+                f"url = {self.url!r} is not encrypted; write https:// for another host"
+            )
         return self
 
 

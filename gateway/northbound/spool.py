@@ -1,9 +1,10 @@
 """The spool: an append-only record of everything that moves the engine, in segments with checksums.
 
-A position is a byte offset since the spool's first day; a segment is named by the position of its first
-record, and a hole between two segments is what was shed. Every segment begins with the configuration
-that gives its dense indices their tags, so that each can be read alone. A torn tail (power cut in the
-middle of an append) is cut off when the spool is opened; nothing before it depends on it.
+A position is a byte offset since the spool's first day; a segment is named by the position of its
+first record, and a hole between two segments is what was shed. Every segment begins with the
+configuration that gives its dense indices their tags, so that each can be read alone. A torn tail
+(power cut in the middle of an append) is cut off when the spool is opened; nothing before it
+depends on it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """To the parent: present state first, then what waits in the outbox, in the order it was made.
 
-A row leaves the outbox only when the parent's receipt names it. A parent that is away, slow or refusing
-costs nothing here: the outbox waits on disk, summaries wait in bounded memory, and attempts back off with
-jitter so that a county's gateways do not all return in the same second.
+A row leaves the outbox only when the parent's receipt names it. A parent that is away, slow or
+refusing costs nothing here: the outbox waits on disk, summaries wait in bounded memory, and
+attempts back off with jitter so that a county's gateways do not all return in the same second.
 """
 
 from __future__ import annotations
@@ -125,7 +125,10 @@ class Uplink:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         for task in self._tasks:
             task.cancel()

@@ -1,9 +1,9 @@
 """Wire v1: what a child node and its parent say to each other. The child opens every connection.
 
-Intake carries up to 500 items, each with an id of its own, and is answered per id after the parent's
-commit. An event's body is embedded as the very bytes the child journalled (`msgspec.Raw`), so every
-tier keeps and hashes the same bytes. Unknown fields are tolerated by both sides and unknown item kinds are
-rejected by name, not by failure, since a fleet is never updated at once.
+Intake carries up to 500 items, each with an id of its own, and is answered per id after the
+parent's commit. An event's body is embedded as the very bytes the child journalled (`msgspec.Raw`),
+so every tier keeps and hashes the same bytes. Unknown fields are tolerated by both sides and
+unknown item kinds are rejected by name, not by failure, since a fleet is never updated at once.
 """
 
 from __future__ import annotations
@@ -164,8 +164,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """Body of ``POST /api/v1/heartbeat``, each 15 s.
 
-    `lag` counts events not yet received above, `coverage` is the share of points with a usable reading
-    in the last minute, `head` the hash of the last journal entry `last_seq` (to be anchored above).
+    `lag` counts events not yet received above, `coverage` is the share of points with a usable
+    reading in the last minute, `head` the hash of the last journal entry `last_seq` (to be anchored
+    above).
     """
 
     v: int = VERSION

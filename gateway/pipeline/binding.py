@@ -1,7 +1,7 @@
 """Binds points to the rules that watch them: packs give defaults, the site file overrides.
 
-Everything wrong is collected, each problem with the key path it belongs to, so that a person mends a
-file once. Limits are never converted: a point's unit is the one its rule prints.
+Everything wrong is collected, each problem with the key path it belongs to, so that a person mends
+a file once. Limits are never converted: a point's unit is the one its rule prints.
 """
 
 from __future__ import annotations

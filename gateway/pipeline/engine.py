@@ -1,7 +1,8 @@
-"""The engine: batches of readings become detections. A function of what it is given, and of nothing else.
+"""The engine: batches of readings become detections. A function of what it is given, and of nothing
+else.
 
-Whatever moves it is a record of the spool: readings, and the clock ticks that fired something. So the
-same records give the same detections, live, in replay, and after a crash.
+Whatever moves it is a record of the spool: readings, and the clock ticks that fired something. So
+the same records give the same detections, live, in replay, and after a crash.
 """
 
 from __future__ import annotations
@@ -103,7 +104,8 @@ class Engine:
         return msgspec.msgpack.encode(
             Snapshot(
                 points={
-                    point.tag: bank.point_times[index].tobytes() + bank.point_values[index].tobytes()
+                    point.tag: bank.point_times[index].tobytes()
+                    + bank.point_values[index].tobytes()
                     for index, point in enumerate(plant.points)
                 },
                 devices={
@@ -167,9 +169,7 @@ class Engine:
         )
 
 
-def _split(
-    saved: bytes, ints: npt.NDArray[np.int64], floats: npt.NDArray[np.float64]
-) -> None:
+def _split(saved: bytes, ints: npt.NDArray[np.int64], floats: npt.NDArray[np.float64]) -> None:
     cut = ints.nbytes
     ints[:] = np.frombuffer(saved[:cut], np.int64)
     floats[:] = np.frombuffer(saved[cut:], np.float64)

@@ -1,8 +1,8 @@
 """Replay: the same pipeline over recorded readings, with no clock but theirs.
 
-In replay nothing is late: received = source. Time-driven rules advance on the same grid of whole seconds
-as live, each second judged a little after it, so that data which came on time gives the same
-events. Life and epoch are zero, so two replays of one file are the same to the byte.
+In replay nothing is late: received = source. Time-driven rules advance on the same grid of whole
+seconds as live, each second judged a little after it, so that data which came on time gives the
+same events. Life and epoch are zero, so two replays of one file are the same to the byte.
 """
 
 from __future__ import annotations

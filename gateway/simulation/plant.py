@@ -1,8 +1,9 @@
-"""What sensors would say: a base value, a daily cycle, noise with memory, faults, and what incidents add.
+"""What sensors would say: a base value, a daily cycle, noise with memory, faults, and what
+incidents add.
 
 Deterministic: the same seed and the same instants give the same values. Noise is first-order
-autoregressive, since real sensors smooth; its size is given as a standard deviation. Nothing here is taken
-from a site: the figures are plausible, and serve to exercise the program.
+autoregressive, since real sensors smooth; its size is given as a standard deviation. Nothing here
+is taken from a site: the figures are plausible, and serve to exercise the program.
 """
 
 from __future__ import annotations

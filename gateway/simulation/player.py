@@ -1,7 +1,8 @@
-"""Plays a site's devices, in their own payload formats, to a broker, and keeps a record of what it said.
+"""Plays a site's devices, in their own payload formats, to a broker, and keeps a record of what it
+said.
 
-The record is the demo's truth: what was published, when, and what each value was. Publishing goes through
-aiomqtt at QoS 1; a device that stays silent publishes nothing.
+The record is the demo's truth: what was published, when, and what each value was. Publishing goes
+through aiomqtt at QoS 1; a device that stays silent publishes nothing.
 """
 
 from __future__ import annotations
@@ -98,9 +99,7 @@ class Player:
         source = self._clock.now_ns() // 1_000_000 * 1_000_000
         tags = [self._plant.points[index].tag for index in device.points]
         day = (source % DAY_NS) / NANOSECONDS
-        values = [
-            self._simulated.read(tag, second=second, time_of_day_s=day) for tag in tags
-        ]
+        values = [self._simulated.read(tag, second=second, time_of_day_s=day) for tag in tags]
         if all(value is None for value in values):
             return
         spoken = [math.nan if value is None else value for value in values]

@@ -1,8 +1,9 @@
-"""Messages to readings: route, decode, judge the time. What cannot be decoded is kept, with the reason.
+"""Messages to readings: route, decode, judge the time. What cannot be decoded is kept, with the
+reason.
 
-A time that is missing or implausible is replaced by the received time and the reading is UNCERTAIN: it
-raises like GOOD and never clears. A retained message without a time of its own tells what once was,
-and behind a fence one cannot tell when: both meet fixed limits only.
+A time that is missing or implausible is replaced by the received time and the reading is UNCERTAIN:
+it raises like GOOD and never clears. A retained message without a time of its own tells what once
+was, and behind a fence one cannot tell when: both meet fixed limits only.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ class Ingest:
                 self._metrics.quarantined.labels("undecodable").inc()
                 self._keep(kept, message, "undecodable", error.reason)
                 received = message.received_ns
-                # The device spoke and nothing is known of its points: BAD, never silence, never normal.
+                # The device spoke and nothing is known of its points: BAD, never silence, never
+                # normal.
                 rows += [
                     (point, received, received, float("nan"), int(Quality.UNDECODABLE))
                     for point in device.points

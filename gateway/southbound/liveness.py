@@ -1,8 +1,9 @@
-"""Silence: a point without usable data for three expected intervals is an alarm. No data is no comfort.
+"""Silence: a point without usable data for three expected intervals is an alarm. No data is no
+comfort.
 
-Judged at each whole second. A point counts as heard by a reading that came on time and has a value (GOOD
-or UNCERTAIN); BAD, late and fenced readings do not count. It counts anew from each subscription;
-what stood silent before stands until data comes.
+Judged at each whole second. A point counts as heard by a reading that came on time and has a value
+(GOOD or UNCERTAIN); BAD, late and fenced readings do not count. It counts anew from each
+subscription; what stood silent before stands until data comes.
 """
 
 from __future__ import annotations

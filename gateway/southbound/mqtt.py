@@ -1,10 +1,10 @@
 """The broker session: subscribe, hand messages over in batches, acknowledge when told to.
 
-Acknowledgement is manual. A message is acknowledged in arrival order, only on the connection it came
-on, and only when the caller says that it is durable; until then the broker keeps it. The session
-outlives connections (MQTT 5 session expiry, MQTT 3.1.1 clean session off), so what was not
-acknowledged comes again. paho-mqtt does the protocol; its reads are buffered here, since it asks the
-kernel for single bytes otherwise (measured: 16,000 against 35,000 messages a second).
+Acknowledgement is manual. A message is acknowledged in arrival order, only on the connection it
+came on, and only when the caller says that it is durable; until then the broker keeps it. The
+session outlives connections (MQTT 5 session expiry, MQTT 3.1.1 clean session off), so what was not
+acknowledged comes again. paho-mqtt does the protocol; its reads are buffered here, since it asks
+the kernel for single bytes otherwise (measured: 16,000 against 35,000 messages a second).
 """
 
 from __future__ import annotations
@@ -141,7 +141,10 @@ class BrokerSession:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         if self._task is not None:
             self._task.cancel()

@@ -1,8 +1,8 @@
 """Recorded readings from a file: CSV or Parquet, wide (`time` and a column a tag) or long.
 
-In a long file each row is ``time,tag,value[,quality]``. An empty cell of a wide file is no reading; a cell
-that is no number is a BAD one: a recording loses nothing that a device said. Values are in the
-point's unit; what lies outside the point's range is BAD, as it would be live.
+In a long file each row is ``time,tag,value[,quality]``. An empty cell of a wide file is no reading;
+a cell that is no number is a BAD one: a recording loses nothing that a device said. Values are in
+the point's unit; what lies outside the point's range is BAD, as it would be live.
 """
 
 from __future__ import annotations

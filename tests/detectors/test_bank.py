@@ -220,9 +220,7 @@ def test_out_of_order_readings_meet_fixed_limits_only() -> None:
 def test_a_steady_rise_is_foretold_before_its_limit() -> None:
     """A trend alarm begins before the limit is reached and names about the right instant."""
     bank = Bank([0], [LATE], [Rule(0, TrendParams(100.0, high=True, tau_s=5.0, horizon_s=60.0))])
-    batch = [
-        (0, START + n * SECOND, START + n * SECOND, max(0.0, n - 30.0), 0) for n in range(131)
-    ]
+    batch = [(0, START + n * SECOND, START + n * SECOND, max(0.0, n - 30.0), 0) for n in range(131)]
     edges = feed(bank, batch)
     assert edges[0].began
     lead = START + 130 * SECOND - edges[0].time

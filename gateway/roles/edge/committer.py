@@ -1,9 +1,10 @@
-"""The store thread: it alone writes the spool and the store, in the order the event loop hands over.
+"""The store thread: it alone writes the spool and the store, in the order the event loop hands
+over.
 
-Work is taken in groups. A group that bears a transition, or that is asked to, is synced and committed:
-first the spool reaches the disk, then alarm states, journal, outbox and the spool position they
-were computed to are committed in one transaction, then the loop is told, and only then are messages
-acknowledged.
+Work is taken in groups. A group that bears a transition, or that is asked to, is synced and
+committed: first the spool reaches the disk, then alarm states, journal, outbox and the spool
+position they were computed to are committed in one transaction, then the loop is told, and only
+then are messages acknowledged.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The line from a message to the store: everything that happens on the event loop, in order.
 
-One call takes what one read of the socket brought: decode, detect, move alarms, command the siren, and
-hand spool records with their transitions to the store thread. Nothing here waits for a disk, a
+One call takes what one read of the socket brought: decode, detect, move alarms, command the siren,
+and hand spool records with their transitions to the store thread. Nothing here waits for a disk, a
 network or a screen.
 """
 
@@ -107,7 +107,9 @@ class Line:
         taken = self.ingest.take(messages)
         batch = taken.batch
         detections, counts = self.engine.process(batch)
-        blob = b"".join(encode(Kind.QUARANTINE, msgspec.msgpack.encode(q)) for q in taken.quarantined)
+        blob = b"".join(
+            encode(Kind.QUARANTINE, msgspec.msgpack.encode(q)) for q in taken.quarantined
+        )
         if len(batch):
             blob += encode_readings(batch)
         transitions = self._move(detections)

@@ -130,7 +130,10 @@ class EdgeNode:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         for task in self._tasks:
             task.cancel()
@@ -282,7 +285,9 @@ class EdgeNode:
         self.session.acknowledge(messages)
 
     def _shed_event(self, count: int, why: str) -> Transition:
-        return self.desk.note("shed", now_ns=self.clock.now_ns(), detail={"count": count, "why": why})
+        return self.desk.note(
+            "shed", now_ns=self.clock.now_ns(), detail={"count": count, "why": why}
+        )
 
     def _troubled(self, what: str, reason: str) -> None:
         if what == "full":
@@ -318,9 +323,7 @@ class EdgeNode:
         self._committer.database.listen(self._outbox_filled)
         self._committer.start()
         self.line.submit = self._committer.submit
-        self.line.emit(
-            self.desk.begin_life(Chain(self._identity), now_ns=self.clock.now_ns())
-        )
+        self.line.emit(self.desk.begin_life(Chain(self._identity), now_ns=self.clock.now_ns()))
         self.line.detected([self._own("storage_lost", active=True)])
         self._lend()
         self._lent = 0

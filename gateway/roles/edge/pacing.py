@@ -1,8 +1,9 @@
-"""When to make messages durable and acknowledge them: often enough for the broker, seldom for the flash.
+"""When to make messages durable and acknowledge them: often enough for the broker, seldom for the
+flash.
 
-Sync when half the in-flight window waits, when traffic pauses 5 ms at more than 20 messages a second, or
-when the oldest message has waited 1 s. The window is the broker's: MQTT 5 states ours, but a broker may
-keep to a smaller one of its own, so what it never exceeds is learned.
+Sync when half the in-flight window waits, when traffic pauses 5 ms at more than 20 messages a
+second, or when the oldest message has waited 1 s. The window is the broker's: MQTT 5 states ours,
+but a broker may keep to a smaller one of its own, so what it never exceeds is learned.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Starting where the last run ended, however it ended.
 
-Detector state is a function of the spool. So the newest snapshot is loaded and the spool after it is run
-through the same engine at its recorded times; what that yields up to the committed position is
-discarded (the store holds it), and what follows is applied. Only then does the edge subscribe.
+Detector state is a function of the spool. So the newest snapshot is loaded and the spool after it
+is run through the same engine at its recorded times; what that yields up to the committed position
+is discarded (the store holds it), and what follows is applied. Only then does the edge subscribe.
 """
 
 from __future__ import annotations
@@ -188,9 +188,7 @@ class SpoolRunner:
         batch = decode_readings(record.body)
         point = self._index[batch.point]
         if (point >= 0).all():
-            return ReadingBatch(
-                point, batch.time_ns, batch.received_ns, batch.value, batch.quality
-            )
+            return ReadingBatch(point, batch.time_ns, batch.received_ns, batch.value, batch.quality)
         keep = point >= 0
         return ReadingBatch(
             point[keep],

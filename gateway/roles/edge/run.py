@@ -78,4 +78,8 @@ def execute_again(reason: str) -> None:
     """Start this very program anew in its place, its count of store failures one higher."""
     LOG.error("the store failed; starting anew once", reason=reason)
     failures = int(os.environ.get(FAILURES, "0")) + 1
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, FAILURES: str(failures)})  # noqa: S606, E501
+    os.execve(
+        sys.executable,
+        [sys.executable, *sys.orig_argv[1:]],
+        {**os.environ, FAILURES: str(failures)},
+    )

@@ -1,0 +1,273 @@
+/**
+ * Every text of the screen, once, in both languages: `key: [中文, English]`.
+ *
+ * Chinese terms follow GB/T 41261-2022 (报警系统管理): 确认 acknowledge, 复位 reset, 锁定 latched, 搁置 shelved,
+ * 设计抑制 suppressed by design, 停用 out of service. `{name}` is replaced by a parameter.
+ */
+
+const LANGUAGES = ["zh-CN", "en"];
+const STORED = "hazgate.language";
+
+const TEXTS = {
+  "product.subtitle": ["高危作业场所安全监测预警", "High-hazard site monitoring"],
+  "language.other": ["EN", "中文"],
+  "language.switch": ["Switch to English", "切换为中文"],
+  "comma": ["，", ", "],
+
+  "login.title": ["登录", "Log in"],
+  "login.name": ["账号", "Account"],
+  "login.password": ["密码", "Password"],
+  "login.send": ["登录", "Log in"],
+  "login.wrong": ["账号或密码不正确。", "The account name or the password is wrong."],
+  "login.many": ["尝试次数过多，请稍后再试。", "Too many attempts. Wait a while and try again."],
+  "login.ended": ["登录已失效，请重新登录。报警声音已停止！", "Your session has ended: log in again. Alarms no longer sound here!"],
+  "login.unreachable": ["无法连接服务器，请检查网络后重试。", "The server cannot be reached. Check the network and try again."],
+  "login.failed": ["登录失败：{reason}", "Login failed: {reason}"],
+  "login.waiting": ["正在连接服务器…", "Connecting to the server…"],
+
+  "bar.unacknowledged": ["未确认报警", "Unacknowledged alarms"],
+  "bar.sites": ["监控中心 · {n} 个站点", "Monitoring centre · {n} sites"],
+  "bar.links": ["网关在线 {up}/{all}", "Gateways up {up}/{all}"],
+  "bar.logout": ["退出登录", "Log out"],
+  "bar.clock": ["服务器时间", "Server time"],
+  "bar.off": ["本机时钟比服务器{way} {age}", "This computer's clock is {age} {way} the server's"],
+  "bar.fast": ["快", "ahead of"],
+  "bar.slow": ["慢", "behind"],
+  "role.viewer": ["只读", "Viewer"],
+  "role.operator": ["操作员", "Operator"],
+  "role.administrator": ["管理员", "Administrator"],
+
+  "live.live": ["实时", "Live"],
+  "live.stale": ["非实时", "Not live"],
+  "live.contact": ["最近通信 {time}", "Last contact {time}"],
+  "live.since": ["画面自 {time} 起不再实时更新", "THIS SCREEN IS NOT LIVE since {time}"],
+  "live.advice": [
+    "与服务器的通信已中断（已 {age}），以下均为旧数据。请改用现场报警器、电话等手段掌握现场情况。系统正在自动重连。",
+    "The connection to the server is broken ({age}); everything below is old. Rely on the site's own sirens and the telephone. Reconnecting by itself.",
+  ],
+  "live.never": ["正在连接，画面尚未实时", "Connecting: this screen is not live yet"],
+  "live.reading": ["正在读取最新状态…", "Reading the present state…"],
+  "live.fault": ["画面程序出错，内容可能不完整", "This screen has a fault; what it shows may be incomplete"],
+  "live.reload": ["重新载入", "Reload"],
+
+  "sound.on": ["声音正常", "Sound on"],
+  "sound.sounding": ["正在鸣响", "Sounding"],
+  "sound.blocked": ["声音被浏览器禁止——点击启用", "The browser blocks sound: click to enable"],
+  "sound.none": ["本浏览器不能发声", "This browser cannot make sound"],
+  "sound.muted": ["已消音，剩余 {left}", "Muted, {left} left"],
+  "sound.mute": ["消音", "Mute"],
+  "sound.mute.for": ["消音 {n} 分钟", "Mute for {n} min"],
+  "sound.unmute": ["恢复声音", "Unmute"],
+  "sound.rule": ["消音只停本机声音，不确认报警；有新报警时立即恢复鸣响。", "Muting silences this computer only and acknowledges nothing; a new alarm sounds at once."],
+  "sound.test": ["试音", "Test tones"],
+
+  "priority.critical": ["紧急", "Critical"],
+  "priority.high": ["高", "High"],
+  "priority.medium": ["中", "Medium"],
+  "priority.low": ["低", "Low"],
+  "letter.critical": ["急", "C"],
+  "letter.high": ["高", "H"],
+  "letter.medium": ["中", "M"],
+  "letter.low": ["低", "L"],
+
+  "state.NORM": ["正常", "Normal"],
+  "state.UNACK": ["未确认", "Unacknowledged"],
+  "state.ACKED": ["已确认，报警持续", "Acknowledged, still in alarm"],
+  "state.RTNUN": ["已恢复，未确认", "Returned, unacknowledged"],
+  "state.LUNACK": ["已恢复，锁定未确认", "Returned, latched, unacknowledged"],
+  "state.LACKED": ["已恢复，锁定待复位", "Returned, latched, awaits reset"],
+  "suppression.SHLVD": ["搁置（屏蔽）", "Shelved"],
+  "suppression.DSUPR": ["设计抑制", "Suppressed by design"],
+  "suppression.OOSRV": ["停用", "Out of service"],
+  "flag.historical": ["补传数据", "Late data"],
+  "flag.test": ["测试", "Test"],
+  "flag.bad": ["数据无效", "BAD value"],
+  "flag.uncertain": ["数据存疑", "Uncertain value"],
+  "flag.gone": ["已恢复正常", "Back to normal"],
+
+  "level.hh": ["高高限", "HH"],
+  "level.h": ["高限", "H"],
+  "level.l": ["低限", "L"],
+  "level.ll": ["低低限", "LL"],
+  "level.rate": ["变化率", "Rate"],
+  "level.trend": ["趋势预警", "Trend"],
+  "level.stuck": ["数值冻结", "Stuck"],
+  "level.no_data": ["无数据", "No data"],
+  "level.node": ["网关", "Gateway"],
+
+  "what.limit": ["{value}，限值 {limit}", "{value}, limit {limit}"],
+  "what.trend": ["约 {age}后达到 {limit}", "reaches {limit} in about {age}"],
+  "what.trend.due": ["预计已于 {time} 达到 {limit}", "was due to reach {limit} at {time}"],
+  "what.no_data": ["已 {age}无数据", "no data for {age}"],
+  "about.s": ["{n} 秒", "{n} s"],
+  "about.m": ["{n} 分钟", "{n} min"],
+  "about.h": ["{n} 小时", "{n} h"],
+  "age.s": ["{s} 秒", "{s} s"],
+  "age.m": ["{m} 分 {s} 秒", "{m} min {s} s"],
+  "age.h": ["{h} 小时 {m} 分", "{h} h {m} min"],
+  "age.d": ["{d} 天 {h} 小时", "{d} d {h} h"],
+
+  "list.title": ["报警", "Alarms"],
+  "list.filter": ["筛选：位号、区域、站点、报警内容（按 / 键）", "Filter: tag, area, site, alarm ( / )"],
+  "list.all": ["全部", "All"],
+  "list.unacknowledged": ["未确认", "Unacknowledged"],
+  "list.calm": ["当前没有报警", "No alarms"],
+  "list.calm.stale": ["画面非实时，无法判断有无报警", "Not live: whether there are alarms is not known"],
+  "list.none": ["没有符合筛选条件的报警", "No alarm matches the filter"],
+  "list.hidden": ["筛选隐藏了 {n} 条，其中未确认 {u} 条", "{n} hidden by the filter, {u} of them unacknowledged"],
+  "list.clear": ["取消筛选", "Clear filter"],
+  "list.held": ["新增 {n} 条（最高：{priority}）——点击重新排序", "{n} new (highest: {priority}): click to sort"],
+  "list.more": ["再显示 {n} 条", "Show {n} more"],
+  "list.keys": ["↑↓ 选择　A 或 Enter 确认　/ 筛选", "↑↓ select · A or Enter acknowledge · / filter"],
+  "list.announce": ["{priority}报警：{what}，{where}", "{priority} alarm: {what}, {where}"],
+  "row.raised": ["{time} · {age}前", "{time} · {age} ago"],
+  "row.link": ["站点通信中断，状态截至 {time}", "Link to site lost: state as of {time}"],
+  "row.basis": ["依据", "Basis"],
+  "row.no_basis": ["未注明", "not stated"],
+  "row.by": ["{operator}：{comment}", "{operator}: {comment}"],
+  "row.last": ["最近操作", "Last action"],
+  "row.occurrence": ["第 {n} 次", "Occurrence {n}"],
+  "row.times": ["变化 {changed}　收到 {received}", "changed {changed}, received {received}"],
+
+  "act.acknowledge": ["确认", "Acknowledge"],
+  "act.reset": ["复位", "Reset"],
+  "act.acknowledge.title": ["确认报警", "Acknowledge alarm"],
+  "act.reset.title": ["复位报警", "Reset alarm"],
+  "act.acknowledge.note": ["确认表示您已知悉并将处置；它不消除危险，也不停止现场声光报警以外的任何动作。", "Acknowledging says that you know and will act. It ends no danger and changes no linkage at the site."],
+  "act.reset.note": ["仅当现场读数有效且已回到限值以内时，现场才会接受复位。", "The site accepts a reset only on good readings inside the limit."],
+  "act.comment": ["处置说明", "Comment"],
+  "act.comment.hint": ["例如：已电话通知现场值班员，正在核实", "For example: told the shift leader by telephone, being verified"],
+  "act.quick.1": ["已通知现场，正在核实", "Site informed, being verified"],
+  "act.quick.2": ["已组织撤离", "Evacuation under way"],
+  "act.quick.3": ["现场作业所致，已有人监护", "Caused by work on site, attended"],
+  "act.cancel": ["取消", "Cancel"],
+  "act.sending": ["正在发送…", "Sending…"],
+  "act.changed": ["打开本窗口后该报警已变化，请重新核对：", "This alarm has changed since you opened this window. Look again:"],
+  "act.look": ["已核对，继续", "I have looked, go on"],
+  "act.gone": ["该报警已恢复正常，无需操作。", "This alarm is back to normal; nothing is left to do."],
+  "act.stale": ["注意：画面当前非实时。", "Beware: this screen is not live."],
+  "act.forbidden": ["无权操作：确认权属于企业，或未授权给本账号。", "Not permitted: acknowledging belongs to the enterprise, or is not delegated to this account."],
+  "act.unknown": ["服务器上已没有该报警。", "The server no longer has this alarm."],
+  "act.conflict": ["未发送：该报警刚刚发生变化，请重新核对。", "Not sent: the alarm has just changed. Look again."],
+  "act.unreachable": ["未发送：无法连接服务器。", "Not sent: the server cannot be reached."],
+  "act.failed": ["未发送：{reason}", "Not sent: {reason}"],
+
+  "order.pending": ["等待下发现场…", "Waiting to be sent to the site…"],
+  "order.sent": ["已下发现场，等待执行…", "Sent to the site, waiting for its answer…"],
+  "order.applied": ["现场已执行", "Applied at the site"],
+  "order.refused": ["现场拒绝：{reason}", "Refused by the site: {reason}"],
+  "order.expired": ["超时，现场未应答", "Expired: the site did not answer"],
+
+  "trend.title": ["趋势", "Trend"],
+  "trend.pick": ["请选择一条报警或一个监测点", "Choose an alarm or a point"],
+  "trend.15": ["15 分钟", "15 min"],
+  "trend.60": ["1 小时", "1 h"],
+  "trend.120": ["2 小时", "2 h"],
+  "trend.band": ["最小–最大", "min–max"],
+  "trend.mean": ["均值", "mean"],
+  "trend.raw": ["原始值", "raw"],
+  "trend.bad": ["无效数据", "BAD"],
+  "trend.empty": ["该时段没有数据", "No data in this period"],
+  "trend.failed": ["趋势读取失败：{reason}", "The trend could not be read: {reason}"],
+  "trend.raw.asked": ["已向现场请求原始数据…", "Single readings asked of the site…"],
+  "trend.raw.none": ["原始数据未取到", "Single readings not available"],
+  "trend.raw.thinned": ["原始值（已抽稀）", "raw (thinned)"],
+  "trend.describe": ["{tag} 近 {minutes} 分钟趋势，当前 {value}", "{tag}, last {minutes} minutes, now {value}"],
+
+  "points.title": ["监测点", "Points"],
+  "points.site": ["站点", "Site"],
+  "points.all": ["全部站点", "All sites"],
+  "points.none": ["没有可见的监测点", "No points to show"],
+  "points.normal": ["正常", "Normal"],
+  "points.no_data": ["{time} 起无数据", "No data since {time}"],
+  "points.never": ["从未收到数据", "No data ever received"],
+  "points.bad": ["数据无效，{time} 起", "BAD value, {time}"],
+  "points.uncertain": ["数据存疑", "Uncertain value"],
+  "points.link": ["{time} 起无数据（通信中断）", "No data since {time} (link lost)"],
+  "points.beyond": ["超限，等待现场判定", "Beyond limit, not yet judged"],
+  "points.suppressed": ["报警已抑制", "Alarm suppressed"],
+  "points.stale": ["{time} 的旧值", "Old value of {time}"],
+  "points.key": ["绿＝数据有效且无报警；灰色斜纹＝无可信数据", "Green: good, fresh, no alarm. Grey hatch: no data to trust"],
+
+  "hazard.confined_space": ["有限空间", "Confined space"],
+  "hazard.combustible_dust": ["粉尘涉爆", "Combustible dust"],
+  "hazard.ammonia_refrigeration": ["涉氨制冷", "Ammonia refrigeration"],
+  "hazard.spray_painting": ["喷涂作业", "Spray painting"],
+  "hazard.metallurgy": ["冶金", "Metallurgy"],
+  "hazard.hazardous_chemicals": ["危险化学品", "Hazardous chemicals"],
+
+  "nodes.title": ["网关与通信", "Gateways and links"],
+  "nodes.none": ["没有可见的网关", "No gateways to show"],
+  "nodes.heartbeat": ["最近心跳", "Heartbeat"],
+  "nodes.ago": ["{age}前", "{age} ago"],
+  "nodes.lag": ["待传事件", "Lag"],
+  "nodes.coverage": ["测点覆盖率", "Coverage"],
+  "nodes.complete": ["数据完整至", "Complete to"],
+  "nodes.points": ["测点", "Points"],
+  "nodes.gaps": ["缺失 {n} 段事件", "{n} gaps in its events"],
+  "nodes.version": ["版本", "Version"],
+  "link.up": ["在线", "Up"],
+  "link.late": ["迟滞", "Late"],
+  "link.lost": ["中断", "Lost"],
+  "link.never": ["从未上线", "Never seen"],
+
+  "tab.alarms": ["报警", "Alarms"],
+  "tab.trend": ["趋势", "Trend"],
+  "tab.points": ["监测点", "Points"],
+  "tab.nodes": ["网关", "Gateways"],
+};
+
+/** The chosen language; emits `change`. */
+class Language extends EventTarget {
+  #name = remembered() ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh-CN" : "en");
+
+  constructor() {
+    super();
+    document.documentElement.lang = this.#name;
+  }
+
+  /** "zh-CN" or "en". */
+  get name() {
+    return this.#name;
+  }
+
+  /** Take the other language and remember it in this browser. */
+  toggle() {
+    this.#name = LANGUAGES[1 - LANGUAGES.indexOf(this.#name)];
+    document.documentElement.lang = this.#name;
+    try {
+      localStorage.setItem(STORED, this.#name);
+    } catch {
+      // Storage may be forbidden in a kiosk; then the choice lasts until the page is left.
+    }
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+function remembered() {
+  try {
+    const name = localStorage.getItem(STORED);
+    return LANGUAGES.includes(name) ? name : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The language of this screen. */
+export const language = new Language();
+
+/**
+ * The text of a key in the chosen language.
+ *
+ * @param {string} key
+ * @param {Record<string, string|number>} [values] for the `{name}` places
+ * @returns {string} a key without a text is returned itself: a word this version does not know is still shown
+ */
+export function t(key, values = {}) {
+  const pair = TEXTS[key];
+  if (!pair) return key.slice(key.lastIndexOf(".") + 1);
+  return pair[LANGUAGES.indexOf(language.name)].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+/** Of two names of one thing, the one in the chosen language, or whichever there is. */
+export const either = (chinese, english) => (language.name === "en" ? english || chinese : chinese || english) || "";

@@ -1,0 +1,106 @@
+/** What all components share in looks: buttons, focus, hidden text, the mark of a priority. */
+
+import { css, html, svg } from "lit";
+import { t } from "./i18n.js";
+
+const SHAPES = {
+  critical: svg`<rect x="2" y="2" width="20" height="20" rx="2"/>`,
+  high: svg`<path d="M12 1.5 23 21.5H1Z"/>`,
+  medium: svg`<path d="M12 .8 23.2 12 12 23.2.8 12Z"/>`,
+  low: svg`<circle cx="12" cy="12" r="10.4"/>`,
+};
+// A triangle's middle lies lower than that of its box.
+const BASELINES = { high: 19.4 };
+
+/**
+ * The mark of a priority: a shape, a colour and a letter each, so that none of them is needed alone.
+ *
+ * @param {string} priority
+ * @param {"full"|"hollow"|"quiet"} fill full: unacknowledged, hollow: acknowledged, quiet: suppressed
+ * @param {boolean} blinks
+ */
+export const mark = (priority, fill = "full", blinks = false) => html`<svg
+  class="mark ${priority} ${fill} ${blinks ? "blinks" : ""}"
+  viewBox="0 0 24 24"
+  role="img"
+  aria-label=${t(`priority.${priority}`)}
+  >${SHAPES[priority] ?? SHAPES.critical}<text x="12" y=${BASELINES[priority] ?? 16.4}>${t(`letter.${priority}`)}</text></svg
+>`;
+
+/** Styles for `mark`. */
+export const markStyle = css`
+  .mark {
+    width: 26px;
+    height: 26px;
+    flex: none;
+    stroke: var(--ink);
+    stroke-width: 1.4;
+  }
+  .mark text {
+    font: 700 12.5px/1 var(--font);
+    text-anchor: middle;
+    stroke: none;
+  }
+  .mark.high text {
+    font-size: 11px;
+  }
+  .mark.critical { fill: var(--critical); }
+  .mark.high { fill: var(--high); }
+  .mark.medium { fill: var(--medium); }
+  .mark.low { fill: var(--low); }
+  .mark.critical text { fill: var(--critical-text); }
+  .mark.high text { fill: var(--high-text); }
+  .mark.medium text { fill: var(--medium-text); }
+  .mark.low text { fill: var(--low-text); }
+  .mark.hollow, .mark.quiet { fill: var(--raised); }
+  .mark.hollow text, .mark.quiet text { fill: var(--text); }
+  .mark.hollow.critical { stroke: var(--critical); stroke-width: 3; }
+  .mark.hollow.high { stroke: #b9600b; stroke-width: 3; }
+  .mark.hollow.medium { stroke: #8a7400; stroke-width: 3; }
+  .mark.hollow.low { stroke: var(--low); stroke-width: 3; }
+  .mark.quiet { stroke: var(--muted); stroke-dasharray: 3 2; }
+  /* One change of brightness a second, far below what harms anybody (2 Hz), and the words never blink. */
+  @keyframes blink {
+    50% { opacity: 0.22; }
+  }
+  .mark.blinks { animation: blink 1s steps(1) infinite; }
+  @media (prefers-reduced-motion: reduce) {
+    .mark.blinks { animation: none; outline: 3px double var(--ink); outline-offset: 1px; }
+  }
+`;
+
+/** Styles for everything that is pressed or typed into, and for text only heard. */
+export const controls = css`
+  :host { display: block; }
+  :host([hidden]), [hidden] { display: none !important; }
+  *, *::before, *::after { box-sizing: border-box; }
+  button, input, select, textarea {
+    font: inherit;
+    color: var(--text);
+    background: var(--raised);
+    border: 1px solid #6d7780;
+    border-radius: 4px;
+    padding: 4px 10px;
+    min-height: 32px;
+  }
+  button { cursor: pointer; white-space: nowrap; }
+  button:hover:not(:disabled) { background: #e7ebee; }
+  button:disabled { color: var(--muted); background: #e1e4e7; border-style: dashed; cursor: default; }
+  button.main { background: var(--bar); color: var(--bar-text); border-color: var(--bar); font-weight: 600; }
+  button.main:hover:not(:disabled) { background: #34485a; }
+  button.main:disabled { background: #5a6670; color: #ffffff; }
+  button[aria-pressed="true"] { background: var(--bar); color: var(--bar-text); border-color: var(--bar); }
+  :focus-visible { outline: 3px solid var(--focus); outline-offset: 1px; }
+  h2 { font-size: 15px; margin: 0; }
+  .heard {
+    position: absolute;
+    width: 1px;
+    height: 1px;
+    overflow: hidden;
+    clip-path: inset(50%);
+    white-space: nowrap;
+  }
+  @media (max-width: 760px) {
+    button, input, select { min-height: 40px; }
+  }
+`;

@@ -1,0 +1,131 @@
+/** The bar above everything: whose screen, how many alarms wait, sound, live, time, language, account. */
+
+import { css, html, nothing } from "lit";
+import { ageText, timeText } from "./clock.js";
+import { language, t } from "./i18n.js";
+import { controls, mark, markStyle } from "./look.js";
+import { isUnacknowledged, PRIORITIES } from "./ranking.js";
+import { ScreenElement } from "./screen-element.js";
+import { siteOf } from "./words.js";
+import "./sound-control.js";
+
+const CLOCK_OFF_MS = 30_000;
+
+/** The top bar; emits `logout` and `show-nodes`. */
+class TopBar extends ScreenElement {
+  static properties = { picture: {}, clock: {}, feed: {}, sound: {}, session: {}, live: {} };
+
+  static styles = [
+    controls,
+    markStyle,
+    css`
+      header { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 16px; min-height: 52px; padding: 6px 12px;
+        background: var(--bar); color: var(--bar-text); }
+      .who { display: flex; align-items: center; gap: 10px; min-width: 0; }
+      .who img { width: 30px; height: 30px; }
+      .who b { font-size: 18px; line-height: 1.1; display: block; }
+      .who span { font-size: 12px; color: var(--bar-muted); display: block; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; max-width: 260px; }
+      ul { display: flex; gap: 12px; margin: 0; padding: 0; list-style: none; }
+      li { display: flex; align-items: center; gap: 5px; font-size: 18px; font-weight: 700; }
+      li.none { font-weight: 400; color: var(--bar-muted); }
+      li.none .mark { opacity: 0.55; }
+      .mark { stroke: #dfe6ec; width: 24px; height: 24px; }
+      .gap { flex: 1; }
+      .live { display: flex; align-items: center; gap: 8px; line-height: 1.15; }
+      .live b { display: block; }
+      .live small, .clock small { font-size: 11.5px; color: var(--bar-muted); white-space: nowrap; }
+      .live i { width: 12px; height: 12px; border-radius: 50%; background: #7fd396; }
+      .live[data-state="stale"] b { color: #171c21; background: #ffc83d; padding: 0 6px; border-radius: 3px; }
+      .live[data-state="stale"] i { border-radius: 0; background: #ffc83d; }
+      .clock { text-align: right; line-height: 1.15; }
+      .clock b { display: block; font-size: 17px; }
+      .clock .off { color: #ffd766; }
+      button { background: transparent; color: inherit; border-color: #6f8191; }
+      button:hover:not(:disabled) { background: #34485a; }
+      button.links { padding: 2px 8px; }
+      button.links.down { background: #ffc83d; color: #171c21; border-color: #ffc83d; font-weight: 600; }
+      .account { display: flex; align-items: center; gap: 8px; }
+      .account span { line-height: 1.15; max-width: 130px; overflow: hidden; text-overflow: ellipsis; }
+      .account small { display: block; font-size: 11.5px; color: var(--bar-muted); }
+      @media (max-width: 760px) {
+        header { gap: 6px 10px; padding: 6px 8px; }
+        .who span { max-width: 150px; }
+        .gap { display: none; }
+        .live { margin-left: auto; }
+        .account { margin-left: auto; }
+        ul { gap: 8px; }
+      }
+    `,
+  ];
+
+  sources() {
+    return [[this.picture, "change"], [this.clock, "tick"], [this.feed, "state"]];
+  }
+
+  #counts() {
+    const counts = Object.fromEntries(PRIORITIES.map((name) => [name, 0]));
+    for (const row of this.picture.alarms.values()) {
+      if (isUnacknowledged(row)) counts[counts[row.priority] === undefined ? PRIORITIES[0] : row.priority] += 1;
+    }
+    return counts;
+  }
+
+  #site() {
+    const nodes = [...this.picture.nodes.values()];
+    if (nodes.length === 1) return siteOf({ enterprise: nodes[0].enterprise, node_name: nodes[0].name });
+    return nodes.length ? t("bar.sites", { n: nodes.length }) : t("product.subtitle");
+  }
+
+  #links() {
+    const nodes = [...this.picture.nodes.values()];
+    if (!nodes.length) return nothing;
+    const up = this.live ? nodes.filter((row) => row.link === "up").length : "?";
+    return html`<button class="links ${up === nodes.length ? "" : "down"}" @click=${() => this.dispatchEvent(new Event("show-nodes"))}>
+      ${t("bar.links", { up, all: nodes.length })}
+    </button>`;
+  }
+
+  #clockNote() {
+    const ahead = this.clock.browserAhead;
+    if (Math.abs(ahead) < CLOCK_OFF_MS) return html`<small>${t("bar.clock")}</small>`;
+    const way = t(ahead > 0 ? "bar.fast" : "bar.slow");
+    return html`<small class="off">⚠ ${t("bar.off", { way, age: ageText(Math.abs(ahead)) })}</small>`;
+  }
+
+  render() {
+    const counts = this.#counts();
+    const now = this.clock.now();
+    const heard = this.feed.lastContact;
+    const contact = heard === null ? "—" : timeText(now - (Date.now() - heard), now);
+    return html`<header>
+      <div class="who">
+        <img src="/static/favicon.svg" alt="">
+        <div><b>hazgate</b><span title=${this.#site()}>${this.#site()}</span></div>
+      </div>
+      <ul aria-label=${t("bar.unacknowledged")} title=${t("bar.unacknowledged")} data-testid="counts">
+        ${PRIORITIES.map(
+          (name) => html`<li class=${counts[name] ? "" : "none"} data-priority=${name} data-count=${counts[name]}>
+            ${mark(name)}${counts[name]}
+          </li>`,
+        )}
+      </ul>
+      ${this.#links()}
+      <div class="gap"></div>
+      <hz-sound-control .sound=${this.sound} .clock=${this.clock}></hz-sound-control>
+      <div class="live" data-testid="live" data-state=${this.live ? "live" : "stale"}>
+        <i></i>
+        <div><b>${t(this.live ? "live.live" : "live.stale")}</b><small>${t("live.contact", { time: contact })}</small></div>
+      </div>
+      <div class="clock" data-testid="clock"><b>${timeText(now)}</b>${this.#clockNote()}</div>
+      <button data-testid="language" aria-label=${t("language.switch")} title=${t("language.switch")} @click=${() => language.toggle()}>
+        ${t("language.other")}
+      </button>
+      <div class="account">
+        <span>${this.session.name}<small>${t(`role.${this.session.role}`)}</small></span>
+        <button data-testid="logout" @click=${() => this.dispatchEvent(new Event("logout"))}>${t("bar.logout")}</button>
+      </div>
+    </header>`;
+  }
+}
+
+customElements.define("hz-top-bar", TopBar);
