@@ -1,6 +1,6 @@
 /** Whether this screen can be heard, and how to make it silent for a while. */
 
-import { css, html, nothing } from "lit";
+import { css, html, nothing, svg } from "lit";
 import { ageText } from "./clock.js";
 import { t } from "./i18n.js";
 import { controls } from "./look.js";
@@ -62,7 +62,7 @@ class SoundControl extends ScreenElement {
     return html`
       <button class="state" data-testid="sound" data-sound=${state} aria-expanded=${this.open ? "true" : "false"} @click=${this.#press}>
         <svg viewBox="0 0 24 24" aria-hidden="true">
-          <path d="M3 9v6h4l6 5V4L7 9Z"/>${silent ? html`<svg><path d="M17 9l5 6m0-6-5 6"/></svg>` : html`<svg><path d="M17 8a6 6 0 0 1 0 8M20 5a10 10 0 0 1 0 14"/></svg>`}
+          <path d="M3 9v6h4l6 5V4L7 9Z"/>${silent ? svg`<path d="M17 9l5 6m0-6-5 6"/>` : svg`<path d="M17 8a6 6 0 0 1 0 8M20 5a10 10 0 0 1 0 14"/>`}
         </svg>
         ${t(`sound.${state}`, { left: ageText(this.sound.muteLeft + 999) })}
       </button>

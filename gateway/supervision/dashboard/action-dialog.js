@@ -1,0 +1,163 @@
+/** Acknowledge or reset with a comment. The order rests on the alarm as the operator saw it here. */
+
+import { css, html, nothing } from "lit";
+import * as api from "./api.js";
+import { ageText, timeText } from "./clock.js";
+import { t } from "./i18n.js";
+import { controls, mark, markStyle } from "./look.js";
+import { keyOf } from "./ranking.js";
+import { ScreenElement } from "./screen-element.js";
+import { figuresOf, levelOf, placeOf, siteOf, stateOf, titleOf } from "./words.js";
+
+const REASONS = { 0: "act.unreachable", 403: "act.forbidden", 404: "act.unknown", 409: "act.conflict" };
+const QUICK = ["act.quick.1", "act.quick.2", "act.quick.3"];
+const COMMENT_LENGTH = 500;
+
+/** The dialog; `open(row, action)` shows it. */
+class ActionDialog extends ScreenElement {
+  static properties = {
+    picture: {}, clock: {}, live: {},
+    row: { state: true }, action: { state: true }, comment: { state: true }, busy: { state: true }, failure: { state: true },
+  };
+
+  static styles = [
+    controls,
+    markStyle,
+    css`
+      dialog { width: min(540px, calc(100vw - 16px)); max-height: calc(100dvh - 16px); padding: 0; border: 1px solid var(--ink); border-radius: 8px; background: var(--panel); color: var(--text); }
+      dialog::backdrop { background: #171c2199; }
+      form { display: grid; gap: 12px; padding: 16px; margin: 0; }
+      .alarm { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 0 12px; align-items: start; background: var(--raised); border: 1px solid var(--line); border-radius: 6px; padding: 10px; }
+      .alarm b { font-size: 16px; }
+      .alarm p { margin: 2px 0 0; }
+      .level { font-size: 12px; border: 1px solid #6d7780; border-radius: 3px; padding: 0 5px; }
+      .note { margin: 0; font-size: 12.5px; color: var(--muted); }
+      label { display: grid; gap: 4px; font-weight: 600; }
+      textarea { min-height: 72px; resize: vertical; font-weight: 400; }
+      .quick, .end { display: flex; flex-wrap: wrap; gap: 6px; }
+      .quick button { min-height: 28px; padding: 2px 8px; font-size: 12.5px; white-space: normal; text-align: left; }
+      .end { justify-content: flex-end; gap: 10px; }
+      .end button { min-width: 96px; min-height: 38px; }
+      .warn { margin: 0; padding: 8px 10px; background: var(--medium-tint); border-left: 4px solid #8a7400; }
+      .failure { margin: 0; padding: 8px 10px; background: var(--critical-tint); border-left: 4px solid var(--critical); }
+      .warn button { margin-left: 8px; }
+    `,
+  ];
+
+  sources() {
+    return [[this.picture, "change"], [this.clock, "tick"]];
+  }
+
+  /**
+   * Show the dialog.
+   *
+   * @param {object} row the alarm as it was pressed
+   * @param {"acknowledge"|"reset"} action
+   */
+  async open(row, action) {
+    this.row = row;
+    this.action = action;
+    this.comment = "";
+    this.failure = null;
+    this.busy = false;
+    await this.updateComplete;
+    const dialog = this.renderRoot.querySelector("dialog");
+    if (!dialog.open) dialog.showModal();
+    this.renderRoot.querySelector("textarea").focus();
+  }
+
+  #close() {
+    this.renderRoot.querySelector("dialog").close();
+  }
+
+  async #send(event) {
+    event.preventDefault();
+    const { row, action } = this;
+    if (this.busy || this.#standing() !== "same") return;
+    this.busy = true;
+    this.failure = null;
+    try {
+      const order = await api.act(row, action, this.comment.trim());
+      this.picture.ordered(row, order);
+      if (this.row === row) this.#close();
+    } catch (failure) {
+      this.failure = failure;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  /** Whether the alarm is still the one shown: "same", "changed" or "gone". */
+  #standing() {
+    const present = this.picture.alarms.get(keyOf(this.row));
+    if (!present) return "gone";
+    return present.revision === this.row.revision && present.occurrence === this.row.occurrence ? "same" : "changed";
+  }
+
+  #look() {
+    this.row = this.picture.alarms.get(keyOf(this.row)) ?? this.row;
+    this.failure = null;
+    if (this.action === "acknowledge" && this.row.state === "LACKED") this.action = "reset";
+  }
+
+  #type(event) {
+    // Enter sends, as in a form of one line; Shift+Enter and an input method's Enter do not.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    event.target.form.requestSubmit();
+  }
+
+  render() {
+    return html`<dialog @close=${() => (this.row = null)} aria-label=${this.action ? t(`act.${this.action}.title`) : ""}>
+      ${this.row ? this.#form(this.row) : nothing}
+    </dialog>`;
+  }
+
+  #form(row) {
+    const now = this.clock.now();
+    const standing = this.busy ? "same" : this.#standing();
+    const reason = this.failure && t(REASONS[this.failure.status] ?? "act.failed", { reason: this.failure.message });
+    return html`<form method="dialog" @submit=${this.#send}>
+      <h2>${t(`act.${this.action}.title`)}</h2>
+      <div class="alarm">
+        ${mark(row.priority)}
+        <div>
+          <b>${titleOf(row)}</b> ${row.level ? html`<span class="level">${levelOf(row)}</span>` : nothing}
+          <p>${figuresOf(row, now)}</p>
+          <p>${placeOf(row)}</p>
+          <p>${siteOf(row)}</p>
+          <p>${stateOf(row)} · ${t("row.raised", { time: timeText(row.raised_ms, now), age: ageText(now - row.raised_ms) })}</p>
+        </div>
+      </div>
+      ${this.live ? nothing : html`<p class="warn">⚠ ${t("act.stale")}</p>`}
+      ${standing === "gone" ? html`<p class="warn" role="status">${t("act.gone")}</p>` : nothing}
+      ${standing === "changed" ? this.#changed(row) : nothing}
+      ${reason ? html`<p class="failure" role="alert" data-testid="ack-failure">${reason}</p>` : nothing}
+      <label
+        >${t("act.comment")}
+        <textarea data-testid="ack-comment" maxlength=${COMMENT_LENGTH} placeholder=${t("act.comment.hint")} .value=${this.comment}
+          @input=${(event) => (this.comment = event.target.value)} @keydown=${this.#type}></textarea>
+      </label>
+      <div class="quick">
+        ${QUICK.map((key) => html`<button type="button" @click=${() => (this.comment = t(key))}>${t(key)}</button>`)}
+      </div>
+      <p class="note">${t(`act.${this.action}.note`)}</p>
+      <div class="end">
+        <button type="button" @click=${this.#close}>${t("act.cancel")}</button>
+        <button class="main" data-testid="ack-send" ?disabled=${this.busy || standing !== "same"}>
+          ${t(this.busy ? "act.sending" : `act.${this.action}`)}
+        </button>
+      </div>
+    </form>`;
+  }
+
+  #changed(row) {
+    const present = this.picture.alarms.get(keyOf(row));
+    return html`<p class="warn" role="alert">
+      ${t("act.changed")} <b>${stateOf(present)}</b> ${figuresOf(present, this.clock.now())}
+      <button type="button" data-testid="ack-look" @click=${this.#look}>${t("act.look")}</button>
+    </p>`;
+  }
+}
+
+customElements.define("hz-action-dialog", ActionDialog);

@@ -1,0 +1,138 @@
+/** The points of a site as tiles, by hazard class and area. Green only where nothing is in doubt. */
+
+import { css, html, nothing } from "lit";
+import { repeat } from "lit-html/directives/repeat.js";
+import { timeText } from "./clock.js";
+import { t } from "./i18n.js";
+import { alarmsByPoint, judge } from "./judging.js";
+import { controls, mark, markStyle } from "./look.js";
+import { pointKey } from "./picture.js";
+import { isUnacknowledged } from "./ranking.js";
+import { ScreenElement } from "./screen-element.js";
+import { figure, levelOf, unitText } from "./words.js";
+
+// Past this many tiles one site is shown at a time: nobody reads a thousand tiles.
+const TOGETHER = 300;
+const EVERYTHING = "";
+
+/** The tiles; emits `pick-point` with {node, tag}. */
+class PointTiles extends ScreenElement {
+  static properties = { picture: {}, clock: {}, live: {}, point: {}, site: { state: true } };
+
+  static styles = [
+    controls,
+    markStyle,
+    css`
+      :host { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 8px 10px 10px; flex: none; }
+      header { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 10px; }
+      header p { margin: 0; font-size: 12px; color: var(--muted); flex: 1; min-width: 180px; }
+      select { max-width: 220px; }
+      h3 { font-size: 13px; margin: 10px 0 4px; font-weight: 600; }
+      h3 span { font-weight: 400; color: var(--muted); }
+      .tiles { display: grid; gap: 6px; grid-template-columns: repeat(auto-fill, minmax(132px, 1fr)); }
+      .tile { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 4px; align-content: start; min-height: 92px; padding: 5px 8px 6px; text-align: left; white-space: normal;
+        background: var(--raised); border: 1px solid var(--line); border-left: 5px solid var(--good); border-radius: 4px; line-height: 1.25; }
+      .tile:hover:not(:disabled) { background-color: #f0f3f5; }
+      .tile .tag { font-weight: 600; font-size: 12.5px; overflow-wrap: anywhere; }
+      .tile .name { grid-column: 1 / -1; font-size: 12px; color: var(--muted); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+      .tile .value { grid-column: 1 / -1; font-size: 19px; font-weight: 700; white-space: nowrap; }
+      .tile .value small { font-size: 12px; font-weight: 400; }
+      .tile .why { grid-column: 1 / -1; font-size: 12px; }
+      .tile .mark { width: 20px; height: 20px; }
+      .tile.green .why { color: var(--good); font-weight: 600; }
+      .tile.grey, .tile.alarm.doubt { background: repeating-linear-gradient(-45deg, #dde1e4 0 6px, #ebedef 6px 12px); border-left-color: #7b858e; }
+      .tile.grey .value, .tile.doubt .value { color: var(--muted); font-weight: 400; }
+      .tile.doubt .value b { font-weight: 400; text-decoration: line-through; }
+      .tile.alarm { border-left-color: var(--ink); }
+      .tile.alarm.critical { border-left-color: var(--critical); background-color: var(--critical-tint); }
+      .tile.alarm.high { border-left-color: var(--high); background-color: var(--high-tint); }
+      .tile.alarm.medium { border-left-color: var(--medium); background-color: var(--medium-tint); }
+      .tile.alarm.low { border-left-color: var(--low); background-color: var(--low-tint); }
+      .tile.alarm .why { font-weight: 600; }
+      .tile.chosen { box-shadow: 0 0 0 2px var(--bar); }
+      @media (max-width: 760px) {
+        .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+      }
+    `,
+  ];
+
+  constructor() {
+    super();
+    this.site = null;
+  }
+
+  sources() {
+    return [[this.picture, "change"], [this.clock, "tick"]];
+  }
+
+  /** The site whose tiles are shown: chosen, or all where they fit, or that of the trend. */
+  #shownSite() {
+    const { points } = this.picture;
+    if (this.site !== null && (this.site !== EVERYTHING || points.size <= TOGETHER)) return this.site;
+    if (points.size <= TOGETHER) return EVERYTHING;
+    return this.point?.node ?? points.values().next().value?.node;
+  }
+
+  #groups(site) {
+    const groups = new Map();
+    for (const point of this.picture.points.values()) {
+      if (site !== EVERYTHING && point.node !== site) continue;
+      const key = [point.node, point.hazard, point.area].join("\n");
+      const group = groups.get(key);
+      if (group) group.push(point);
+      else groups.set(key, [point]);
+    }
+    return [...groups.entries()];
+  }
+
+  render() {
+    const site = this.#shownSite();
+    const alarms = alarmsByPoint(this.picture.alarms.values());
+    const groups = this.#groups(site);
+    return html`
+      <header>
+        <h2>${t("points.title")}</h2>
+        <p>${t("points.key")}</p>
+        ${this.#choice(site)}
+      </header>
+      ${repeat(groups, ([key]) => key, ([, points]) => html`
+        <h3>${t(`hazard.${points[0].hazard}`)} · ${points[0].area_name || points[0].area}
+          ${this.picture.nodes.size > 1 ? html`<span>${points[0].node_name}</span>` : nothing}</h3>
+        <div class="tiles">${repeat(points, pointKey, (point) => this.#tile(point, alarms.get(pointKey(point)) ?? []))}</div>
+      `)}
+      ${groups.length ? nothing : html`<p>${t("points.none")}</p>`}
+    `;
+  }
+
+  #choice(site) {
+    const nodes = [...this.picture.nodes.values()];
+    if (nodes.length < 2) return nothing;
+    const all = this.picture.points.size <= TOGETHER;
+    return html`<select aria-label=${t("points.site")} @change=${(event) => (this.site = event.target.value)}>
+      ${all ? html`<option value=${EVERYTHING} ?selected=${site === EVERYTHING}>${t("points.all")}</option>` : nothing}
+      ${nodes.map((node) => html`<option value=${node.node} ?selected=${site === node.node}>${node.name}</option>`)}
+    </select>`;
+  }
+
+  #tile(point, alarms) {
+    const now = this.clock.now();
+    const { colour, why, current, alarm } = judge(point, { nodes: this.picture.nodes, live: this.live }, alarms, now);
+    const chosen = this.point && pointKey(this.point) === pointKey(point);
+    const classes = ["tile", colour, alarm?.priority, current ? "" : "doubt", chosen ? "chosen" : ""].join(" ");
+    const reason = alarm && why === "alarm" ? levelOf(alarm) || t(`state.${alarm.state}`) : reasonText(point, why, now);
+    return html`<button class=${classes} data-testid="point-tile" data-tag=${point.tag} data-node=${point.node} data-colour=${colour} data-why=${why}
+      @click=${() => this.dispatchEvent(new CustomEvent("pick-point", { detail: { node: point.node, tag: point.tag } }))}>
+      <span class="tag">${point.tag}</span>${alarm ? mark(alarm.priority, isUnacknowledged(alarm) ? "full" : "hollow") : nothing}
+      <span class="name" title=${point.name}>${point.name || " "}</span>
+      <span class="value"><b>${figure(point.last)}</b> <small>${unitText(point.unit)}</small></span>
+      <span class="why">${reason}</span>
+    </button>`;
+  }
+}
+
+function reasonText(point, why, now) {
+  const since = timeText(point.source_ms ?? point.received_ms, now);
+  return t(`points.${why}`, { time: since });
+}
+
+customElements.define("hz-point-tiles", PointTiles);

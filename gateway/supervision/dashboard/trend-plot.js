@@ -1,0 +1,170 @@
+/**
+ * What a trend is drawn from: columns for uPlot, spans without trustworthy data, lines of limits.
+ *
+ * A gap is a gap: nothing is drawn across it, and it is hatched so that it does not pass for a calm hour.
+ */
+
+import uPlot from "uplot";
+
+// Summaries come each 10 s; a step longer than three of them is a gap.
+const STEP_MS = 10_000;
+const GAP_MS = 35_000;
+const HEADROOM = 0.08;
+
+/** Index of each column in what `columns` returns. */
+export const COLUMN = { time: 0, min: 1, max: 2, mean: 3, raw: 4 };
+
+/**
+ * Join summaries and raw readings into columns over one time axis.
+ *
+ * @param {object} answer of `GET /readings`
+ * @returns {(number|null|undefined)[][]} null is a gap, undefined only means "not at this instant"
+ */
+export function columns({ summary, raw }) {
+  const tables = [broken(summary.t, [summary.min, summary.max, summary.mean], GAP_MS)];
+  if (raw?.t.length) tables.push(broken(raw.t, [usable(raw)], Math.max(GAP_MS, 5 * usualStep(raw.t))));
+  const joined = uPlot.join(tables);
+  return raw?.t.length ? joined : [...joined, joined[0].map(() => undefined)];
+}
+
+const usable = (raw) => raw.v.map((value, i) => (raw.q[i] === "BAD" ? null : value));
+
+function usualStep(times) {
+  const steps = times.slice(1).map((time, i) => time - times[i]).sort((a, b) => a - b);
+  return steps[Math.floor(steps.length / 2)] ?? STEP_MS;
+}
+
+function broken(times, values, longest) {
+  const out = [[], ...values.map(() => [])];
+  times.forEach((time, i) => {
+    if (i && time - times[i - 1] > longest) {
+      out[0].push(times[i - 1] + 1);
+      for (let k = 1; k < out.length; k += 1) out[k].push(null);
+    }
+    out[0].push(time);
+    values.forEach((column, k) => out[k + 1].push(column[i]));
+  });
+  return out;
+}
+
+/**
+ * The spans of a window in which nothing can be trusted.
+ *
+ * @returns {{from: number, to: number, kind: "none"|"bad"}[]}
+ */
+export function spans({ t: times, quality }, from, to) {
+  const found = [];
+  const add = (start, end, kind) => {
+    const last = found[found.length - 1];
+    if (last?.kind === kind && start <= last.to) last.to = end;
+    else if (end > start) found.push({ from: start, to: end, kind });
+  };
+  let known = from;
+  times.forEach((time, i) => {
+    if (time < from) return;
+    if (time - known > GAP_MS) add(known, time - STEP_MS, "none");
+    if (quality[i] === "BAD") add(Math.max(from, time - STEP_MS), time, "bad");
+    known = time;
+  });
+  if (to - known > GAP_MS) add(known, to, "none");
+  return found;
+}
+
+/** The limits that exist, as [{level, value}]. */
+export const limitLines = (limits) =>
+  ["hh", "h", "l", "ll"].filter((level) => Number.isFinite(limits?.[level])).map((level) => ({ level, value: limits[level] }));
+
+/** The range of the value axis: all that was measured and every limit, so that the distance is honest. */
+export function valueRange(data, lines) {
+  let low = Infinity;
+  let high = -Infinity;
+  const take = (value) => {
+    if (value === null || value === undefined) return;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  };
+  for (const column of data.slice(1)) column.forEach(take);
+  for (const line of lines) take(line.value);
+  if (low > high) return [0, 1];
+  const room = (high - low || Math.abs(high) || 1) * HEADROOM;
+  return [low >= 0 && low - room < 0 ? 0 : low - room, high + room];
+}
+
+/** Draw the spans behind the curves. */
+export function drawSpans(plot, found, words) {
+  const { ctx } = plot;
+  const { top, height } = plot.bbox;
+  ctx.save();
+  for (const span of found) {
+    const left = plot.valToPos(Math.max(span.from, plot.scales.x.min), "x", true);
+    const right = plot.valToPos(Math.min(span.to, plot.scales.x.max), "x", true);
+    if (right <= left) continue;
+    ctx.fillStyle = hatch(ctx, span.kind);
+    ctx.fillRect(left, top, right - left, height);
+    label(ctx, words[span.kind], left, right, top);
+  }
+  ctx.restore();
+}
+
+function label(ctx, text, left, right, top) {
+  ctx.font = `${11 * devicePixelRatio}px sans-serif`;
+  if (ctx.measureText(text).width > right - left - 8) return;
+  ctx.fillStyle = "#171c21";
+  ctx.textAlign = "center";
+  ctx.textBaseline = "top";
+  ctx.fillText(text, (left + right) / 2, top + 4 * devicePixelRatio);
+}
+
+const hatches = new Map();
+
+function hatch(ctx, kind) {
+  const key = `${kind}${devicePixelRatio}`;
+  if (hatches.has(key)) return hatches.get(key);
+  const size = Math.round(8 * devicePixelRatio);
+  const tile = new OffscreenCanvas(size, size);
+  const pen = tile.getContext("2d");
+  pen.fillStyle = kind === "bad" ? "#cfb9d6" : "#e4e7ea";
+  pen.fillRect(0, 0, size, size);
+  pen.strokeStyle = kind === "bad" ? "#6d4a78" : "#a9b1b8";
+  pen.lineWidth = devicePixelRatio;
+  pen.beginPath();
+  for (const shift of [-size, 0, size]) {
+    pen.moveTo(shift, size);
+    pen.lineTo(shift + size, 0);
+  }
+  pen.stroke();
+  hatches.set(key, ctx.createPattern(tile, "repeat"));
+  return hatches.get(key);
+}
+
+const LINE_COLOURS = { hh: "#c40d1e", h: "#b9600b", l: "#b9600b", ll: "#c40d1e" };
+
+/** Draw the limits over the curves, each with its name and value. */
+export function drawLimits(plot, lines, nameOf) {
+  const { ctx } = plot;
+  const { left, width, top } = plot.bbox;
+  const ratio = devicePixelRatio;
+  ctx.save();
+  ctx.font = `600 ${11 * ratio}px sans-serif`;
+  ctx.textAlign = "right";
+  for (const line of lines) {
+    const y = Math.round(plot.valToPos(line.value, "y", true));
+    ctx.strokeStyle = LINE_COLOURS[line.level];
+    ctx.lineWidth = 1.5 * ratio;
+    ctx.setLineDash(line.level.length === 2 ? [] : [6 * ratio, 4 * ratio]);
+    ctx.beginPath();
+    ctx.moveTo(left, y);
+    ctx.lineTo(left + width, y);
+    ctx.stroke();
+    const text = nameOf(line);
+    const under = line.level.startsWith("l") || y - 16 * ratio < top;
+    ctx.textBaseline = under ? "top" : "bottom";
+    const wide = ctx.measureText(text).width;
+    const x = left + width - 4 * ratio;
+    ctx.fillStyle = "#ffffffd9";
+    ctx.fillRect(x - wide - 3 * ratio, under ? y + ratio : y - 15 * ratio, wide + 6 * ratio, 14 * ratio);
+    ctx.fillStyle = LINE_COLOURS[line.level] === "#c40d1e" ? "#9c0b18" : "#7d4005";
+    ctx.fillText(text, x, under ? y + 3 * ratio : y - 2 * ratio);
+  }
+  ctx.restore();
+}
