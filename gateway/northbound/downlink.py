@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
@@ -107,12 +107,14 @@ class Downlink:
         self._carry_out(order)
 
 
-async def server_sent(lines: AsyncIterator[str]) -> AsyncIterator[tuple[str, str]]:
-    """Yield (id, data) of each event of a server-sent stream; comments and other names are skipped."""
+async def server_sent(
+    lines: AsyncIterator[str], *, names: Collection[str] = ("", "message", "order")
+) -> AsyncIterator[tuple[str, str]]:
+    """Yield (id, data) of each event of a server-sent stream that has one of these names."""
     identity, name, data = "", "", []
     async for line in lines:
         if not line:
-            if data and name in {"", "message", "order"}:
+            if data and name in names:
                 yield identity, "\n".join(data)
             identity, name, data = "", "", []
             continue

@@ -21,6 +21,8 @@ class ParentSettings(Written):
 
     url: str
     token_file: str | None = None
+    #: A one-time code left here is used at start, until the node is paired.
+    code_file: str | None = None
     ca_file: str | None = None
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gateway.alarms.catalogue import node_alarms
 from gateway.alarms.desk import Desk, Transition
@@ -21,6 +22,7 @@ from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch, Row
 from gateway.roles.edge.line import GRACE_NS
 from gateway.southbound.liveness import Liveness
+from gateway.southbound.recording import Recording
 
 
 @dataclass(slots=True)
@@ -32,11 +34,17 @@ class ReplaySummary:
     first_ns: int = 0
     last_ns: int = 0
     raised: Counter[str] = field(default_factory=Counter)
+    unknown: tuple[str, ...] = ()
 
     @property
     def days(self) -> float:
         """Length of the recording."""
         return (self.last_ns - self.first_ns) / (86_400 * NANOSECONDS)
+
+    @property
+    def a_day(self) -> float:
+        """Raises a day; 0 for a recording without length."""
+        return sum(self.raised.values()) / self.days if self.days > 0 else 0.0
 
 
 class Replay:
@@ -103,3 +111,31 @@ class Replay:
                 if transition.event.cause == Cause.RAISE:
                     self.summary.raised[transition.event.alarm] += 1
                 yield transition
+
+
+def replay_file(plant: Plant, source: Path, target: Path | None, *, batch: int) -> ReplaySummary:
+    """Replay a file into a file of events, one a line; return the summary.
+
+    Raises
+    ------
+    RecordingError
+        The recording cannot be read.
+    """
+    recording = Recording(source, plant.points)
+    run = Replay(plant, batch=batch)
+    run.summary.unknown = tuple(recording.unknown)
+    if target is None:
+        for _ in run.run(recording.rows()):
+            pass
+        return run.summary
+    with target.open("wb") as file:
+        for transition in run.run(recording.rows()):
+            file.write(transition.entry + b"\n")
+    return run.summary
+
+
+def differences(one: ReplaySummary, other: ReplaySummary) -> dict[str, int]:
+    """Return, for each alarm that differs, how many more the second raised."""
+    alarms = sorted(one.raised.keys() | other.raised.keys())
+    changes = {alarm: other.raised[alarm] - one.raised[alarm] for alarm in alarms}
+    return {alarm: change for alarm, change in changes.items() if change}

@@ -23,6 +23,8 @@ from gateway.journal import Chain, close_segment
 from gateway.model import NANOSECONDS, Clock, Detection, State
 from gateway.northbound import outbox, wire
 from gateway.northbound.downlink import Downlink
+from gateway.northbound.pairing import PairingError, pair, token_path
+from gateway.northbound.settings import ParentSettings
 from gateway.northbound.spool import Configuration
 from gateway.northbound.summary import PERIOD_NS, Summaries
 from gateway.northbound.uplink import Source, Uplink
@@ -215,15 +217,8 @@ class EdgeNode:
     async def _go_up(self) -> None:
         parent = self.site.settings.parent
         assert parent is not None
-        path = Path(parent.token_file) if parent.token_file else self.site.folder / "parent.token"
-        try:
-            token = path.read_text(encoding="ascii").strip()
-        except OSError:
-            LOG.error(
-                "not paired with the parent: events wait in the outbox; ask the centre for a code "
-                "and run: hazgate pair --config SITE --code CODE",
-                token=str(path),
-            )
+        token = await self._credential(parent)
+        if not token:
             return
         verify = parent.ca_file or True
         source = Source(
@@ -250,6 +245,26 @@ class EdgeNode:
         await self._stack.enter_async_context(
             Downlink(parent.url, token, carry_out=self.orders.take, verify=verify)
         )
+
+    async def _credential(self, parent: ParentSettings) -> str:
+        """Return the token, bought now if a pairing code lies ready; empty when there is none."""
+        path = token_path(parent, self.site.folder)
+        code = Path(parent.code_file) if parent.code_file else None
+        if not path.exists() and code is not None and code.exists():
+            try:
+                await asyncio.to_thread(
+                    pair, parent, self.site.folder, code.read_text(encoding="ascii")
+                )
+            except PairingError as error:
+                LOG.error("pairing failed", reason=str(error))  # noqa: TRY400
+        if path.exists():
+            return path.read_text(encoding="ascii").strip()
+        LOG.error(
+            "not paired with the parent: events wait in the outbox; ask the centre for a code "
+            "and run: hazgate pair --config SITE --code CODE",
+            token=str(path),
+        )
+        return ""
 
     def _outbox_filled(self, channel: str) -> None:
         if channel == "outbox" and self.uplink is not None and not self._loop.is_closed():

@@ -1,0 +1,92 @@
+"""Commands that run: the two roles, and the demo."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.output import SiteOption, complain
+from gateway.clock import ScaledClock, SystemClock
+from gateway.config import ConfigError, load
+from gateway.model import Clock
+from gateway.observe import start_log
+
+SpeedOption = Annotated[float, typer.Option(hidden=True, min=0.1, max=1000.0)]
+OriginOption = Annotated[int, typer.Option(hidden=True)]
+LogJson = Annotated[bool, typer.Option("--log-json", help="Log lines as JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(edge)
+    app.command()(centre)
+    app.command()(demo)
+
+
+def edge(
+    config: SiteOption,
+    *,
+    log_json: LogJson = False,
+    clock_speed: SpeedOption = 1.0,
+    clock_origin: OriginOption = 0,
+) -> None:
+    """Run the gateway of a site.
+
+    Example: hazgate edge --config site.toml
+    """
+    from gateway.roles.edge.run import execute_again, run_edge
+    from gateway.roles.edge.site import load_site
+
+    start_log(json=log_json)
+    try:
+        site = load_site(config)
+    except ConfigError as error:
+        complain(error.problems)
+    reason = asyncio.run(run_edge(site, clock=clock_of(clock_speed, clock_origin)))
+    if reason:
+        execute_again(reason)
+
+
+def centre(
+    config: Annotated[Path, typer.Option("--config", help="The file of the centre.")],
+    *,
+    log_json: LogJson = False,
+    clock_speed: SpeedOption = 1.0,
+    clock_origin: OriginOption = 0,
+) -> None:
+    """Run a supervision centre with its screen.
+
+    Example: hazgate centre --config centre.toml
+    """
+    from gateway.roles.centre import CentreSettings, run_centre
+
+    start_log(json=log_json)
+    try:
+        settings, _ = load(config, CentreSettings)
+    except ConfigError as error:
+        complain(error.problems)
+    asyncio.run(run_centre(settings, clock=clock_of(clock_speed, clock_origin)))
+
+
+def demo(
+    *,
+    port: Annotated[int, typer.Option(help="Where the screen listens.")] = 8080,
+    minutes: Annotated[float, typer.Option(min=1, help="How long it runs.")] = 10.0,
+    speed: Annotated[float, typer.Option(min=0.1, max=600, help="How fast time passes.")] = 1.0,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here too.")] = None,
+) -> None:
+    """Run a broker, a simulated plant of all six hazard classes, a gateway and a centre.
+
+    Example: hazgate demo --minutes 1
+    """
+    from gateway.roles.demo import run_demo
+
+    raise typer.Exit(run_demo(port=port, minutes=minutes, speed=speed, figures=json))
+
+
+def clock_of(speed: float, origin_ns: int) -> Clock:
+    """Return the machine's clock, or the demo's faster one."""
+    return SystemClock() if speed == 1.0 else ScaledClock(speed, origin_ns)

@@ -1,0 +1,132 @@
+"""Commands about a site file: check it, replay a recording through it, play its devices."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.output import JsonOption, SiteOption, complain, say
+from gateway.config import ConfigError
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(check)
+    app.command()(replay)
+    app.command()(simulate)
+
+
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Site files.", show_default=False)],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Check site files and tell every problem, each with its line.
+
+    Example: hazgate check site.toml
+    """
+    from gateway.roles.edge.site import load_site
+
+    problems: list[str] = []
+    points = alarms = 0
+    for path in files:
+        try:
+            plant = load_site(path).plant
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        points += len(plant.points)
+        alarms += len(plant.definitions)
+    if as_json:
+        figures = {"files": len(files), "points": points, "alarms": alarms, "problems": problems}
+        say(figures, as_json=True)
+    else:
+        for problem in problems:
+            typer.echo(problem)
+        if not problems:
+            typer.echo(f"{len(files)} file(s), {points} points, {alarms} alarms: no problems")
+    raise typer.Exit(1 if problems else 0)
+
+
+def replay(
+    config: SiteOption,
+    input_file: Annotated[
+        Path, typer.Option("--input", help="CSV or Parquet, wide or long.", show_default=False)
+    ],
+    *,
+    out: Annotated[Path | None, typer.Option(help="One event per line.")] = None,
+    compare: Annotated[Path | None, typer.Option(help="Another site file: the difference.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Readings at once; changes speed only.")] = 4096,
+    as_json: JsonOption = False,
+) -> None:
+    """Run recorded readings through a site's rules.
+
+    Example: hazgate replay --config site.toml --input readings.csv --out alarms.jsonl
+    """
+    from gateway.roles.edge.site import load_site
+    from gateway.roles.replay import ReplaySummary, differences, replay_file
+    from gateway.southbound.recording import RecordingError
+
+    def one(path: Path, target: Path | None) -> ReplaySummary:
+        return replay_file(load_site(path).plant, input_file, target, batch=batch)
+
+    try:
+        found = one(config, out)
+        other = one(compare, None) if compare is not None else None
+    except ConfigError as error:
+        complain(error.problems)
+    except RecordingError as error:
+        complain([str(error)])
+    figures: dict[str, object] = {
+        "readings": found.readings,
+        "events": found.events,
+        "days": round(found.days, 4),
+        "alarms_raised": sum(found.raised.values()),
+        "alarms_a_day": round(found.a_day, 3),
+        "by_alarm": dict(sorted(found.raised.items())),
+    }
+    if other is not None:
+        figures["compared_alarms_a_day"] = round(other.a_day, 3)
+        figures["differences"] = differences(found, other)
+    if found.unknown:
+        figures["columns_not_in_site"] = len(found.unknown)
+    say(figures, as_json=as_json)
+
+
+def simulate(
+    config: SiteOption,
+    broker: Annotated[str, typer.Option(help="mqtt://host:port", show_default=False)],
+    *,
+    rate: Annotated[float, typer.Option(min=0.001, help="Messages a second of a device.")] = 1.0,
+    scenario: Annotated[str, typer.Option(help="quiet or leak.")] = "quiet",
+    seconds: Annotated[float, typer.Option(min=0, help="How long; 0 for ever.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the noise.")] = 1,
+) -> None:
+    """Play a site's devices, in their own payload formats, to a broker.
+
+    Example: hazgate simulate --config site.toml --broker mqtt://127.0.0.1:1883
+    """
+    from gateway.roles.edge.site import load_site
+    from gateway.roles.simulate import SCENARIOS, run_simulation
+
+    if scenario not in SCENARIOS:
+        complain([f"scenario {scenario!r} is unknown; use one of {', '.join(SCENARIOS)}"])
+    try:
+        site = load_site(config)
+    except ConfigError as error:
+        complain(error.problems)
+    try:
+        sent = asyncio.run(
+            run_simulation(
+                site, broker, rate=rate, scenario=scenario, seconds=seconds or None, seed=seed
+            )
+        )
+    except KeyboardInterrupt:
+        sys.exit(0)
+    except OSError as error:
+        complain([f"{broker}: cannot be reached: {error}; start the broker, or name another"])
+    say({"messages": sent}, as_json=False)

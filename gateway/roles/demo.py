@@ -1,0 +1,284 @@
+"""`hazgate demo`: everything at once, as separate processes, with nothing to install or configure.
+
+A broker, the gateway and a centre run as a site would run them; this process plays the plant, watches the
+centre as a screen does, and settles the account at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final, TextIO
+
+import aiomqtt
+import httpx
+import msgspec
+
+from gateway.clock import ScaledClock, SystemClock
+from gateway.db import Database, StoreError
+from gateway.model import NANOSECONDS, Clock, decode_event
+from gateway.northbound import outbox
+from gateway.northbound.downlink import server_sent
+from gateway.roles.edge.site import Site, load_site
+from gateway.simulation.account import Held, account
+from gateway.simulation.broker import LocalBroker, mosquitto
+from gateway.simulation.incidents import DEMO, LEAK, demo_scenario
+from gateway.simulation.plant import SimulatedPlant
+from gateway.simulation.player import Player, wait_scaled
+
+START_S: Final = 60.0
+DRAIN_S: Final = 15.0
+PASSWORD: Final = re.compile(r"log in at (\S+) as (\S+) with password (\S+)")
+TEMPLATE: Final = Path(__file__).parent.parent / "simulation" / "site.toml"
+
+
+class DemoError(Exception):
+    """A part of the demo did not come up; the message says which, and shows its last words."""
+
+
+@dataclass(slots=True)
+class Screen:
+    """Watches the centre as a browser does: logs in, follows the stream, notes when it was told."""
+
+    url: str
+    name: str
+    password: str
+    clock: Clock
+    told: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    async def watch(self) -> None:
+        """Follow the stream until cancelled."""
+        async with httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=30) as client:
+            answer = await client.post(
+                "/api/v1/session",
+                json={"name": self.name, "password": self.password},
+                headers={"Origin": self.url},
+            )
+            answer.raise_for_status()
+            async with client.stream("GET", "/api/v1/events") as stream:
+                async for _, data in server_sent(stream.aiter_lines(), names={"alarm"}):
+                    row = msgspec.json.decode(data)
+                    self.told.setdefault((row["alarm"], row["revision"]), self.clock.now_ns())
+
+
+def run_demo(*, port: int, minutes: float, speed: float, figures: Path | None) -> int:
+    """Run it; return the exit status: 0 when nothing was lost or doubled.
+
+    Parameters
+    ----------
+    port
+        Where the screen listens.
+    minutes
+        Length on the wall's clock.
+    speed
+        How much faster the clock of every part runs.
+    figures
+        Also write the last line here.
+    """
+    origin = time.time_ns()
+    clock: Clock = SystemClock() if speed == 1.0 else ScaledClock(speed, origin)
+    scaled = [] if speed == 1.0 else ["--clock-speed", str(speed), "--clock-origin", str(origin)]
+    try:
+        with tempfile.TemporaryDirectory(prefix="hazgate-demo-") as scratch, ExitStack() as stack:
+            folder = Path(scratch)
+            program = mosquitto()
+            broker = stack.enter_context(LocalBroker(folder / "broker", program=program))
+            announce(f"broker    {program or 'amqtt'} on {broker.url}")
+            site, centre = write_files(folder, broker.url, port)
+            words = stack.enter_context(child(folder, "centre", centre, scaled))
+            url, name, password = first_login(words)
+            announce(f"screen    {url}   account {name}   password {password}")
+            edge_log = stack.enter_context(child(folder, "edge", site.path, scaled))
+            wait_for(edge_log, "connected to the parent", also="subscribed")
+            announce(f"gateway   {site.settings.node.id}: {len(site.plant.points)} points")
+            announce(f"incident  an ammonia leak, and more, unfolds within {minutes:g} min")
+            screen = Screen(url, name, password, clock)
+            result = asyncio.run(
+                unfold(site, broker, screen, clock=clock, seconds=minutes * 60 * speed, speed=speed)
+            )
+            result |= settle(site, folder, screen, result.pop("player"), clock, speed)
+    except DemoError as error:
+        sys.stderr.write(f"demo: {error}\n")
+        return 1
+    line = json.dumps(result)
+    if figures is not None:
+        figures.write_text(line + "\n", encoding="utf-8")
+    sys.stdout.write(line + "\n")
+    return 0 if not (result["lost"] or result["duplicated"]) else 1
+
+
+def announce(text: str) -> None:
+    """Tell the user where the demo stands."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def write_files(folder: Path, broker: str, port: int) -> tuple[Site, Path]:
+    """Write the files of the edge and the centre, as a site would have them."""
+    centre = folder / "centre.toml"
+    store = folder / "centre"
+    centre.write_text(
+        f'[node]\nid = "demo-centre"\nname = "Demonstration centre"\n'
+        f'division = "330106000000"\n[listen]\naddress = "127.0.0.1:{port}"\n'
+        f'[store]\nfolder = "{store}"\n[pairing]\nnodes = ["demo-gw1"]\n',
+        encoding="utf-8",
+    )
+    path = folder / "site.toml"
+    parent = f'\n[parent]\nurl = "http://127.0.0.1:{port}"\ncode_file = "{store}/pairing-demo-gw1.code"\n'
+    text = TEMPLATE.read_text(encoding="utf-8").replace("mqtt://127.0.0.1:1883", broker)
+    path.write_text(text.replace("\n[siren]", f"{parent}\n[siren]"), encoding="utf-8")
+    return load_site(path), centre
+
+
+@contextmanager
+def child(folder: Path, role: str, config: Path, extra: list[str]) -> Iterator[Path]:
+    """Run a role as a process of its own; yield the file it speaks into."""
+    words = folder / f"{role}.log"
+    command = [sys.executable, "-m", "gateway", role, "--config", str(config), *extra]
+    with words.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield words
+    finally:
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for(words: Path, text: str, *, also: str = "") -> str:
+    """Return a process's words once they contain what is waited for.
+
+    Raises
+    ------
+    DemoError
+        They did not within a minute.
+    """
+    deadline = time.monotonic() + START_S
+    said = ""
+    while time.monotonic() < deadline:
+        said = words.read_text(encoding="utf-8", errors="replace")
+        if text in said and also in said:
+            return said
+        time.sleep(0.05)
+    raise DemoError(f"{words.stem} did not come up within {START_S:g} s; it said:\n{said[-2000:]}")
+
+
+def first_login(words: Path) -> tuple[str, str, str]:
+    """Return address, account and password that the centre printed at its first start."""
+    found = PASSWORD.search(wait_for(words, "with password"))
+    if found is None:
+        raise DemoError(f"the centre printed no password: {words.read_text(encoding='utf-8')}")
+    return found[1], found[2], found[3]
+
+
+async def unfold(
+    site: Site, broker: LocalBroker, screen: Screen, *, clock: Clock, seconds: float, speed: float
+) -> dict[str, object]:
+    """Play the plant to its end; return the player and the number of messages."""
+    watching = asyncio.create_task(screen.watch())
+    simulated = SimulatedPlant(DEMO, demo_scenario(seconds), seed=20)
+    player = Player(site.plant, simulated, clock=clock)
+    begin = clock.now_ns()
+    progress = Progress(sys.stderr, seconds)
+    async with aiomqtt.Client("127.0.0.1", broker.port) as client:
+        await player.play(
+            client,
+            until_ns=begin + int(seconds * NANOSECONDS),
+            wait=partial(wait_scaled, speed=speed),
+            told=lambda count: progress.show((clock.now_ns() - begin) / NANOSECONDS, count,
+                                             len(screen.told)),
+        )  # fmt: skip
+    progress.end()
+    end = clock.now_ns()
+    store = site.folder / "store.db"
+    deadline = time.monotonic() + DRAIN_S
+    await asyncio.sleep(0.5)
+    while time.monotonic() < deadline and await asyncio.to_thread(waiting_events, store):
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.2)
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
+    return {"player": player, "messages": player.record.messages, "end_ns": end}
+
+
+def waiting_events(store: Path) -> int:
+    """Return how many events the edge has not yet delivered."""
+    try:
+        database = Database(store, "edge", read_only=True)
+    except StoreError:
+        return 1
+    try:
+        return outbox.waiting(database)
+    finally:
+        database.close()
+
+
+def settle(
+    site: Site, folder: Path, screen: Screen, player: object, clock: Clock, speed: float
+) -> dict[str, object]:
+    """Compare the simulator's record with the centre's store."""
+    del clock
+    assert isinstance(player, Player)
+    database = Database(folder / "centre" / "centre.db", "centre", read_only=True)
+    rows = database.execute(
+        "SELECT entry FROM event WHERE node = ? AND kind = 'alarm' ORDER BY seq",
+        (site.settings.node.id,),
+    )
+    database.close()
+    held = []
+    for (entry,) in rows:
+        event = decode_event(entry)
+        held.append(Held(event, screen.told.get((event.alarm, event.revision), 0)))
+    said = player.record.said
+    end = max(entry.published_ns for entry in said)
+    figures: dict[str, object] = dict(
+        account(site.plant, said, held, end_ns=end, leak=LEAK)
+    )
+    if speed != 1.0:
+        for key in ("p50_ms", "p99_ms"):
+            value = figures[key]
+            figures[key] = round(value / speed, 2) if isinstance(value, float) else None
+    return figures
+
+
+class Progress:
+    """One line that tells how far the demo is, redrawn on a terminal."""
+
+    def __init__(self, stream: TextIO, seconds: float) -> None:
+        self._stream = stream
+        self._seconds = seconds
+        self._live = stream.isatty()
+        self._next = 0.0
+
+    def show(self, second: float, messages: int, events: int) -> None:
+        """Draw it, on a terminal each time and otherwise each sixth of the run."""
+        if not self._live and second < self._next:
+            return
+        self._next = second + self._seconds / 6
+        text = f"{second:5.0f} of {self._seconds:.0f} s   {messages} messages   {events} events"
+        self._stream.write(f"\r{text}" if self._live else f"{text}\n")
+        self._stream.flush()
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self._live:
+            self._stream.write("\n")
+
