@@ -88,7 +88,12 @@ async def list_tiers(asking: ViewerDep, centre: CentreDep) -> Response:
         rows = database.execute("SELECT code, parent, name, level FROM division ORDER BY code")
         if asking.subject.division:
             codes = tiers.subtree(database, asking.subject.division, at_ns=now_ns)
-            rows = [row for row in rows if row[0] in codes]
+            # What lies above is not theirs to know: their own division is a root to them.
+            rows = [
+                (code, parent if parent in codes else "", name, level)
+                for code, parent, name, level in rows
+                if code in codes
+            ]
         elif not tiers.governs(database, asking.subject, "", at_ns=now_ns):
             rows = []
         return [Tier(*row) for row in rows]

@@ -1,9 +1,12 @@
 """From a child's pairing to an alarm on a screen."""
 
+from __future__ import annotations
+
 from gateway.supervision.tiers import Role
+from tests.gateway.supervision.world import World
 
 
-async def test_pair_intake_list_stream(world):
+async def test_pair_intake_list_stream(world: World) -> None:
     """An event sent with a bought credential is listed, and told to a screen that was listening."""
     child = await world.child()
     assert await child.send(("inventory", child.inventory())) == ["stored"]

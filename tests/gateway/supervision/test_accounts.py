@@ -1,0 +1,168 @@
+"""Accounts, passwords and sessions."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from gateway.supervision.accounts import SESSION_NS, AccountError
+from gateway.supervision.tiers import Role, Subject
+from tests.gateway.supervision.world import PASSWORD, Opener, World
+
+SESSION = "/api/v1/session"
+
+
+async def test_first_password_is_told_once(open_world: Opener) -> None:
+    """The first start makes one administrator and tells the password; the second tells nothing."""
+    async with open_world() as world:
+        password = world.running.first_password
+        assert password is not None
+    async with open_world() as world:
+        assert world.running.first_password is None
+        client = await world.login("admin", password)
+        assert (await client.get(SESSION)).json() == {
+            "name": "admin",
+            "role": "administrator",
+            "division": "",
+            "departments": [],
+            "language": "zh-CN",
+        }
+
+
+async def test_password_is_never_stored(world: World) -> None:
+    """No file of the store contains a password or a session id; the hashes are argon2id."""
+    client = await world.person("li", Role.VIEWER, "330106")
+    secrets = [PASSWORD, world.running.first_password, client.cookies["hazgate_session"]]
+    for path in world.centre.store.folder.iterdir():
+        for secret in secrets:
+            assert secret is not None
+            assert secret.encode() not in path.read_bytes()
+    hashes = await world.rows("SELECT password FROM account")
+    assert all(row[0].startswith("$argon2id$") for row in hashes)
+
+
+async def test_cookie_is_out_of_reach(world: World) -> None:
+    """The cookie is HttpOnly and SameSite=Strict, new at every login, and is ended by logout."""
+    await world.account("li", Role.VIEWER, "330106")
+    client = await world.client()
+    body = {"name": "li", "password": PASSWORD}
+    first = await client.post(SESSION, json=body)
+    stated = first.headers["Set-Cookie"].lower()
+    assert "httponly" in stated
+    assert "samesite=strict" in stated
+    old = client.cookies["hazgate_session"]
+    await client.post(SESSION, json=body)
+    assert client.cookies["hazgate_session"] != old
+    kept = httpx.Cookies(client.cookies)
+    assert (await client.delete(SESSION)).status_code == 204
+    client.cookies = kept
+    assert (await client.get(SESSION)).status_code == 401
+
+
+async def test_session_expires(world: World) -> None:
+    """A session ends after its time, by the centre's clock."""
+    client = await world.person("li", Role.VIEWER, "330106")
+    world.pass_time(SESSION_NS / 1e9 - 1)
+    assert (await client.get(SESSION)).status_code == 200
+    world.pass_time(1)
+    assert (await client.get(SESSION)).status_code == 401
+
+
+async def test_wrong_login_says_nothing(world: World) -> None:
+    """A wrong password and an unknown name get the same answer."""
+    await world.account("li", Role.VIEWER, "330106")
+    client = await world.client()
+    wrong = await client.post(SESSION, json={"name": "li", "password": "no"})
+    unknown = await client.post(SESSION, json={"name": "wu", "password": "no"})
+    assert wrong.status_code == unknown.status_code == 401
+    assert wrong.json() == unknown.json()
+    assert wrong.json()["detail"]["code"] == "wrong"
+
+
+async def test_guessing_is_throttled(world: World) -> None:
+    """Five failures close an account for that address only for a while; others still log in."""
+    await world.account("li", Role.VIEWER, "330106")
+    await world.account("wu", Role.VIEWER, "330106")
+    client = await world.client()
+    for _ in range(5):
+        answer = await client.post(SESSION, json={"name": "li", "password": "guess"})
+        assert answer.status_code == 401
+    right = {"name": "li", "password": PASSWORD}
+    assert (await client.post(SESSION, json=right)).status_code == 429
+    await world.login("wu", PASSWORD)
+    world.pass_time(15 * 60)
+    assert (await client.post(SESSION, json=right)).status_code == 200
+
+
+async def test_account_changes_are_journalled(world: World) -> None:
+    """Making, changing, removing an account is journalled with its actor, never the password."""
+    admin = await world.admin()
+    body = {"name": "li", "role": "operator", "division": "330106", "password": PASSWORD}
+    assert (await admin.post("/api/v1/accounts", json=body)).status_code == 201
+    client = await world.login("li", PASSWORD)
+    change = {"role": "viewer", "division": "330106"}
+    assert (await admin.put("/api/v1/accounts/li", json=change)).json()["role"] == "viewer"
+    assert (await client.get(SESSION)).status_code == 401
+    assert (await admin.delete("/api/v1/accounts/li")).status_code == 204
+    entries = await world.own("account")
+    acts = [(entry.detail["act"], entry.operator) for entry in entries]
+    assert acts[1:] == [("created", "admin"), ("changed", "admin"), ("removed", "admin")]
+    rows = await world.rows("SELECT entry FROM journal")
+    assert all(PASSWORD.encode() not in row[0] for row in rows)
+
+
+async def test_last_administrator_stays(world: World) -> None:
+    """The last administrator of everything can neither be removed nor demoted."""
+    admin = await world.admin()
+    assert (await admin.delete("/api/v1/accounts/admin")).status_code == 409
+    change = {"role": "viewer", "division": "330106"}
+    assert (await admin.put("/api/v1/accounts/admin", json=change)).status_code == 409
+
+
+async def test_administrators_stay_in_their_division(world: World) -> None:
+    """A division's administrator neither sees nor makes accounts beyond its own reach."""
+    await world.divisions(("330100", ""), ("330106", "330100"), ("330107", "330100"))
+    local = await world.person("wang", Role.ADMINISTRATOR, "330106", ("combustible_dust",))
+    await world.account("far", Role.VIEWER, "330107")
+    listed = (await local.get("/api/v1/accounts")).json()["accounts"]
+    assert [account["name"] for account in listed] == ["wang"]
+    assert (await local.delete("/api/v1/accounts/far")).status_code == 404
+    assert (await local.delete("/api/v1/accounts/admin")).status_code == 404
+    for division, departments in (
+        ("", ["combustible_dust"]),
+        ("330107", ["combustible_dust"]),
+        ("330106", []),
+        ("330106", ["metallurgy"]),
+    ):
+        body = {
+            "name": "n",
+            "role": "administrator",
+            "division": division,
+            "departments": departments,
+            "password": PASSWORD,
+        }
+        assert (await local.post("/api/v1/accounts", json=body)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("role", "division", "password"),
+    [(Role.VIEWER, "", PASSWORD), (Role.OPERATOR, "", PASSWORD), (Role.VIEWER, "1", "short")],
+)
+async def test_unsafe_accounts_are_refused(
+    world: World, role: Role, division: str, password: str
+) -> None:
+    """No account below an administrator without a division, and no short password."""
+    with pytest.raises(AccountError):
+        await world.centre.accounts.create(Subject("li", role, division), password, operator="test")
+
+
+async def test_ended_session_ends_its_stream(world: World) -> None:
+    """A changed account loses its open stream at once."""
+    client = await world.person("li", Role.VIEWER, "330106")
+    async with world.stream(client) as stream:
+        await stream.next("ping")
+        await world.centre.accounts.change(
+            Subject("li", Role.VIEWER, "330107"), None, operator="test"
+        )
+        with pytest.raises(EOFError):
+            await stream.next()
