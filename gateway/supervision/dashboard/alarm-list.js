@@ -26,7 +26,7 @@ class AlarmList extends ScreenElement {
     markStyle,
     rowStyle,
     css`
-      :host { display: flex !important; flex-direction: column; background: var(--panel); border: 1px solid var(--line); border-radius: 6px; overflow: hidden; }
+      :host { display: flex; flex-direction: column; background: var(--panel); border: 1px solid var(--line); border-radius: 6px; overflow: hidden; }
       header { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 10px; padding: 6px 10px; border-bottom: 1px solid var(--line); }
       header input { flex: 1; min-width: 140px; }
       .pair { display: flex; }
@@ -36,6 +36,7 @@ class AlarmList extends ScreenElement {
       .hint { display: flex; align-items: center; gap: 10px; height: 30px; padding: 0 10px; font-size: 12.5px; color: var(--muted); border-bottom: 1px solid var(--line); overflow: hidden; white-space: nowrap; }
       .hint button { min-height: 24px; padding: 0 10px; font-weight: 600; }
       .hint .new { background: var(--bar); color: var(--bar-text); border-color: var(--bar); }
+      .keys { margin-left: auto; }
       .hint b { color: #9c0b18; }
       .rows { flex: 1; min-height: 0; overflow-y: auto; overscroll-behavior: contain; }
       .calm { padding: 48px 16px; text-align: center; color: var(--muted); font-size: 16px; }
@@ -213,7 +214,7 @@ class AlarmList extends ScreenElement {
       const text = t("list.hidden", { n: hidden, u: waiting });
       return html`${waiting ? html`<b>⚠ ${text}</b>` : text}<button @click=${this.#clear}>${t("list.clear")}</button>`;
     }
-    return html`<span class="keys">${t("list.keys")}</span>`;
+    return html`<span>${t("list.count", { n: all.length, u: all.filter(isUnacknowledged).length })}</span><span class="keys">${t("list.keys")}</span>`;
   }
 }
 

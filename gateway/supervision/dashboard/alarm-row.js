@@ -107,7 +107,7 @@ function details(row, now) {
 
 /** Styles for rows. */
 export const rowStyle = css`
-  .row { display: grid; grid-template-columns: 40px minmax(0, 1fr) auto; gap: 0 8px; align-items: center; min-height: 68px;
+  .row { display: grid; grid-template-columns: 38px minmax(0, 1fr) 124px; gap: 0 8px; align-items: center; min-height: 68px;
     padding: 5px 10px 5px 6px; background: var(--raised); border-bottom: 1px solid var(--line); border-left: 6px solid transparent; cursor: pointer; }
   .row.waits.critical { background: var(--critical-tint); border-left-color: var(--critical); }
   .row.waits.high { background: var(--high-tint); border-left-color: var(--high); }
@@ -127,10 +127,10 @@ export const rowStyle = css`
   .order[data-status="refused"], .order[data-status="expired"] { color: #9c0b18; }
   .order::before { content: "▸ "; }
   .warn { font-size: 12.5px; font-weight: 600; }
-  .side { display: flex; flex-direction: column; align-items: flex-end; gap: 4px; max-width: 168px; }
+  .side { display: flex; flex-direction: column; align-items: flex-end; gap: 4px; }
   .state { font-size: 12.5px; text-align: right; line-height: 1.25; }
   .waits .state { font-weight: 700; }
-  .side button { min-width: 76px; background: var(--raised); }
+  .side button { min-width: 84px; background: var(--raised); }
   dl { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 2px 10px; margin: 6px 0 2px; padding-top: 6px; border-top: 1px dotted #6d7780; font-size: 12.5px; }
   dt { color: var(--muted); }
   dd { margin: 0; overflow-wrap: anywhere; }
@@ -138,7 +138,7 @@ export const rowStyle = css`
   @media (max-width: 760px) {
     .row { grid-template-columns: 34px minmax(0, 1fr); padding: 8px 8px 8px 4px; align-items: start; }
     .figures { margin-left: 0; }
-    .side { grid-column: 2; flex-direction: row; max-width: none; align-items: center; justify-content: space-between; margin-top: 4px; }
+    .side { grid-column: 2; flex-direction: row; flex-wrap: wrap; align-items: center; justify-content: space-between; margin-top: 4px; }
     .state { text-align: left; }
   }
 `;

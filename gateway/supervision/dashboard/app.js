@@ -58,7 +58,7 @@ class App extends ScreenElement {
         main hz-alarm-list { height: 100%; }
         .side, .rest { display: block; overflow: visible; }
         main > *, .side > *, .rest > * { display: none; }
-        main[data-tab="alarms"] hz-alarm-list { display: block; }
+        main[data-tab="alarms"] hz-alarm-list { display: flex; }
         main:not([data-tab="alarms"]) .side { display: block; }
         main[data-tab="trend"] hz-trend-view,
         main[data-tab="points"] .rest, main[data-tab="points"] hz-point-tiles,

@@ -24,6 +24,7 @@ export class LiveFeed extends EventTarget {
   #heardAt = 0;
   #heardWall = null;
   #openedAt = 0;
+  #doubted = false;
   #timer = 0;
 
   /** @param {string} url */
@@ -53,6 +54,7 @@ export class LiveFeed extends EventTarget {
     document.removeEventListener("visibilitychange", this.#check);
     this.#source?.close();
     this.#source = null;
+    this.#doubted = false;
     this.#become(false);
   }
 
@@ -62,7 +64,8 @@ export class LiveFeed extends EventTarget {
     this.#source = source;
     this.#openedAt = performance.now();
     source.addEventListener("open", () => {
-      this.#heard();
+      // After a silence an answer is not enough: a proxy that holds events back answers too.
+      if (!this.#doubted) this.#heard();
       this.dispatchEvent(new Event("open"));
     });
     source.addEventListener("error", () => {
@@ -74,6 +77,7 @@ export class LiveFeed extends EventTarget {
   }
 
   #deliver(kind, event) {
+    this.#doubted = false;
     this.#heard();
     let data = null;
     try {
@@ -96,6 +100,7 @@ export class LiveFeed extends EventTarget {
   #check = () => {
     const now = performance.now();
     if (this.connected && now - this.#heardAt > SILENCE_MS) {
+      this.#doubted = true;
       this.#become(false);
       this.#connect();
       return;

@@ -27,7 +27,7 @@ class NodeList extends ScreenElement {
       .link { margin-left: auto; font-weight: 700; }
       article[data-shown="up"] .link { color: var(--good); }
       article[data-shown="lost"] .link, article[data-shown="never"] .link { color: #9c0b18; }
-      dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(112px, 1fr)); gap: 4px 10px; margin: 4px 0 0; }
+      dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(82px, 1fr)); gap: 4px 8px; margin: 4px 0 0; }
       dt { font-size: 11.5px; color: var(--muted); }
       dd { margin: 0; font-size: 13px; }
       dd.off { font-weight: 700; }

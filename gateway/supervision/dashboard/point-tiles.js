@@ -27,10 +27,27 @@ class PointTiles extends ScreenElement {
       header { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 10px; }
       header p { margin: 0; font-size: 12px; color: var(--muted); flex: 1; min-width: 180px; }
       select { max-width: 220px; }
-      h3 { font-size: 13px; margin: 10px 0 4px; font-weight: 600; }
+      h3 { font-size: 13px; line-height: 1.3; margin: 8px 0 4px; font-weight: 600; align-self: end; }
       h3 span { font-weight: 400; color: var(--muted); }
-      .tiles { display: grid; gap: 6px; grid-template-columns: repeat(auto-fill, minmax(132px, 1fr)); }
-      .tile { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 4px; align-content: start; min-height: 92px; padding: 5px 8px 6px; text-align: left; white-space: normal;
+      /* Areas stand side by side on one grid: each takes as many columns as it has tiles, so that few rows are half empty. */
+      .groups { container-type: inline-size; }
+      .grid { display: grid; gap: 0 6px; grid-auto-flow: dense; grid-template-columns: repeat(4, minmax(0, 1fr)); align-items: end; }
+      .tiles { display: grid; gap: 6px; grid-template-columns: subgrid; }
+      .grid section { display: grid; grid-template-columns: subgrid; grid-column: span 4; }
+      .grid section > * { grid-column: 1 / -1; }
+      .grid .of-1 { grid-column: span 1; }
+      .grid .of-2 { grid-column: span 2; }
+      .grid .of-3 { grid-column: span 3; }
+      @container (min-width: 780px) {
+        .grid { grid-template-columns: repeat(6, minmax(0, 1fr)); }
+        .grid .of-5 { grid-column: span 5; }
+        .grid .of-6 { grid-column: span 6; }
+      }
+      @container (max-width: 420px) {
+        .grid { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+        .grid section { grid-column: span 2; }
+      }
+      .tile { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 4px; align-content: start; min-height: 100px; padding: 5px 8px 6px; text-align: left; white-space: normal;
         background: var(--raised); border: 1px solid var(--line); border-left: 5px solid var(--good); border-radius: 4px; line-height: 1.25; }
       .tile:hover:not(:disabled) { background-color: #f0f3f5; }
       .tile .tag { font-weight: 600; font-size: 12.5px; overflow-wrap: anywhere; }
@@ -50,9 +67,6 @@ class PointTiles extends ScreenElement {
       .tile.alarm.low { border-left-color: var(--low); background-color: var(--low-tint); }
       .tile.alarm .why { font-weight: 600; }
       .tile.chosen { box-shadow: 0 0 0 2px var(--bar); }
-      @media (max-width: 760px) {
-        .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-      }
     `,
   ];
 
@@ -95,11 +109,13 @@ class PointTiles extends ScreenElement {
         <p>${t("points.key")}</p>
         ${this.#choice(site)}
       </header>
-      ${repeat(groups, ([key]) => key, ([, points]) => html`
-        <h3>${t(`hazard.${points[0].hazard}`)} · ${points[0].area_name || points[0].area}
-          ${this.picture.nodes.size > 1 ? html`<span>${points[0].node_name}</span>` : nothing}</h3>
-        <div class="tiles">${repeat(points, pointKey, (point) => this.#tile(point, alarms.get(pointKey(point)) ?? []))}</div>
-      `)}
+      <div class="groups"><div class="grid">
+        ${repeat(groups, ([key]) => key, ([, points]) => html`<section class="of-${Math.min(6, points.length)}">
+          <h3>${t(`hazard.${points[0].hazard}`)} · ${points[0].area_name || points[0].area}
+            ${this.picture.nodes.size > 1 ? html`<span>${points[0].node_name}</span>` : nothing}</h3>
+          <div class="tiles">${repeat(points, pointKey, (point) => this.#tile(point, alarms.get(pointKey(point)) ?? []))}</div>
+        </section>`)}
+      </div></div>
       ${groups.length ? nothing : html`<p>${t("points.none")}</p>`}
     `;
   }
@@ -119,7 +135,7 @@ class PointTiles extends ScreenElement {
     const { colour, why, current, alarm } = judge(point, { nodes: this.picture.nodes, live: this.live }, alarms, now);
     const chosen = this.point && pointKey(this.point) === pointKey(point);
     const classes = ["tile", colour, alarm?.priority, current ? "" : "doubt", chosen ? "chosen" : ""].join(" ");
-    const reason = alarm && why === "alarm" ? levelOf(alarm) || t(`state.${alarm.state}`) : reasonText(point, why, now);
+    const reason = alarm && why === "alarm" ? t("points.alarm", { level: levelOf(alarm), state: t(`state.${alarm.state}`) }) : reasonText(point, why, now);
     return html`<button class=${classes} data-testid="point-tile" data-tag=${point.tag} data-node=${point.node} data-colour=${colour} data-why=${why}
       @click=${() => this.dispatchEvent(new CustomEvent("pick-point", { detail: { node: point.node, tag: point.tag } }))}>
       <span class="tag">${point.tag}</span>${alarm ? mark(alarm.priority, isUnacknowledged(alarm) ? "full" : "hollow") : nothing}

@@ -27,7 +27,10 @@ class SoundControl extends ScreenElement {
       .menu div { display: grid; gap: 6px; grid-template-columns: repeat(auto-fit, minmax(100px, 1fr)); }
       p { margin: 0; font-size: 12.5px; color: var(--muted); }
       @media (max-width: 760px) {
-        .menu { right: auto; left: 0; }
+        .menu { position: fixed; right: 8px; left: 8px; top: 96px; width: auto; }
+        .state[data-sound="on"] span, .state[data-sound="sounding"] span { display: none; }
+        .state { min-height: 36px; padding: 2px 9px; }
+        .state[data-sound="on"] svg, .state[data-sound="sounding"] svg { margin: 0; }
       }
     `,
   ];
@@ -60,11 +63,11 @@ class SoundControl extends ScreenElement {
     const { state } = this.sound;
     const silent = state === "blocked" || state === "none" || state === "muted";
     return html`
-      <button class="state" data-testid="sound" data-sound=${state} aria-expanded=${this.open ? "true" : "false"} @click=${this.#press}>
+      <button class="state" aria-label=${t(`sound.${state}`, { left: "" })} data-testid="sound" data-sound=${state} aria-expanded=${this.open ? "true" : "false"} @click=${this.#press}>
         <svg viewBox="0 0 24 24" aria-hidden="true">
           <path d="M3 9v6h4l6 5V4L7 9Z"/>${silent ? svg`<path d="M17 9l5 6m0-6-5 6"/>` : svg`<path d="M17 8a6 6 0 0 1 0 8M20 5a10 10 0 0 1 0 14"/>`}
         </svg>
-        ${t(`sound.${state}`, { left: ageText(this.sound.muteLeft + 999) })}
+        <span>${t(`sound.${state}`, { left: ageText(this.sound.muteLeft + 999) })}</span>
       </button>
       ${this.open
         ? html`<div class="menu">

@@ -48,12 +48,18 @@ class TopBar extends ScreenElement {
       .account span { line-height: 1.15; max-width: 130px; overflow: hidden; text-overflow: ellipsis; }
       .account small { display: block; font-size: 11.5px; color: var(--bar-muted); }
       @media (max-width: 760px) {
-        header { gap: 6px 10px; padding: 6px 8px; }
-        .who span { max-width: 150px; }
-        .gap { display: none; }
-        .live { margin-left: auto; }
-        .account { margin-left: auto; }
-        ul { gap: 8px; }
+        /* Two lines: who, live and time above; counts and switches below. Links have their own tab. */
+        header { gap: 6px 8px; padding: 6px 8px; }
+        .who { flex: 1; gap: 6px; }
+        .who img { width: 24px; height: 24px; }
+        .who span { max-width: 110px; }
+        .live { order: -1; gap: 5px; }
+        .who { order: -2; }
+        .clock { order: -1; }
+        .links, .account span { display: none; }
+        ul { gap: 8px; font-size: 16px; }
+        li { font-size: 16px; gap: 3px; }
+        button { padding: 2px 8px; min-height: 36px; }
       }
     `,
   ];

@@ -10,6 +10,7 @@ import uPlot from "uplot";
 const STEP_MS = 10_000;
 const GAP_MS = 35_000;
 const HEADROOM = 0.08;
+const NULL_EXPAND = 2;
 
 /** Index of each column in what `columns` returns. */
 export const COLUMN = { time: 0, min: 1, max: 2, mean: 3, raw: 4 };
@@ -23,7 +24,8 @@ export const COLUMN = { time: 0, min: 1, max: 2, mean: 3, raw: 4 };
 export function columns({ summary, raw }) {
   const tables = [broken(summary.t, [summary.min, summary.max, summary.mean], GAP_MS)];
   if (raw?.t.length) tables.push(broken(raw.t, [usable(raw)], Math.max(GAP_MS, 5 * usualStep(raw.t))));
-  const joined = uPlot.join(tables);
+  // Expanded: a gap of one table is a gap up to that table's own next value, not to the other's.
+  const joined = uPlot.join(tables, tables.map((table) => table.map(() => NULL_EXPAND)));
   return raw?.t.length ? joined : [...joined, joined[0].map(() => undefined)];
 }
 
