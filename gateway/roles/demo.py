@@ -237,7 +237,7 @@ def settle(
     """Compare the simulator's record with the centre's store."""
     del clock
     assert isinstance(player, Player)
-    database = Database(folder / "centre" / "centre.db", "centre", read_only=True)
+    database = Database(folder / "centre" / "centre.sqlite", "centre", read_only=True)
     rows = database.execute(
         "SELECT entry FROM event WHERE node = ? AND kind = 'alarm' ORDER BY seq",
         (site.settings.node.id,),
