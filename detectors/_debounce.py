@@ -27,7 +27,7 @@ ACTIVE, ON_SINCE, OFF_SINCE, OWN = 0, 1, 2, 3
 
 @kernel
 def deadline(state: npt.NDArray[np.int64], on_delay: int) -> int:
-    """Return the whole second (ns) at which a pending on-delay fires, or NEVER when none is pending."""
+    """Return the whole second (ns) at which a pending on-delay fires, or NEVER for none."""
     if state[ACTIVE] == 1 or state[ON_SINCE] == NEVER:
         return NEVER
     return (state[ON_SINCE] + on_delay + SECOND - 1) // SECOND * SECOND

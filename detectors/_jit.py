@@ -48,7 +48,7 @@ def cache_folder() -> Path | None:
 
 FOLDER = cache_folder()
 if FOLDER is not None:
-    numba.config.CACHE_DIR = str(FOLDER)
+    setattr(numba.config, "CACHE_DIR", str(FOLDER))
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:

@@ -1,5 +1,4 @@
-"""What a reading may do, judged from its times: full effect, raise only, fixed limits only,
-nothing.
+"""What a reading may do, judged from its times: all, raise only, fixed limits, or nothing.
 
 Per point the source time only increases. Lateness is judged against the device's own usual delay,
 the minimum of (received - source) over the last ten to twenty minutes, so a slow clock is not taken
@@ -65,7 +64,7 @@ def new_devices(count: int) -> npt.NDArray[np.int64]:
 
 @kernel
 def usual_delay(device: npt.NDArray[np.int64], delay: int, received: int) -> int:
-    """Take one delay into a device's sliding minimum and return the minimum (ns, never negative)."""
+    """Take one delay into a device's sliding minimum and return the minimum (ns, >= 0)."""
     delay = max(delay, 0)
     if device[BUCKET_START] == NEVER:
         device[BUCKET_START] = received

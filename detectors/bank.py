@@ -392,7 +392,8 @@ class Bank:
     def bytes_per_point(self) -> float:
         """Bytes of state (parameters apart) that one point costs."""
         state = (self.point_times, self.point_values, self.devices, self.floats, self.ints)
-        return sum(array.nbytes for array in state) / max(1, self.point_times.shape[0])
+        total = sum(int(array.nbytes) for array in state)
+        return total / max(1, self.point_times.shape[0])
 
     def _read(self, written: int) -> list[Edge]:
         rows = self._edges[:written].tolist()

@@ -107,4 +107,4 @@ def trend_step(
         return False, True, 0
     if moved < strong or distance > params[HORIZON] * towards:
         return False, False, 0
-    return True, False, time + np.int64(distance / towards * SECOND)
+    return True, False, time + int(distance / towards * SECOND)

@@ -25,11 +25,11 @@ class StoreError(Exception):
     """The store cannot do what was asked; the message says which file, why, and what to do next."""
 
 
-class StoreFull(StoreError):
+class StoreFullError(StoreError):
     """There is no room left on the disk of the store."""
 
 
-class StoreBroken(StoreError):
+class StoreBrokenError(StoreError):
     """The disk refused a write or a sync, or the file is not a sound store of ours."""
 
 
@@ -47,7 +47,7 @@ class Database:
 
     Raises
     ------
-    StoreBroken
+    StoreBrokenError
         The file is no sound store, or was made by a newer program.
     """
 
@@ -128,11 +128,12 @@ def translated(path: Path | None) -> Iterator[None]:
     try:
         yield
     except apsw.FullError as error:
-        raise StoreFull(f"{where}: {error}; free space on this disk") from error
+        raise StoreFullError(f"{where}: {error}; free space on this disk") from error
     except (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError) as error:
-        raise StoreBroken(f"{where}: {error}; check the disk and the folder's owner") from error
+        text = f"{where}: {error}; check the disk and the folder's owner"
+        raise StoreBrokenError(text) from error
     except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise StoreBroken(
+        raise StoreBrokenError(
             f"{where}: {error}; the file is not sound, restore or set it aside"
         ) from error
 
@@ -144,9 +145,9 @@ def migrate(connection: apsw.Connection, folder: str) -> None:
         for entry in (resources.files("gateway") / "migrations" / folder).iterdir()
         if entry.name.endswith(".sql")
     )
-    done = int(connection.execute("PRAGMA user_version").fetchall()[0][0])
+    done = int(str(connection.execute("PRAGMA user_version").fetchall()[0][0]))
     if done > len(steps):
-        raise StoreBroken(
+        raise StoreBrokenError(
             f"{connection.filename}: made by a newer program (schema {done}, this one knows "
             f"{len(steps)}); start the newer program, or give this one a folder of its own"
         )

@@ -1,5 +1,4 @@
-"""The values that travel between the stages. All are frozen; none knows a clock, a file or a
-socket.
+"""The values that travel between the stages. All are frozen and know no clock.
 
 A reading becomes part of a `ReadingBatch`, a detector turns it into a `Detection`, the alarm life
 cycle turns that into an `AlarmEvent`, and the event is what the journal keeps and the wire carries.

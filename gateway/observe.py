@@ -18,7 +18,7 @@ LATENCY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 
 
 def start_log(*, json: bool, stream: TextIO | None = None) -> None:
-    """Send log lines to `stream` (stderr by default), as key=value for people or JSON for machines."""
+    """Send log lines to `stream` (stderr by default), for people or as JSON."""
     target = stream or sys.stderr
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -50,7 +50,6 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.last_broker_reason = ""
         count = self._counter
         self.messages = count("messages", "MQTT messages received")
         self.readings = count("readings", "readings taken into a batch")

@@ -1,4 +1,4 @@
-"""The master alarm database: every alarm this node can raise, with its limit and where that comes from."""
+"""The master alarm database: every alarm this node can raise, and where its limit comes from."""
 
 from __future__ import annotations
 

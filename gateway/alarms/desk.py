@@ -155,7 +155,7 @@ class Desk:
                         source_ns=now_ns,
                         received_ns=now_ns,
                         historical=False,
-                    )  # fmt: skip
+                    )
                 )
             self.unconfirmed.pop(alarm, None)
         return found
@@ -220,7 +220,7 @@ class Desk:
                     source_ns=now_ns,
                     received_ns=now_ns,
                     historical=moved.historical,
-                )  # fmt: skip
+                )
             )
         return found
 
@@ -237,10 +237,17 @@ class Desk:
             before = self.statuses[alarm]
             after = Status(occurrence=before.occurrence, revision=before.revision + 1)
             definition = AlarmDefinition(
-                alarm=alarm, tag=last.tag, rule=last.rule, level=Level.NODE, area=last.area,
-                division=last.division, hazard=last.hazard, unit=last.unit, limit=last.limit,
+                alarm=alarm,
+                tag=last.tag,
+                rule=last.rule,
+                level=Level.NODE,
+                area=last.area,
+                division=last.division,
+                hazard=last.hazard,
+                unit=last.unit,
+                limit=last.limit,
                 priority=Priority(last.priority),
-            )  # fmt: skip
+            )
             found.append(
                 self._event(
                     definition, before, after, Cause.RETIRE, source_ns=now_ns, received_ns=now_ns
@@ -264,7 +271,7 @@ class Desk:
                     source_ns=now_ns,
                     received_ns=now_ns,
                     historical=status.historical,
-                )  # fmt: skip
+                )
             )
         return found
 

@@ -15,7 +15,7 @@ from gateway.cli.output import JsonOption, complain, say
 FolderOption = Annotated[Path | None, typer.Option("--folder", help="Profiles of your own.")]
 profiles = typer.Typer(no_args_is_help=True, help="Device profiles and their test vectors.")
 
-TEMPLATE = '''# How this device speaks. Field reference: device_profiles/README.md
+TEMPLATE = """# How this device speaks. Field reference: device_profiles/README.md
 id = "{id}"
 title_en = "{id}"
 title_zh = "{id}"
@@ -34,7 +34,7 @@ range = [0, 1000]
 [[example]]
 payload = '{{"ts": 1767225600, "nh3": 12.5}}'
 expect = {{ nh3 = 12.5 }}
-'''
+"""
 
 
 def register(app: typer.Typer) -> None:
@@ -74,8 +74,8 @@ def show(profile: str, *, folder: FolderOption = None, as_json: JsonOption = Fal
     say(found[profile].model_dump(mode="json", exclude={"example"}), as_json=as_json)
 
 
-@profiles.command()
-def test(*, folder: FolderOption = None, as_json: JsonOption = False) -> None:
+@profiles.command("test")
+def run_tests(*, folder: FolderOption = None, as_json: JsonOption = False) -> None:
     """Run the examples that stand in the profiles.
 
     Example: hazgate profiles test --folder profiles

@@ -1,9 +1,9 @@
-"""Orders from the parent: a stream the child opens. An order always ends in an event, or has expired."""
+"""Orders from the parent: a stream the child opens. An order always ends in an event."""
 
 from __future__ import annotations
 
 import asyncio
-import random
+import secrets
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import suppress
 from types import TracebackType
@@ -21,6 +21,7 @@ RETRY_LAST_S: Final = 30.0
 SILENT_S: Final = 45.0
 #: Orders whose outcome is remembered, so that one sent twice is done once.
 REMEMBERED: Final = 1000
+JITTER = secrets.SystemRandom()
 LOG = log("northbound.downlink")
 
 
@@ -78,26 +79,23 @@ class Downlink:
             try:
                 headers = {"Last-Event-ID": self._last} if self._last else {}
                 async with self._client.stream("GET", wire.ORDERS, headers=headers) as stream:
-                    if stream.status_code != httpx.codes.OK:
-                        raise httpx.HTTPError(f"the parent answers {stream.status_code}")
+                    stream.raise_for_status()
                     wait, reason = RETRY_FIRST_S, ""
                     async for identity, data in server_sent(stream.aiter_lines()):
                         self._last = identity or self._last
                         self._take(data)
             except httpx.HTTPError as error:
                 if str(error) != reason:
-                    LOG.warning(
-                        "no orders from the parent", reason=f"{type(error).__name__} {error}"
-                    )
+                    LOG.warning("no orders from the parent", reason=repr(error))
                 reason = str(error)
-            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
+            await asyncio.sleep(wait * JITTER.uniform(0.5, 1.0))
             wait = min(RETRY_LAST_S, wait * 2)
 
     def _take(self, data: str) -> None:
         try:
             order = msgspec.json.decode(data, type=wire.Order)
         except msgspec.DecodeError as error:
-            LOG.error("an order cannot be read", reason=str(error))
+            LOG.warning("an order cannot be read", reason=str(error))
             return
         if order.id in self._done:
             return
@@ -111,7 +109,8 @@ async def server_sent(
     lines: AsyncIterator[str], *, names: Collection[str] = ("", "message", "order")
 ) -> AsyncIterator[tuple[str, str]]:
     """Yield (id, data) of each event of a server-sent stream that has one of these names."""
-    identity, name, data = "", "", []
+    identity, name = "", ""
+    data: list[str] = []
     async for line in lines:
         if not line:
             if data and name in names:

@@ -11,8 +11,6 @@ from gateway.identity import load_key, public_hex, write_secret
 from gateway.northbound import wire
 from gateway.northbound.settings import ParentSettings
 
-TOKEN_FILE = "parent.token"
-
 
 class PairingError(Exception):
     """The parent did not give a credential; the message says why and what to do."""
@@ -20,7 +18,7 @@ class PairingError(Exception):
 
 def token_path(settings: ParentSettings, folder: Path) -> Path:
     """Return the file the credential is kept in."""
-    return Path(settings.token_file) if settings.token_file else folder / TOKEN_FILE
+    return Path(settings.token_file) if settings.token_file else folder / "parent.token"
 
 
 def pair(settings: ParentSettings, folder: Path, code: str) -> str:

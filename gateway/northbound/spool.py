@@ -14,6 +14,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from enum import IntEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -96,12 +97,13 @@ def encode_readings(batch: ReadingBatch) -> bytes:
 def decode_readings(body: bytes) -> ReadingBatch:
     """Return the readings of a record."""
     (count,) = struct.unpack_from("<I", body)
-    at = 4
-    arrays = []
-    for kind in (np.int32, np.int64, np.int64, np.float64, np.uint8):
-        arrays.append(np.frombuffer(body, kind, count, at))
-        at += arrays[-1].nbytes
-    return ReadingBatch(*arrays)
+    return ReadingBatch(
+        np.frombuffer(body, np.int32, count, 4),
+        np.frombuffer(body, np.int64, count, 4 + 4 * count),
+        np.frombuffer(body, np.int64, count, 4 + 12 * count),
+        np.frombuffer(body, np.float64, count, 4 + 20 * count),
+        np.frombuffer(body, np.uint8, count, 4 + 28 * count),
+    )
 
 
 def encode_tick(now_ns: int) -> bytes:
@@ -210,7 +212,7 @@ class Spool:
     def cut(self, before: int) -> None:
         """Remove the segments that end at or before a position."""
         existing = segments(self.folder)
-        for (_, path), (following, _) in zip(existing, existing[1:], strict=False):
+        for (_, path), (following, _) in pairwise(existing):
             if following <= before:
                 path.unlink()
 

@@ -1,4 +1,4 @@
-"""Ten seconds of every point in a few numbers: what goes up beside the alarms. Bounded, and counted."""
+"""Ten seconds of every point in a few numbers: what goes up beside the alarms. Bounded."""
 
 from __future__ import annotations
 

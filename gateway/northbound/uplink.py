@@ -8,7 +8,7 @@ attempts back off with jitter so that a county's gateways do not all return in t
 from __future__ import annotations
 
 import asyncio
-import random
+import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -20,7 +20,7 @@ import httpx
 import msgspec
 
 from gateway import __version__
-from gateway.db import Database, StoreBroken
+from gateway.db import Database, StoreBrokenError
 from gateway.identity import Identity
 from gateway.model import Clock
 from gateway.northbound import outbox, wire
@@ -32,6 +32,7 @@ RETRY_FIRST_S: Final = 0.25
 RETRY_LAST_S: Final = 30.0
 TIMEOUT_S: Final = 10.0
 SUMMARIES_A_POST: Final = 20
+JITTER = secrets.SystemRandom()
 LOG = log("northbound.uplink")
 T = TypeVar("T")
 
@@ -153,9 +154,9 @@ class Uplink:
             except UplinkRejectedError as error:
                 self._away(str(error))
                 wait = RETRY_LAST_S
-            except StoreBroken as error:
+            except StoreBrokenError as error:
                 self._away(str(error))
-            await asyncio.sleep(max(pause, wait * random.uniform(0.5, 1.0)))  # noqa: S311
+            await asyncio.sleep(max(pause, wait * JITTER.uniform(0.5, 1.0)))
             wait = min(RETRY_LAST_S, wait * 2) if not self.connected else RETRY_FIRST_S
             self._set(connected=False)
 

@@ -24,7 +24,7 @@ Kind = Literal["event", "present", "inventory", "summary", "readings"]
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing the child wants stored: `id` is unique within the node and answered by a receipt."""
+    """One thing the child wants stored; a receipt answers its `id`, unique within the node."""
 
     kind: str
     id: str
@@ -32,7 +32,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Intake(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of ``POST /api/v1/intake``. `node` is only compared with the credential, never believed."""
+    """Body of ``POST /api/v1/intake``. `node` is compared with the credential, not believed."""
 
     v: int = VERSION
     node: str
@@ -57,7 +57,7 @@ class Receipts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Present(msgspec.Struct, frozen=True, kw_only=True):
-    """The alarms that are not normal (or are suppressed) now: the last event of each, byte for byte."""
+    """The alarms that stand now (not normal, or suppressed): the last event of each."""
 
     life: str
     seq: int
@@ -136,7 +136,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Readings(msgspec.Struct, frozen=True, kw_only=True):
-    """Raw readings asked for by an order, oldest first; `thinned` says some were left out evenly."""
+    """Raw readings an order asked for, oldest first; `thinned`: some were left out evenly."""
 
     order: str
     tag: str

@@ -1,1 +1,1 @@
-"""From a batch of readings to detections: points, the rules bound to them, and the engine. Edge only."""
+"""From readings to detections: points, the rules bound to them, the engine. Edge only."""

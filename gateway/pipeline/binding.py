@@ -6,71 +6,20 @@ a file once. Limits are never converted: a point's unit is the one its rule prin
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from detectors.bank import Rule
-from detectors.limit import LimitParams
-from detectors.rate import RateParams
-from detectors.stuck import StuckParams
-from detectors.trend import TrendParams
 from device_profiles.bindings import BindingError, ChannelBinding
-from device_profiles.decode import Plan, compile_plan
-from device_profiles.hazards import LevelRule, RuleSet
+from device_profiles.decode import compile_plan
+from device_profiles.hazards import RuleSet
 from device_profiles.schema import Profile
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import AlarmDefinition, Level
 from gateway.model import Priority
+from gateway.pipeline.plant import Device, Plant
+from gateway.pipeline.point_rules import Bound, PointBinder, Problem
 from gateway.pipeline.points import Point
-from gateway.pipeline.settings import (
-    AreaSettings,
-    DeviceSettings,
-    LimitSettings,
-    PointSettings,
-)
-
-SECOND = 1_000_000_000
-#: A reading is late beyond the longer of this and three intervals (DESIGN: "Time").
-LATE_NS = 60 * SECOND
-SILENT_INTERVALS = 3
-HIGHS = (Level.H, Level.HH)
-LEVEL_ORDER = (Level.HH, Level.H, Level.L, Level.LL)
-Problem = tuple[Path, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
-    """A device instance: where it speaks, and how its payload becomes its points' values."""
-
-    id: str
-    topic: str
-    profile: Profile
-    bindings: tuple[ChannelBinding, ...]
-    plan: Plan
-    time: str | None
-    points: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plant:
-    """A site, checked and bound: what the engine runs and the router routes.
-
-    `definitions` are in the order detections name them: first the rows of the bank (`rules`), then
-    one "no data" alarm a point.
-    """
-
-    node: str
-    division: str
-    devices: tuple[Device, ...]
-    points: tuple[Point, ...]
-    rules: tuple[Rule, ...]
-    definitions: tuple[AlarmDefinition, ...]
-
-    @property
-    def silence_row(self) -> int:
-        """Row of the first point's "no data" alarm."""
-        return len(self.rules)
+from gateway.pipeline.settings import AreaSettings, DeviceSettings, PointSettings
 
 
 class SiteError(Exception):
@@ -79,14 +28,6 @@ class SiteError(Exception):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(text for _, text in problems))
-
-
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    """One alarm of one point before it gets its row."""
-
-    definition: AlarmDefinition
-    rule: Rule
 
 
 def bind(
@@ -105,57 +46,71 @@ def bind(
     SiteError
         With every problem of the site, each at its key path.
     """
-    problems: list[Problem] = []
-    named = {area.id: area for area in areas}
-    problems += _twice([area.id for area in areas], ("area",), "id", "area id")
-    problems += _twice([device.id for device in devices], ("device",), "id", "device id")
-    problems += _twice([device.topic for device in devices], ("device",), "topic", "topic")
-    points: list[Point] = []
-    bound: list[_Bound] = []
-    made: list[Device] = []
-    tags: dict[str, str] = {}
+    site = _Site(node, division, areas=areas, profiles=profiles, packs=packs)
+    site.problems += _twice([area.id for area in areas], "area", "id")
+    site.problems += _twice([device.id for device in devices], "device", "id")
+    site.problems += _twice([device.topic for device in devices], "device", "topic")
     for number, device in enumerate(devices):
+        site.add(number, device)
+    return site.plant()
+
+
+@dataclass
+class _Site:
+    """What is bound so far, and everything found wrong."""
+
+    node: str
+    division: str
+    areas: Sequence[AreaSettings] = field(kw_only=True)
+    profiles: Mapping[str, Profile] = field(kw_only=True)
+    packs: Mapping[str, RuleSet] = field(kw_only=True)
+    problems: list[Problem] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
+    bound: list[Bound] = field(default_factory=list)
+    devices: list[Device] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    def add(self, number: int, device: DeviceSettings) -> None:
+        """Bind one device, or say why it cannot be."""
         at: Path = ("device", number)
-        area = named.get(device.area)
-        profile = profiles.get(device.profile)
+        areas = {area.id: area for area in self.areas}
+        area, profile = areas.get(device.area), self.profiles.get(device.profile)
         if area is None:
-            known = ", ".join(sorted(named)) or "none; write an [[area]]"
-            problems.append(
-                ((*at, "area"), f"{device.area!r} is no area of this file; known: {known}")
-            )
+            known = ", ".join(sorted(areas)) or "none; write an [[area]]"
+            text = f"{device.area!r} is no area of this file; known: {known}"
+            self.problems.append(((*at, "area"), text))
         if profile is None:
-            known = ", ".join(sorted(profiles))
-            problems.append(
-                ((*at, "profile"), f"{device.profile!r} is no known profile; known: {known}")
-            )
+            known = ", ".join(sorted(self.profiles))
+            text = f"{device.profile!r} is no known profile; known: {known}"
+            self.problems.append(((*at, "profile"), text))
         if not device.point:
-            problems.append((at, "has no [[device.point]]; add one, or remove the device"))
-        for index, point in enumerate(device.point):
-            if point.tag in tags:
-                problems.append(
-                    (
-                        (*at, "point", index, "tag"),
-                        f"{point.tag!r} is taken by {tags[point.tag]}; a tag is given once",
-                    )
-                )
-            tags.setdefault(point.tag, f"device {device.id}")
+            self.problems.append((at, "has no [[device.point]]; add one, or remove the device"))
+        self.problems += self._taken(at, device)
         if area is None or profile is None:
-            continue
-        first = len(points)
+            return
+        first = len(self.points)
         for index, settings in enumerate(device.point):
-            binder = _PointBinder(
-                node, division, area, settings, profile, len(made), device.id, len(points), packs
+            binder = PointBinder(
+                self.node,
+                area,
+                settings,
+                profile,
+                division=self.division,
+                device=len(self.devices),
+                device_id=device.id,
+                index=len(self.points),
+                packs=self.packs,
             )
-            problems += [((*at, "point", index, *key), text) for key, text in binder.problems()]
-            points.append(binder.point())
-            bound += binder.alarms()
+            self.problems += [((*at, "point", index, *k), text) for k, text in binder.problems()]
+            self.points.append(binder.point())
+            self.bound += binder.alarms()
         bindings = tuple(channel_binding(point) for point in device.point)
         try:
             plan = compile_plan(profile, channels=bindings, time=device.time)
         except BindingError as error:
-            problems += [(at, text) for text in error.problems]
-            continue
-        made.append(
+            self.problems += [(at, text) for text in error.problems]
+            return
+        self.devices.append(
             Device(
                 id=device.id,
                 topic=device.topic,
@@ -163,23 +118,38 @@ def bind(
                 bindings=bindings,
                 plan=plan,
                 time=device.time,
-                points=tuple(range(first, len(points))),
+                points=tuple(range(first, len(self.points))),
             )
         )
-    problems += [((), text) for text in _doubled([each.definition.alarm for each in bound])]
-    if problems:
-        raise SiteError(problems)
-    return Plant(
-        node=node,
-        division=division,
-        devices=tuple(made),
-        points=tuple(points),
-        rules=tuple(each.rule for each in bound),
-        definitions=(
-            *(each.definition for each in bound),
-            *(no_data(node, division, point) for point in points),
-        ),
-    )
+
+    def plant(self) -> Plant:
+        """Return the bound site, or raise everything that is wrong with it."""
+        seen: set[str] = set()
+        for each in self.bound:
+            if each.definition.alarm in seen:
+                text = f"alarm {each.definition.alarm} would stand twice; name each rule once"
+                self.problems.append(((), text))
+            seen.add(each.definition.alarm)
+        if self.problems:
+            raise SiteError(self.problems)
+        return Plant(
+            node=self.node,
+            division=self.division,
+            devices=tuple(self.devices),
+            points=tuple(self.points),
+            rules=tuple(each.rule for each in self.bound),
+            definitions=(
+                *(each.definition for each in self.bound),
+                *(no_data(self.node, self.division, point) for point in self.points),
+            ),
+        )
+
+    def _taken(self, at: Path, device: DeviceSettings) -> Iterator[Problem]:
+        for index, point in enumerate(device.point):
+            if point.tag in self.tags:
+                text = f"{point.tag!r} is taken by {self.tags[point.tag]}; a tag is given once"
+                yield (*at, "point", index, "tag"), text
+            self.tags.setdefault(point.tag, f"device {device.id}")
 
 
 def channel_binding(point: PointSettings) -> ChannelBinding:
@@ -212,267 +182,9 @@ def no_data(node: str, division: str, point: Point) -> AlarmDefinition:
     )
 
 
-def _twice(values: Sequence[str], path: Path, key: str, what: str) -> Iterator[Problem]:
+def _twice(values: Sequence[str], table: str, key: str) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, value in enumerate(values):
         if value in seen:
-            yield (*path, index, key), f"{what} {value!r} is given twice; each stands once"
+            yield (table, index, key), f"{table} {key} {value!r} is given twice; each stands once"
         seen.add(value)
-
-
-def _doubled(alarms: Sequence[str]) -> Iterator[str]:
-    seen: set[str] = set()
-    for alarm in alarms:
-        if alarm in seen:
-            yield f"alarm {alarm} would be defined twice; name each rule once for a point"
-        seen.add(alarm)
-
-
-class _PointBinder:
-    """One point with its profile's channel and its rules."""
-
-    def __init__(
-        self,
-        node: str,
-        division: str,
-        area: AreaSettings,
-        settings: PointSettings,
-        profile: Profile,
-        device: int,
-        device_id: str,
-        index: int,
-        packs: Mapping[str, RuleSet],
-    ) -> None:
-        self.node, self.division, self.area, self.settings = node, division, area, settings
-        self.profile, self.device, self.device_id, self.index = profile, device, device_id, index
-        self.channel = profile.channel.get(settings.channel)
-        self.unit = settings.unit or (self.channel.unit if self.channel else "")
-        self.range = settings.range or (self.channel.range if self.channel else None)
-        self.packs = [(name, packs.get(name)) for name in settings.rules]
-        self.known = packs
-
-    def point(self) -> Point:
-        """Return the point itself."""
-        interval = self.settings.interval or self.profile.interval
-        silence = self.settings.interval or self.profile.silence_interval
-        low, high = self.range or (None, None)
-        return Point(
-            index=self.index,
-            tag=self.settings.tag,
-            name=self.settings.name,
-            device=self.device,
-            device_id=self.device_id,
-            channel=self.settings.channel,
-            area=self.area.id,
-            hazard=self.area.hazard,
-            unit=self.unit,
-            low=low,
-            high=high,
-            interval_ns=interval,
-            silence_ns=SILENT_INTERVALS * silence,
-        )
-
-    def problems(self) -> Iterator[Problem]:
-        """Yield everything that does not fit, at its key below the point."""
-        settings = self.settings
-        if not self.unit:
-            yield ("unit",), f'is missing; {self.profile.id} states none: write it, as in "ppm"'
-        elif self.channel and settings.unit and settings.unit != self.channel.unit:
-            if settings.scale is None:
-                yield (
-                    ("unit",),
-                    f"{settings.unit!r} is not {self.channel.unit!r}, in which {self.profile.id} "
-                    "reports; write that unit, or fold the conversion into scale, with range",
-                )
-        if self.range is None and self.profile.channel:
-            yield ("channel",), "has no range"
-        for number, (name, rule_set) in enumerate(self.packs):
-            if rule_set is None:
-                known = ", ".join(sorted(self.known))
-                yield ("rules", number), f"{name!r} is no known rule set; known: {known}"
-                continue
-            yield from self._pack_problems(number, name, rule_set)
-        if settings.limits is not None:
-            yield from self._own_problems(settings.limits)
-        if settings.trend is not None and self._first_limit() is None:
-            yield ("trend",), "there is no limit to foretell; add limits or rules"
-        if settings.stuck is not None and (
-            self.channel is None or self.channel.noise_floor is None
-        ):
-            yield ("stuck",), f"{self.profile.id} states no noise_floor for this channel; remove it"
-
-    def alarms(self) -> Iterator[_Bound]:
-        """Yield every alarm of the point with its row."""
-        for name, rule_set in self.packs:
-            if rule_set is not None:
-                yield from (self._pack_alarm(name, rule_set, level) for level in rule_set.level)
-        own = self.settings.limits
-        if own is not None:
-            for level, limit in _levels(own):
-                yield self._limit_alarm(own, level, limit)
-        yield from self._trend()
-        yield from self._rate()
-        yield from self._stuck()
-
-    def _pack_problems(self, number: int, name: str, rule_set: RuleSet) -> Iterator[Problem]:
-        at: Path = ("rules", number)
-        if rule_set.unit != self.unit:
-            yield (
-                at,
-                f"{name} prints its limits in {rule_set.unit}, the point is in {self.unit}; "
-                f"report it in {rule_set.unit} (fold the conversion into the channel's scale)",
-            )
-            return
-        if rule_set.hazard != self.area.hazard:
-            yield (
-                at,
-                f"{name} is for {rule_set.hazard}, area {self.area.id} is {self.area.hazard}",
-            )
-        for level in rule_set.level:
-            yield from self._outside(at, f"{name}.{level.level}", level.limit)
-
-    def _own_problems(self, own: LimitSettings) -> Iterator[Problem]:
-        for level, limit in _levels(own):
-            at: Path = ("limits", level.value)
-            yield from self._outside(at, level.value, limit)
-            for name, rule_set in self.packs:
-                for bound in () if rule_set is None else rule_set.level:
-                    if not bound.bound or bound.level != level.value:
-                        continue
-                    high = level in HIGHS
-                    beyond = limit > bound.limit if high else limit < bound.limit
-                    if beyond:
-                        yield (
-                            at,
-                            f"{limit:g} lies beyond {bound.limit:g} {self.unit} of {name} "
-                            f"({bound.standard} {bound.clause}); alarm no later than that",
-                        )
-
-    def _outside(self, at: Path, name: str, limit: float) -> Iterator[Problem]:
-        if self.range is not None and not self.range[0] <= limit <= self.range[1]:
-            low, high = self.range
-            yield (
-                at,
-                f"{name} = {limit:g} {self.unit} is outside what the device measures "
-                f"[{low:g}, {high:g}]; it could never alarm: take another device or limit",
-            )
-
-    def _define(self, rule: str, level: Level, **fields: object) -> AlarmDefinition:
-        return AlarmDefinition(
-            alarm=f"{self.node}/{self.settings.tag}/{rule}",
-            tag=self.settings.tag,
-            rule=rule,
-            level=level,
-            area=self.area.id,
-            division=self.division,
-            hazard=self.area.hazard,
-            unit=self.unit,
-            **fields,  # type: ignore[arg-type]
-        )
-
-    def _pack_alarm(self, name: str, rule_set: RuleSet, level: LevelRule) -> _Bound:
-        kind = Level(level.level)
-        definition = self._define(
-            f"{name}.{level.level}",
-            kind,
-            limit=level.limit,
-            priority=Priority(level.priority),
-            latch=level.latch,
-            shelvable=level.shelvable,
-            standard=level.standard,
-            clause=level.clause,
-            title_en=rule_set.title_en,
-            title_zh=rule_set.title_zh,
-        )
-        params = LimitParams(
-            level.limit,
-            high=kind in HIGHS,
-            deadband=rule_set.engineering.deadband,
-            strict=level.op in {">", "<"},
-        )
-        timing = rule_set.engineering
-        return _Bound(
-            definition,
-            Rule(self.index, params, on_delay=timing.on_delay, off_delay=timing.off_delay),
-        )
-
-    def _limit_alarm(self, own: LimitSettings, level: Level, limit: float) -> _Bound:
-        definition = self._define(
-            level.value, level, limit=limit, priority=own.priority, latch=own.latch
-        )
-        params = LimitParams(limit, high=level in HIGHS, deadband=own.deadband)
-        return _Bound(
-            definition, Rule(self.index, params, on_delay=own.on_delay, off_delay=own.off_delay)
-        )
-
-    def _first_limit(self) -> tuple[Level, float] | None:
-        """Return the limit that a slow change reaches first: the lowest high, else the highest low."""
-        limits = [] if self.settings.limits is None else list(_levels(self.settings.limits))
-        for _, rule_set in self.packs:
-            limits += [(Level(e.level), e.limit) for e in (rule_set.level if rule_set else ())]
-        highs = sorted((limit, level) for level, limit in limits if level in HIGHS)
-        lows = sorted((limit, level) for level, limit in limits if level not in HIGHS)
-        if highs:
-            return highs[0][1], highs[0][0]
-        return (lows[-1][1], lows[-1][0]) if lows else None
-
-    def _trend(self) -> Iterator[_Bound]:
-        settings, first = self.settings.trend, self._first_limit()
-        if settings is None or first is None:
-            return
-        level, limit = first
-        interval = (self.settings.interval or self.profile.interval) / SECOND
-        t90 = self.channel.t90 if self.channel and self.channel.t90 else 0
-        tau = settings.tau / SECOND if settings.tau else max(10 * interval, t90 / SECOND)
-        params = TrendParams(
-            limit,
-            high=level in HIGHS,
-            tau_s=tau,
-            horizon_s=settings.horizon / SECOND,
-            significance=settings.significance,
-            gap_s=max(10 * interval, 6 * tau),
-        )
-        definition = self._define(
-            "trend", Level.TREND, limit=limit, priority=settings.priority, sounds=False,
-            title_en="Limit will be reached", title_zh="趋势将达到限值",
-        )  # fmt: skip
-        yield _Bound(definition, Rule(self.index, params))
-
-    def _rate(self) -> Iterator[_Bound]:
-        settings = self.settings.rate
-        if settings is None:
-            return
-        interval = (self.settings.interval or self.profile.interval) / SECOND
-        tau = settings.tau / SECOND
-        limit = settings.limit / (settings.per / SECOND)
-        params = RateParams(
-            limit,
-            direction={"rising": 1, "falling": -1, "both": 0}[settings.direction],
-            deadband=0.2 * limit,
-            tau_s=tau,
-            gap_s=max(10 * interval, 6 * tau),
-        )
-        definition = self._define(
-            "rate", Level.RATE, priority=settings.priority, sounds=False,
-            title_en="Changes too fast", title_zh="变化过快",
-        )  # fmt: skip
-        yield _Bound(definition, Rule(self.index, params, on_delay=settings.on_delay))
-
-    def _stuck(self) -> Iterator[_Bound]:
-        settings = self.settings.stuck
-        floor = None if self.channel is None else self.channel.noise_floor
-        if settings is None or floor is None:
-            return
-        params = StuckParams(floor, settings.after / SECOND, zero_band=settings.zero_band)
-        definition = self._define(
-            "stuck", Level.STUCK, priority=Priority.MEDIUM, sounds=False,
-            title_en="Value does not move", title_zh="数值不变化",
-        )  # fmt: skip
-        yield _Bound(definition, Rule(self.index, params))
-
-
-def _levels(own: LimitSettings) -> Iterator[tuple[Level, float]]:
-    for level in LEVEL_ORDER:
-        limit = getattr(own, level.value)
-        if limit is not None and math.isfinite(limit):
-            yield level, limit

@@ -1,5 +1,4 @@
-"""The engine: batches of readings become detections. A function of what it is given, and of nothing
-else.
+"""The engine: batches of readings become detections. A function of its input alone.
 
 Whatever moves it is a record of the spool: readings, and the clock ticks that fired something. So
 the same records give the same detections, live, in replay, and after a crash.
@@ -19,7 +18,7 @@ from detectors.admission import BAD, FENCED, GOOD, HEARD, QUIET, UNCERTAIN, UNTI
 from detectors.bank import Bank, Counts, Edge
 from device_profiles.quality import Quality, Verdict
 from gateway.model import Detection
-from gateway.pipeline.binding import LATE_NS, SILENT_INTERVALS, Plant
+from gateway.pipeline.plant import LATE_NS, SILENT_INTERVALS, Plant
 from gateway.readings import ReadingBatch
 
 SNAPSHOT_VERSION: Final = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -57,7 +58,7 @@ class LimitSettings(Written):
     def _ordered(self) -> Self:
         named = [("ll", self.ll), ("l", self.l), ("h", self.h), ("hh", self.hh)]
         given = [(name, limit) for name, limit in named if limit is not None]
-        for (low, under), (high, over) in zip(given, given[1:], strict=False):
+        for (low, under), (high, over) in pairwise(given):
             if under >= over:
                 raise ValueError(
                     f"{low} = {under:g} is not below {high} = {over:g}; need ll < l < h < hh"

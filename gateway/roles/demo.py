@@ -1,7 +1,7 @@
 """`hazgate demo`: everything at once, as separate processes, with nothing to install or configure.
 
-A broker, the gateway and a centre run as a site would run them; this process plays the plant, watches the
-centre as a screen does, and settles the account at the end.
+A broker, the gateway and a centre run as a site would run them; this process plays the plant,
+watches the centre as a screen does, and settles the account at the end.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from gateway.simulation.account import Held, account
 from gateway.simulation.broker import LocalBroker, mosquitto
 from gateway.simulation.incidents import DEMO, LEAK, demo_scenario
 from gateway.simulation.plant import SimulatedPlant
-from gateway.simulation.player import Player, wait_scaled
+from gateway.simulation.player import Player, Record, wait_scaled
 
 START_S: Final = 60.0
 DRAIN_S: Final = 15.0
@@ -104,10 +104,10 @@ def run_demo(*, port: int, minutes: float, speed: float, figures: Path | None) -
             announce(f"gateway   {site.settings.node.id}: {len(site.plant.points)} points")
             announce(f"incident  an ammonia leak, and more, unfolds within {minutes:g} min")
             screen = Screen(url, name, password, clock)
-            result = asyncio.run(
-                unfold(site, broker, screen, clock=clock, seconds=minutes * 60 * speed, speed=speed)
+            record = asyncio.run(
+                unfold(site, broker, screen, seconds=minutes * 60 * speed, speed=speed)
             )
-            result |= settle(site, folder, screen, result.pop("player"), clock, speed)
+            result = settle(site, folder / "centre", screen, record, speed=speed)
     except DemoError as error:
         sys.stderr.write(f"demo: {error}\n")
         return 1
@@ -135,7 +135,8 @@ def write_files(folder: Path, broker: str, port: int) -> tuple[Site, Path]:
         encoding="utf-8",
     )
     path = folder / "site.toml"
-    parent = f'\n[parent]\nurl = "http://127.0.0.1:{port}"\ncode_file = "{store}/pairing-demo-gw1.code"\n'
+    code = f"{store}/pairing-demo-gw1.code"
+    parent = f'\n[parent]\nurl = "http://127.0.0.1:{port}"\ncode_file = "{code}"\n'
     text = TEMPLATE.read_text(encoding="utf-8").replace("mqtt://127.0.0.1:1883", broker)
     path.write_text(text.replace("\n[siren]", f"{parent}\n[siren]"), encoding="utf-8")
     return load_site(path), centre
@@ -189,9 +190,10 @@ def first_login(words: Path) -> tuple[str, str, str]:
 
 
 async def unfold(
-    site: Site, broker: LocalBroker, screen: Screen, *, clock: Clock, seconds: float, speed: float
-) -> dict[str, object]:
-    """Play the plant to its end; return the player and the number of messages."""
+    site: Site, broker: LocalBroker, screen: Screen, *, seconds: float, speed: float
+) -> Record:
+    """Play the plant to its end, wait until all has arrived, and return what was said."""
+    clock = screen.clock
     watching = asyncio.create_task(screen.watch())
     simulated = SimulatedPlant(DEMO, demo_scenario(seconds), seed=20)
     player = Player(site.plant, simulated, clock=clock)
@@ -202,42 +204,41 @@ async def unfold(
             client,
             until_ns=begin + int(seconds * NANOSECONDS),
             wait=partial(wait_scaled, speed=speed),
-            told=lambda count: progress.show((clock.now_ns() - begin) / NANOSECONDS, count,
-                                             len(screen.told)),
-        )  # fmt: skip
+            told=lambda count: progress.show(
+                (clock.now_ns() - begin) / NANOSECONDS, count, len(screen.told)
+            ),
+        )
     progress.end()
-    end = clock.now_ns()
     store = site.folder / "store.db"
-    deadline = time.monotonic() + DRAIN_S
     await asyncio.sleep(0.5)
-    while time.monotonic() < deadline and await asyncio.to_thread(waiting_events, store):
-        await asyncio.sleep(0.05)
+    for _ in range(int(DRAIN_S / 0.1)):
+        if not await asyncio.to_thread(waiting_events, store):
+            break
+        await asyncio.sleep(0.1)
     await asyncio.sleep(0.2)
     watching.cancel()
     with suppress(asyncio.CancelledError):
         await watching
-    return {"player": player, "messages": player.record.messages, "end_ns": end}
+    return player.record
 
 
-def waiting_events(store: Path) -> int:
-    """Return how many events the edge has not yet delivered."""
+def waiting_events(store: Path) -> bool:
+    """Return whether the edge has events that it has not yet delivered."""
     try:
         database = Database(store, "edge", read_only=True)
     except StoreError:
-        return 1
+        return True
     try:
-        return outbox.waiting(database)
+        return outbox.waiting(database) > 0
     finally:
         database.close()
 
 
 def settle(
-    site: Site, folder: Path, screen: Screen, player: object, clock: Clock, speed: float
+    site: Site, centre: Path, screen: Screen, record: Record, *, speed: float
 ) -> dict[str, object]:
     """Compare the simulator's record with the centre's store."""
-    del clock
-    assert isinstance(player, Player)
-    database = Database(folder / "centre" / "centre.sqlite", "centre", read_only=True)
+    database = Database(centre / "centre.sqlite", "centre", read_only=True)
     rows = database.execute(
         "SELECT entry FROM event WHERE node = ? AND kind = 'alarm' ORDER BY seq",
         (site.settings.node.id,),
@@ -247,11 +248,10 @@ def settle(
     for (entry,) in rows:
         event = decode_event(entry)
         held.append(Held(event, screen.told.get((event.alarm, event.revision), 0)))
-    said = player.record.said
+    said = record.said
     end = max(entry.published_ns for entry in said)
-    figures: dict[str, object] = dict(
-        account(site.plant, said, held, end_ns=end, leak=LEAK)
-    )
+    figures: dict[str, object] = {"messages": record.messages}
+    figures |= dict(account(site.plant, said, held, end_ns=end, leak=LEAK))
     if speed != 1.0:
         for key in ("p50_ms", "p99_ms"):
             value = figures[key]
@@ -281,4 +281,3 @@ class Progress:
         """Leave the line."""
         if self._live:
             self._stream.write("\n")
-

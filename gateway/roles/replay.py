@@ -17,8 +17,8 @@ from gateway.alarms.desk import Desk, Transition
 from gateway.identity import NONE, Identity
 from gateway.journal import Chain
 from gateway.model import NANOSECONDS, Cause, Detection
-from gateway.pipeline.binding import Plant
 from gateway.pipeline.engine import Engine
+from gateway.pipeline.plant import Plant
 from gateway.readings import ReadingBatch, Row
 from gateway.roles.edge.line import GRACE_NS
 from gateway.southbound.liveness import Liveness

@@ -10,7 +10,7 @@ import aiomqtt
 
 from gateway.clock import SystemClock
 from gateway.model import NANOSECONDS
-from gateway.pipeline.binding import Plant
+from gateway.pipeline.plant import Plant
 from gateway.roles.edge.site import Site
 from gateway.simulation.incidents import DEMO, demo_scenario, quiet
 from gateway.simulation.plant import Ramp, Scenario, SimulatedPlant, tags_of

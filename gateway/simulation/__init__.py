@@ -1,1 +1,1 @@
-"""A plant that does not exist: its points, its devices' payloads, its incidents. For demo, tests, benches."""
+"""A plant that does not exist: points, payloads, incidents. For demo, tests and benches."""

@@ -1,8 +1,8 @@
 """The demo's account: what should have happened against what the centre holds.
 
-What should have happened is computed from the simulator's own record by the plain Python reference, which
-shares no code with the kernels; what happened is read from the centre's store. No counter of ours is
-believed. Delete one row of the store and `lost` is 1.
+What should have happened is computed from the simulator's own record by the plain Python reference,
+which shares no code with the kernels; what happened is read from the centre's store. No counter of
+ours is believed. Delete one row of the store and `lost` is 1.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from detectors.reference import Device, Found, Point, Reference, Row
 from gateway.model import NANOSECONDS, AlarmEvent
-from gateway.pipeline.binding import LATE_NS, SILENT_INTERVALS, Plant
+from gateway.pipeline.plant import LATE_NS, SILENT_INTERVALS, Plant
 from gateway.simulation.player import Said
 
 GRACE_NS = 200_000_000
@@ -139,7 +139,7 @@ class Silence:
 
 
 def counted(pairs: Iterable[tuple[str, str]]) -> list[Key]:
-    """Number the occurrences of each (alarm, cause), from 1."""
+    """Give each (alarm, cause) the number of its occurrence, from 1."""
     seen: Counter[tuple[str, str]] = Counter()
     keys = []
     for pair in pairs:
@@ -161,9 +161,7 @@ def account(
         Tag whose trend alarm should come before its level alarm.
     """
     expected = expected_transitions(plant, said, end_ns=end_ns)
-    moves = [
-        e for e in held if e.event.cause in {"raise", "clear"} and e.event.source_ns <= end_ns
-    ]
+    moves = [e for e in held if e.event.cause in {"raise", "clear"} and e.event.source_ns <= end_ns]
     ids = Counter((e.event.life, e.event.seq) for e in held)
     repeated = Counter((e.event.life, e.event.alarm, e.event.revision) for e in held)
     here = counted((e.event.alarm, e.event.cause) for e in moves)
@@ -197,12 +195,12 @@ def percentile(ordered: Sequence[float], share: float) -> float | None:
 
 
 def lead(moves: Sequence[Held], tag: str) -> float | None:
-    """Return by how many seconds the first trend alarm of a point preceded its first level alarm."""
+    """Return the seconds by which a point's first trend alarm preceded its first level alarm."""
     first: dict[bool, int] = {}
     for move in moves:
         event = move.event
         if event.tag == tag and event.cause == "raise" and event.rule not in {"no_data", "rate"}:
             first.setdefault(event.rule == "trend", event.source_ns)
-    if len(first) < 2:  # noqa: PLR2004 - a trend and a level
+    if not {True, False} <= first.keys():
         return None
     return round((first[False] - first[True]) / NANOSECONDS, 1)

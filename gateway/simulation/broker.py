@@ -1,4 +1,4 @@
-"""A broker for demo and tests: Mosquitto where it is installed, else amqtt in a process of its own."""
+"""A broker for demo and tests: Mosquitto where it is installed, else amqtt."""
 
 from __future__ import annotations
 
@@ -77,7 +77,10 @@ class LocalBroker:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         self.stop()
 

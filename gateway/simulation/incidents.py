@@ -22,12 +22,14 @@ DEMO = {
     "HC6-TT-602": Signal(base=24.0, cycle=6.0, noise=0.1, resolution=0.1),
     "HC6-AT-603": Signal(base=1.0, noise=0.3, low=0, high=100, resolution=0.1),
 }
+#: Oxygen in air, %vol.
+AIR_O2 = 20.9
 #: The point of the leak, whose trend alarm comes before its level alarm.
 LEAK = "AR1-AT-101"
 
 
 def demo_scenario(length_s: float) -> Scenario:
-    """Return the incident for a run of `length_s` seconds (from 60): the leak, and what else goes wrong."""
+    """Return the incident for a run of `length_s` seconds: the leak, and what else goes wrong."""
     unit = min(length_s, 600.0)
     hold = unit / 10
 
@@ -68,7 +70,7 @@ def quiet(points: tuple[Point, ...]) -> dict[str, Signal]:
         low = point.low if point.low is not None else 0.0
         high = point.high if point.high is not None else 100.0
         span = high - low
-        base = 20.9 if point.channel == "o2" and high > 21 else low + 0.05 * span
+        base = AIR_O2 if point.channel == "o2" and high > AIR_O2 else low + 0.05 * span
         noise = 0.02 if point.channel == "o2" else 0.002 * span
         signals[point.tag] = Signal(
             base=base, noise=noise, low=low, high=high, resolution=span / 1e5 or 0.01

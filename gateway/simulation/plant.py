@@ -1,5 +1,4 @@
-"""What sensors would say: a base value, a daily cycle, noise with memory, faults, and what
-incidents add.
+"""What sensors would say: a base value, a daily cycle, noise, faults and incidents.
 
 Deterministic: the same seed and the same instants give the same values. Noise is first-order
 autoregressive, since real sensors smooth; its size is given as a standard deviation. Nothing here
@@ -53,7 +52,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ramp:
-    """An excursion: rises for `rise_s`, holds for `hold_s`, decays with `decay_s`; seconds of the run."""
+    """An excursion: rises, holds, decays exponentially; all in seconds of the run."""
 
     tag: str
     start_s: float

@@ -1,5 +1,4 @@
-"""Plays a site's devices, in their own payload formats, to a broker, and keeps a record of what it
-said.
+"""Plays a site's devices, in their own payload formats, to a broker, and keeps a record.
 
 The record is the demo's truth: what was published, when, and what each value was. Publishing goes
 through aiomqtt at QoS 1; a device that stays silent publishes nothing.
@@ -17,7 +16,7 @@ import aiomqtt
 
 from device_profiles.encode import compose
 from gateway.model import NANOSECONDS, Clock
-from gateway.pipeline.binding import Device, Plant
+from gateway.pipeline.plant import Device, Plant
 from gateway.simulation.plant import SimulatedPlant
 
 DAY_NS = 86_400 * NANOSECONDS

@@ -1,5 +1,4 @@
-"""Messages to readings: route, decode, judge the time. What cannot be decoded is kept, with the
-reason.
+"""Messages to readings: route, decode, judge the time. What cannot be decoded is kept.
 
 A time that is missing or implausible is replaced by the received time and the reading is UNCERTAIN:
 it raises like GOOD and never clears. A retained message without a time of its own tells what once
@@ -16,7 +15,7 @@ from device_profiles.decode import DecodeError
 from device_profiles.quality import Quality
 from gateway.northbound.spool import Quarantined
 from gateway.observe import Metrics
-from gateway.pipeline.binding import Plant
+from gateway.pipeline.plant import Plant
 from gateway.readings import ReadingBatch, Row
 from gateway.southbound.mqtt import Message
 from gateway.southbound.router import Router

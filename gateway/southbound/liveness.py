@@ -1,5 +1,4 @@
-"""Silence: a point without usable data for three expected intervals is an alarm. No data is no
-comfort.
+"""Silence: a point without usable data for three expected intervals is an alarm.
 
 Judged at each whole second. A point counts as heard by a reading that came on time and has a value
 (GOOD or UNCERTAIN); BAD, late and fenced readings do not count. It counts anew from each
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gateway.model import Detection
-from gateway.pipeline.binding import Plant
+from gateway.pipeline.plant import Plant
 
 
 class Liveness:

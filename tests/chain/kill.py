@@ -1,4 +1,4 @@
-"""Kills the edge at random instants under load, and counts what was lost. Run: python -m tests.chain.kill."""
+"""Kills the edge at random instants under load: python -m tests.chain.kill --kills 100."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -146,14 +147,9 @@ async def run(kills: int, *, seed: int, early_ack: bool = False, verbose: bool =
                     code_file=f"{folder}/centre/pairing-chain-gw.code",
                 )
             )
-            with (folder / "centre.log").open("wb") as log:
-                centre = subprocess.Popen(
-                    [sys.executable, "-m", "gateway", "centre", "--config",
-                     str(folder / "centre.toml")],
-                    stdout=log, stderr=log,
-                )  # fmt: skip
+            centre = start(folder, "centre")
             try:
-                await until(lambda: (folder / "centre" / "pairing-chain-gw.code").exists(), 60)
+                await until((folder / "centre" / "pairing-chain-gw.code").exists, 60)
                 edge = Edge(folder, early_ack=early_ack)
                 edge.start()
                 await edge.subscribed()
@@ -171,10 +167,20 @@ async def run(kills: int, *, seed: int, early_ack: bool = False, verbose: bool =
     return outcome
 
 
+def start(folder: Path, role: str) -> subprocess.Popen[bytes]:
+    """Start a role with its file in the folder."""
+    with (folder / f"{role}.log").open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "gateway", role, "--config", str(folder / f"{role}.toml")],
+            stdout=output,
+            stderr=output,
+        )
+
+
 async def kill_often(
     edge: Edge, load: Load, chance: random.Random, kills: int, outcome: Outcome, *, verbose: bool
 ) -> None:
-    """Kill and start again; a third of the kills while an on-delay runs, a tenth while it starts."""
+    """Kill and start again: a third while an on-delay runs, a tenth while it starts."""
     for number in range(kills):
         if number % 10 == 9:
             edge.end(signal.SIGKILL)
@@ -197,10 +203,10 @@ async def kill_often(
         sys.stderr.write("\n")
 
 
-async def until(condition: object, seconds: float) -> None:
+async def until(condition: Callable[[], bool], seconds: float) -> None:
     """Wait for a condition."""
     deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds:g} s")
         await asyncio.sleep(0.005)
@@ -268,7 +274,7 @@ def judge(folder: Path, load: Load, outcome: Outcome) -> None:
 
 
 def main() -> None:
-    """Run from the command line; exit 0 when sound (or, with --early-ack, when the loss was seen)."""
+    """Exit 0 when nothing was lost or, with --early-ack, when the loss was seen."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)

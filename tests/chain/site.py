@@ -1,4 +1,4 @@
-"""A site for the chain tests: many points, every rule with and without delays, broker and parent given."""
+"""A site for the chain tests: many points, limits with and without delays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ POINTS = 24
 
 
 def site_text(broker: str, *, parent: str = "", code_file: str = "", points: int = POINTS) -> str:
-    """Return a site file: each device one point with H and HH, every third with an on-delay of 2 s."""
+    """Return a site file: a point a device, with H and HH; every third with a delay of 2 s."""
     above = f'[parent]\nurl = "{parent}"\ncode_file = "{code_file}"\n' if parent else ""
     text = f"""[node]
 id = "chain-gw"

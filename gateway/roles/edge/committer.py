@@ -1,5 +1,4 @@
-"""The store thread: it alone writes the spool and the store, in the order the event loop hands
-over.
+"""The store thread: it alone writes the spool and the store, in the loop's order.
 
 Work is taken in groups. A group that bears a transition, or that is asked to, is synced and
 committed: first the spool reaches the disk, then alarm states, journal, outbox and the spool
@@ -24,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.alarms import store as alarm_store
 from gateway.alarms.desk import Transition
-from gateway.db import Database, StoreBroken, StoreFull
+from gateway.db import Database, StoreBrokenError, StoreFullError
 from gateway.journal import close_segment, write_entries
 from gateway.northbound import outbox
 from gateway.northbound.spool import Spool
@@ -73,7 +72,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What became durable: messages accepted so far, events written, readings that had to be shed."""
+    """What became durable: messages accepted so far, events written, readings shed."""
 
     accepted: int
     events: int
@@ -181,7 +180,7 @@ class Committer:
             self.busy_since = time.monotonic()
             try:
                 self._write(group, last=ended)
-            except (OSError, StoreBroken, StoreFull) as error:
+            except (OSError, StoreBrokenError, StoreFullError) as error:
                 self._lost = True
                 self._abandon(group)
                 self._tell(self._troubled, "lost", str(error))
@@ -201,15 +200,14 @@ class Committer:
         transitions = [t for work in group.work for t in work.transitions]
         try:
             self._commit(group, transitions)
-        except StoreFull:
+        except StoreFullError:
             # The reserve is what alarms are committed into when nothing else is left.
             self._release_reserve()
             self._commit(group, transitions)
         shed, self._shed = self._shed, 0
         self._tell(self._committed, Committed(self._accepted, len(transitions), shed))
         for work in group.work:
-            if work.act is not None:
-                self._do(work)
+            self._do(work)
 
     def _append(self, work: Work) -> None:
         spool = self._spool
@@ -260,10 +258,11 @@ class Committer:
             database.notify("outbox")
 
     def _do(self, work: Work) -> None:
-        assert work.act is not None
+        if work.act is None:
+            return
         try:
             result = work.act(self.database)
-        except (StoreBroken, StoreFull) as error:
+        except (StoreBrokenError, StoreFullError) as error:
             self._answer(work, error)
             raise
         except (LookupError, ValueError) as error:
@@ -288,7 +287,7 @@ class Committer:
 
     def _abandon(self, group: _Group) -> None:
         for work in group.work:
-            self._answer(work, StoreBroken("the store is lost; the node runs on memory"))
+            self._answer(work, StoreBrokenError("the store is lost; the node runs on memory"))
 
     def _tell(self, what: Callable[..., None], *arguments: object) -> None:
         try:

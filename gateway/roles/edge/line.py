@@ -188,7 +188,7 @@ class Line:
         return [self.unacknowledged.popleft() for _ in range(count)]
 
     def forget_messages(self) -> None:
-        """The connection is gone: what was not acknowledged comes again."""
+        """Forget what was not acknowledged: on the next connection it comes again."""
         self.pacing.durable(len(self.unacknowledged))
         self.unacknowledged.clear()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import msgspec
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -21,7 +22,7 @@ from gateway.db import Database
 from gateway.identity import Identity, load_key, random_bits
 from gateway.journal import Chain, close_segment
 from gateway.model import NANOSECONDS, Clock, Detection, State
-from gateway.northbound import outbox, wire
+from gateway.northbound import wire
 from gateway.northbound.downlink import Downlink
 from gateway.northbound.pairing import PairingError, pair, token_path
 from gateway.northbound.settings import ParentSettings
@@ -85,6 +86,7 @@ class EdgeNode:
             *node_alarms(self.plant.node, self.plant.division),
         )
         self._rows = {each.alarm: n for n, each in enumerate(self._definitions)}
+        self._broker_reason = ""
         self._lent = 0
         self._lent_to = 0
         self._slow = False
@@ -111,8 +113,7 @@ class EdgeNode:
         self._build(engine)
         self._committer.start()
         self._first_events(pending, ran=ran)
-        if self.site.settings.parent is not None:
-            await self._go_up()
+        await self._go_up()
         broker = settings.broker
         self.session = BrokerSession(
             broker,
@@ -216,7 +217,8 @@ class EdgeNode:
 
     async def _go_up(self) -> None:
         parent = self.site.settings.parent
-        assert parent is not None
+        if parent is None:
+            return
         token = await self._credential(parent)
         if not token:
             return
@@ -256,7 +258,7 @@ class EdgeNode:
                     pair, parent, self.site.folder, code.read_text(encoding="ascii")
                 )
             except PairingError as error:
-                LOG.error("pairing failed", reason=str(error))  # noqa: TRY400
+                LOG.warning("pairing failed", reason=str(error))
         if path.exists():
             return path.read_text(encoding="ascii").strip()
         LOG.error(
@@ -348,15 +350,16 @@ class EdgeNode:
         row = self._rows[f"{self.plant.node}/@node/{rule}"]
         return Detection(row, active, now, now, float("nan"))
 
-    def _broker_changed(self, connected: bool, reason: str) -> None:  # noqa: FBT001
+    def _broker_changed(self, lost: str | None) -> None:
+        connected = lost is None
         self.metrics.connected.set(int(connected))
         now = self.clock.now_ns()
         if connected:
             LOG.info("subscribed", broker=self.site.settings.broker.url)
             self.metrics.reconnects.inc()
-        elif self.metrics.last_broker_reason != reason:
-            LOG.warning("broker lost; trying again", reason=reason)
-        self.metrics.last_broker_reason = "" if connected else reason
+        elif self._broker_reason != lost:
+            LOG.warning("broker lost; trying again", reason=lost)
+        self._broker_reason = lost or ""
         self.line.detected([self._own("broker_lost", active=not connected)])
         if not connected:
             # What was not acknowledged comes again on the next connection.
@@ -377,7 +380,7 @@ class EdgeNode:
         return wire.Present(
             life=self._identity.life,
             seq=self.desk.chain.seq,
-            alarms=[wire.msgspec.Raw(entry) for entry in self.desk.present()],
+            alarms=[msgspec.Raw(entry) for entry in self.desk.present()],
         )
 
     def _status(self) -> tuple[int, str, float, list[str]]:
@@ -408,7 +411,7 @@ class EdgeNode:
         self._committer.submit(Work(act=write))
 
     async def _seconds(self) -> None:
-        """Each second: ticks, the panel's heartbeat; each ten: a summary; each minute: a snapshot."""
+        """Each second ticks and the panel's heartbeat, each ten a summary, each minute a snapshot."""
         loop = asyncio.get_running_loop()
         next_snapshot = loop.time() + SNAPSHOT_S
         next_summary = self.clock.now_ns() + PERIOD_NS
@@ -452,9 +455,3 @@ class EdgeNode:
             for identity, body in rows:
                 self.orders.take_local(identity, body)
                 self._committer.submit(Work(act=self.orders.done(identity)))
-
-
-async def outbox_waiting(node: EdgeNode) -> int:
-    """Return how many events the parent has not yet received."""
-    count: int = await node._committer.act(outbox.waiting)  # noqa: SLF001
-    return count

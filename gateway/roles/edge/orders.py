@@ -1,4 +1,4 @@
-"""Orders, from the parent's stream or put into the store by the command line: each ends in an event."""
+"""Orders of the parent or of the command line: each ends in an event."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""When to make messages durable and acknowledge them: often enough for the broker, seldom for the
-flash.
+"""When to make messages durable and acknowledge them: the broker waits, flash wears.
 
 Sync when half the in-flight window waits, when traffic pauses 5 ms at more than 20 messages a
 second, or when the oldest message has waited 1 s. The window is the broker's: MQTT 5 states ours,

@@ -16,7 +16,7 @@ import numpy as np
 from gateway.alarms import store as alarm_store
 from gateway.alarms.catalogue import AlarmDefinition
 from gateway.alarms.desk import Desk, Transition
-from gateway.db import Database, StoreBroken, StoreFull
+from gateway.db import Database, StoreBrokenError, StoreFullError
 from gateway.identity import Identity, random_bits
 from gateway.journal import Chain
 from gateway.model import Clock, Detection
@@ -69,7 +69,7 @@ def open_store(folder: Path, *, clock: Clock, memory: str = "") -> Opened:
             spool = Spool(folder / "spool")
             life, new = take_life(database)
             return Opened(database, spool, life, new, trouble)
-        except (OSError, StoreBroken, StoreFull) as error:
+        except (OSError, StoreBrokenError, StoreFullError) as error:
             trouble = str(error)
     LOG.error("no store on disk; running on memory", reason=trouble)
     database = Database(None, "edge")
@@ -86,7 +86,7 @@ def open_database(path: Path, clock: Clock) -> tuple[Database, str]:
             return database, ""
         reason = str(found[0][0])
         database.close()
-    except StoreBroken as error:
+    except StoreBrokenError as error:
         if not path.exists() or not is_damage(path):
             raise
         reason = str(error)
@@ -145,7 +145,7 @@ def take_up(
         try:
             engine.restore(snapshot[0][1])
         except (msgspec.DecodeError, ValueError) as error:
-            LOG.error("the snapshot cannot be used; running the whole spool", reason=str(error))
+            LOG.warning("the snapshot cannot be used; running the whole spool", reason=str(error))
             start = 0
     pending: list[Transition] = []
     count = 0

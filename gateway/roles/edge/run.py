@@ -1,4 +1,4 @@
-"""Running an edge as a process: signals, the local screen, and one new start after a failed store."""
+"""An edge as a process: signals, metrics, and one new start after a failed store."""
 
 from __future__ import annotations
 
@@ -78,8 +78,5 @@ def execute_again(reason: str) -> None:
     """Start this very program anew in its place, its count of store failures one higher."""
     LOG.error("the store failed; starting anew once", reason=reason)
     failures = int(os.environ.get(FAILURES, "0")) + 1
-    os.execve(
-        sys.executable,
-        [sys.executable, *sys.orig_argv[1:]],
-        {**os.environ, FAILURES: str(failures)},
-    )
+    environment = {**os.environ, FAILURES: str(failures)}
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)

@@ -27,7 +27,7 @@ class EnterpriseSettings(Written):
 
 
 class NodeSettings(Written):
-    """This gateway."""
+    """The gateway itself."""
 
     id: Identifier
     name: str = ""
@@ -37,7 +37,7 @@ class NodeSettings(Written):
 
 
 class SirenSettings(Written):
-    """Where the siren panel listens: one MQTT message at every change, and each second as heartbeat."""
+    """Where the siren panel listens: a message at every change, and each second a heartbeat."""
 
     topic: Annotated[str, Field(min_length=1, pattern=r"^[^#+\x00]*$")]
 

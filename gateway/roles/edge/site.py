@@ -10,7 +10,8 @@ from device_profiles.hazards import load_packs
 from device_profiles.problems import ProfileError
 from device_profiles.registry import load_registry
 from gateway.config import ConfigError, add_point_tables, load, located
-from gateway.pipeline.binding import Plant, SiteError, bind
+from gateway.pipeline.binding import SiteError, bind
+from gateway.pipeline.plant import Plant
 from gateway.roles.edge.settings import SiteFile
 
 

@@ -1,0 +1,293 @@
+"""One point and the rules that watch it: packs give defaults, the site file overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from detectors.bank import Rule
+from detectors.limit import LimitParams
+from detectors.rate import RateParams
+from detectors.stuck import StuckParams
+from detectors.trend import TrendParams
+from device_profiles.hazards import LevelRule, RuleSet
+from device_profiles.schema import Profile
+from device_profiles.toml_lines import Path
+from gateway.alarms.catalogue import AlarmDefinition, Level
+from gateway.model import Priority
+from gateway.pipeline.plant import SECOND, SILENT_INTERVALS
+from gateway.pipeline.points import Point
+from gateway.pipeline.settings import AreaSettings, LimitSettings, PointSettings
+
+HIGHS = (Level.H, Level.HH)
+LEVEL_ORDER = (Level.HH, Level.H, Level.L, Level.LL)
+Problem = tuple[Path, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One alarm of one point before it gets its row."""
+
+    definition: AlarmDefinition
+    rule: Rule
+
+
+class PointBinder:
+    """One point with its profile's channel and its rules."""
+
+    def __init__(
+        self,
+        node: str,
+        area: AreaSettings,
+        settings: PointSettings,
+        profile: Profile,
+        *,
+        division: str,
+        device: int,
+        device_id: str,
+        index: int,
+        packs: Mapping[str, RuleSet],
+    ) -> None:
+        self.node, self.division, self.area, self.settings = node, division, area, settings
+        self.profile, self.device, self.device_id, self.index = profile, device, device_id, index
+        self.channel = profile.channel.get(settings.channel)
+        self.unit = settings.unit or (self.channel.unit if self.channel else "")
+        self.range = settings.range or (self.channel.range if self.channel else None)
+        self.packs = [(name, packs.get(name)) for name in settings.rules]
+        self.known = packs
+
+    def point(self) -> Point:
+        """Return the point itself."""
+        interval = self.settings.interval or self.profile.interval
+        silence = self.settings.interval or self.profile.silence_interval
+        low, high = self.range or (None, None)
+        return Point(
+            index=self.index,
+            tag=self.settings.tag,
+            name=self.settings.name,
+            device=self.device,
+            device_id=self.device_id,
+            channel=self.settings.channel,
+            area=self.area.id,
+            hazard=self.area.hazard,
+            unit=self.unit,
+            low=low,
+            high=high,
+            interval_ns=interval,
+            silence_ns=SILENT_INTERVALS * silence,
+        )
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield everything that does not fit, at its key below the point."""
+        settings = self.settings
+        if not self.unit:
+            yield ("unit",), f'is missing; {self.profile.id} states none: write it, as in "ppm"'
+        elif self.channel and self.unit != self.channel.unit and settings.scale is None:
+            text = (
+                f"{settings.unit!r} is not {self.channel.unit!r}, in which {self.profile.id} "
+                "reports; write that unit, or fold the conversion into scale, with range"
+            )
+            yield ("unit",), text
+        for number, (name, rule_set) in enumerate(self.packs):
+            if rule_set is None:
+                known = ", ".join(sorted(self.known))
+                yield ("rules", number), f"{name!r} is no known rule set; known: {known}"
+                continue
+            yield from self._pack_problems(number, name, rule_set)
+        if settings.limits is not None:
+            yield from self._own_problems(settings.limits)
+        if settings.trend is not None and self._first_limit() is None:
+            yield ("trend",), "there is no limit to foretell; add limits or rules"
+        if settings.stuck is not None and (
+            self.channel is None or self.channel.noise_floor is None
+        ):
+            yield ("stuck",), f"{self.profile.id} states no noise_floor for this channel; remove it"
+
+    def alarms(self) -> Iterator[Bound]:
+        """Yield every alarm of the point with its row."""
+        for name, rule_set in self.packs:
+            if rule_set is not None:
+                yield from (self._pack_alarm(name, rule_set, level) for level in rule_set.level)
+        own = self.settings.limits
+        if own is not None:
+            for level, limit in _levels(own):
+                yield self._limit_alarm(own, level, limit)
+        yield from self._trend()
+        yield from self._rate()
+        yield from self._stuck()
+
+    def _pack_problems(self, number: int, name: str, rule_set: RuleSet) -> Iterator[Problem]:
+        at: Path = ("rules", number)
+        if rule_set.unit != self.unit:
+            text = (
+                f"{name} prints its limits in {rule_set.unit}, the point is in {self.unit}; "
+                f"report it in {rule_set.unit} (fold the conversion into the channel's scale)"
+            )
+            yield at, text
+            return
+        if rule_set.hazard != self.area.hazard:
+            yield (
+                at,
+                f"{name} is for {rule_set.hazard}, area {self.area.id} is {self.area.hazard}",
+            )
+        for level in rule_set.level:
+            yield from self._outside(at, f"{name}.{level.level}", level.limit)
+
+    def _own_problems(self, own: LimitSettings) -> Iterator[Problem]:
+        for level, limit in _levels(own):
+            at: Path = ("limits", level.value)
+            yield from self._outside(at, level.value, limit)
+            for name, rule_set in self.packs:
+                for bound in () if rule_set is None else rule_set.level:
+                    if not bound.bound or bound.level != level.value:
+                        continue
+                    high = level in HIGHS
+                    beyond = limit > bound.limit if high else limit < bound.limit
+                    if beyond:
+                        text = (
+                            f"{limit:g} lies beyond {bound.limit:g} {self.unit} of {name} "
+                            f"({bound.standard} {bound.clause}); alarm no later than that"
+                        )
+                        yield at, text
+
+    def _outside(self, at: Path, name: str, limit: float) -> Iterator[Problem]:
+        if self.range is not None and not self.range[0] <= limit <= self.range[1]:
+            low, high = self.range
+            text = (
+                f"{name} = {limit:g} {self.unit} is outside what the device measures "
+                f"[{low:g}, {high:g}]; it could never alarm: take another device or limit"
+            )
+            yield at, text
+
+    def _define(self, rule: str, level: Level, **fields: object) -> AlarmDefinition:
+        return AlarmDefinition(
+            alarm=f"{self.node}/{self.settings.tag}/{rule}",
+            tag=self.settings.tag,
+            rule=rule,
+            level=level,
+            area=self.area.id,
+            division=self.division,
+            hazard=self.area.hazard,
+            unit=self.unit,
+            **fields,  # type: ignore[arg-type]
+        )
+
+    def _pack_alarm(self, name: str, rule_set: RuleSet, level: LevelRule) -> Bound:
+        kind = Level(level.level)
+        definition = self._define(
+            f"{name}.{level.level}",
+            kind,
+            limit=level.limit,
+            priority=Priority(level.priority),
+            latch=level.latch,
+            shelvable=level.shelvable,
+            standard=level.standard,
+            clause=level.clause,
+            title_en=rule_set.title_en,
+            title_zh=rule_set.title_zh,
+        )
+        params = LimitParams(
+            level.limit,
+            high=kind in HIGHS,
+            deadband=rule_set.engineering.deadband,
+            strict=level.op in {">", "<"},
+        )
+        timing = rule_set.engineering
+        return Bound(
+            definition,
+            Rule(self.index, params, on_delay=timing.on_delay, off_delay=timing.off_delay),
+        )
+
+    def _limit_alarm(self, own: LimitSettings, level: Level, limit: float) -> Bound:
+        definition = self._define(
+            level.value, level, limit=limit, priority=own.priority, latch=own.latch
+        )
+        params = LimitParams(limit, high=level in HIGHS, deadband=own.deadband)
+        return Bound(
+            definition, Rule(self.index, params, on_delay=own.on_delay, off_delay=own.off_delay)
+        )
+
+    def _first_limit(self) -> tuple[Level, float] | None:
+        """Return the limit a slow change reaches first: the lowest high, else the highest low."""
+        limits = [] if self.settings.limits is None else list(_levels(self.settings.limits))
+        for _, rule_set in self.packs:
+            limits += [(Level(e.level), e.limit) for e in (rule_set.level if rule_set else ())]
+        highs = sorted((limit, level) for level, limit in limits if level in HIGHS)
+        lows = sorted((limit, level) for level, limit in limits if level not in HIGHS)
+        if highs:
+            return highs[0][1], highs[0][0]
+        return (lows[-1][1], lows[-1][0]) if lows else None
+
+    def _trend(self) -> Iterator[Bound]:
+        settings, first = self.settings.trend, self._first_limit()
+        if settings is None or first is None:
+            return
+        level, limit = first
+        interval = (self.settings.interval or self.profile.interval) / SECOND
+        t90 = self.channel.t90 if self.channel and self.channel.t90 else 0
+        tau = settings.tau / SECOND if settings.tau else max(10 * interval, t90 / SECOND)
+        params = TrendParams(
+            limit,
+            high=level in HIGHS,
+            tau_s=tau,
+            horizon_s=settings.horizon / SECOND,
+            significance=settings.significance,
+            gap_s=max(10 * interval, 6 * tau),
+        )
+        definition = self._define(
+            "trend",
+            Level.TREND,
+            limit=limit,
+            priority=settings.priority,
+            sounds=False,
+            title_en="Limit will be reached",
+            title_zh="趋势将达到限值",
+        )
+        yield Bound(definition, Rule(self.index, params))
+
+    def _rate(self) -> Iterator[Bound]:
+        settings = self.settings.rate
+        if settings is None:
+            return
+        interval = (self.settings.interval or self.profile.interval) / SECOND
+        tau = settings.tau / SECOND
+        limit = settings.limit / (settings.per / SECOND)
+        params = RateParams(
+            limit,
+            direction={"rising": 1, "falling": -1, "both": 0}[settings.direction],
+            deadband=0.2 * limit,
+            tau_s=tau,
+            gap_s=max(10 * interval, 6 * tau),
+        )
+        definition = self._define(
+            "rate",
+            Level.RATE,
+            priority=settings.priority,
+            sounds=False,
+            title_en="Changes too fast",
+            title_zh="变化过快",
+        )
+        yield Bound(definition, Rule(self.index, params, on_delay=settings.on_delay))
+
+    def _stuck(self) -> Iterator[Bound]:
+        settings = self.settings.stuck
+        floor = None if self.channel is None else self.channel.noise_floor
+        if settings is None or floor is None:
+            return
+        params = StuckParams(floor, settings.after / SECOND, zero_band=settings.zero_band)
+        definition = self._define(
+            "stuck",
+            Level.STUCK,
+            priority=Priority.MEDIUM,
+            sounds=False,
+            title_en="Value does not move",
+            title_zh="数值不变化",
+        )
+        yield Bound(definition, Rule(self.index, params))
+
+
+def _levels(own: LimitSettings) -> Iterator[tuple[Level, float]]:
+    for level in LEVEL_ORDER:
+        limit = getattr(own, level.value)
+        if limit is not None:
+            yield level, limit
