@@ -61,6 +61,7 @@ class Metrics:
         self.unrouted = count("unrouted_messages", "messages of a topic no device owns")
         self.events = count("alarm_events", "alarm events made", ("cause",))
         self.shed = count("shed_readings", "readings not stored, counted in a shed event")
+        self.summaries_shed = count("summaries_shed", "summaries no receiver took within an hour")
         self.refused_orders = count("refused_orders", "orders that ended in a refusal", ("reason",))
         self.reconnects = count("broker_reconnects", "times the broker session was made again")
         self.window_limited = count(

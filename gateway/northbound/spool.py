@@ -30,6 +30,10 @@ SEGMENT_BYTES: Final = 8 * 1024 * 1024
 MAX_RECORD: Final = 64 * 1024 * 1024
 
 
+#: One reading in a record: int32, three 64-bit numbers, one byte.
+READING_BYTES: Final = 29
+
+
 class Kind(IntEnum):
     """What a record holds."""
 
@@ -162,6 +166,21 @@ def records(folder: Path, start: int) -> Iterator[Record]:
                 yield record
 
 
+def newest_readings(folder: Path, count: int) -> Iterator[Record]:
+    """Yield configurations and readings of the newest segments that hold at least `count`."""
+    chosen: list[tuple[int, Path]] = []
+    held = 0
+    for first, path in reversed(segments(folder)):
+        chosen.append((first, path))
+        held += path.stat().st_size // READING_BYTES
+        if held >= count:
+            break
+    for first, path in reversed(chosen):
+        for record in read_segment(path, first):
+            if record.kind in {Kind.CONFIGURATION, Kind.READINGS}:
+                yield record
+
+
 class Spool:
     """The writer: one thread appends and syncs.
 
@@ -188,12 +207,13 @@ class Spool:
             for record in read_segment(path, first):
                 last = record.position
             self.position = last
-            # What follows was never acknowledged to anyone: it may go.
+            # What follows was never acknowledged to anyone: it may go. What stays may have been
+            # written by a process that died before its sync, and will be acknowledged now.
             keep = len(MAGIC) + last - first
             with path.open("r+b") as file:
                 if file.seek(0, os.SEEK_END) > keep:
                     file.truncate(keep)
-                    os.fsync(file.fileno())
+                os.fsync(file.fileno())
 
     def append(self, blob: bytes, position: int, *, new_segment: bool) -> None:
         """Write whole records that begin at `position`; they are durable after `sync`."""

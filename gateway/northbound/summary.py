@@ -1,9 +1,8 @@
-"""Ten seconds of every point in a few numbers: what goes up beside the alarms. Bounded."""
+"""Ten seconds of every point in a few numbers: what goes up beside the alarms."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,8 +13,6 @@ from gateway.northbound.wire import Summary, SummaryPoint
 from gateway.readings import ReadingBatch
 
 PERIOD_NS: Final = 10_000_000_000
-#: An hour of summaries waits for the parent; older ones are shed and counted.
-KEPT: Final = 360
 
 
 class Summaries:
@@ -29,8 +26,6 @@ class Summaries:
 
     def __init__(self, tags: Sequence[str]) -> None:
         self.tags = tuple(tags)
-        self.waiting: deque[Summary] = deque()
-        self.shed = 0
         count = len(tags)
         self._last = np.full(count, np.nan)
         self._time = np.zeros(count, np.int64)
@@ -56,23 +51,18 @@ class Summaries:
         np.add.at(self._sum, point, value)
         np.add.at(self._count, point, 1)
 
-    def close(self, now_ns: int) -> bool:
-        """End the period at `now_ns`; return whether there was anything to tell."""
+    def close(self, now_ns: int) -> Summary | None:
+        """End the period at `now_ns`; return it, or None when there is nothing to tell."""
         seen = np.flatnonzero(self._seen)
         begin, self._from_ns = self._from_ns or now_ns - PERIOD_NS, now_ns
-        if seen.size:
-            if len(self.waiting) == KEPT:
-                self.waiting.popleft()
-                self.shed += 1
-            points = [self._point(int(index)) for index in seen]
-            self.waiting.append(Summary(from_ns=begin, to_ns=now_ns, points=points))
+        points = [self._point(int(index)) for index in seen]
         self._seen[:] = False
         self._worst[:] = 0
         self._low[:] = np.inf
         self._high[:] = -np.inf
         self._sum[:] = 0.0
         self._count[:] = 0
-        return bool(seen.size)
+        return Summary(from_ns=begin, to_ns=now_ns, points=points) if points else None
 
     def _point(self, index: int) -> SummaryPoint:
         count = int(self._count[index])

@@ -24,7 +24,6 @@ from gateway.db import Database, StoreBrokenError
 from gateway.identity import Identity
 from gateway.model import Clock
 from gateway.northbound import outbox, wire
-from gateway.northbound.summary import Summaries
 from gateway.observe import Metrics, log
 
 HEARTBEAT_S: Final = 15.0
@@ -32,6 +31,7 @@ RETRY_FIRST_S: Final = 0.25
 RETRY_LAST_S: Final = 30.0
 TIMEOUT_S: Final = 10.0
 SUMMARIES_A_POST: Final = 20
+SUMMARIES_KEPT: Final = 360
 JITTER = secrets.SystemRandom()
 LOG = log("northbound.uplink")
 T = TypeVar("T")
@@ -84,6 +84,8 @@ class Uplink:
     ----------
     url, token
         Of the parent; the token is this node's credential.
+    destination
+        Whose rows of the outbox it delivers.
     verify
         CA file, or True for the system's.
     """
@@ -93,8 +95,8 @@ class Uplink:
         url: str,
         token: str,
         *,
+        destination: str,
         source: Source,
-        summaries: Summaries,
         clock: Clock,
         metrics: Metrics,
         verify: str | bool = True,
@@ -102,7 +104,8 @@ class Uplink:
         self.connected = False
         self.answers: deque[wire.Readings] = deque(maxlen=64)
         self._source = source
-        self._summaries = summaries
+        self._destination = destination
+        self._summaries: deque[wire.Summary] = deque()
         self._clock = clock
         self._metrics = metrics
         self._wake = asyncio.Event()
@@ -137,6 +140,14 @@ class Uplink:
             with suppress(asyncio.CancelledError):
                 await task
         await self._client.aclose()
+
+    def offer(self, summary: wire.Summary) -> None:
+        """Take a summary to deliver; an hour of them may wait, older ones are shed and counted."""
+        if len(self._summaries) == SUMMARIES_KEPT:
+            self._summaries.popleft()
+            self._metrics.summaries_shed.inc()
+        self._summaries.append(summary)
+        self.wake()
 
     def wake(self) -> None:
         """Look at the outbox, the summaries and the answers now."""
@@ -186,7 +197,7 @@ class Uplink:
     async def _drain(self, who: Identity) -> bool:
         """Send one batch of events; return whether more may wait."""
         rows: list[tuple[int, bytes]] = await self._source.store(
-            lambda database: outbox.oldest(database, wire.MAX_ITEMS)
+            lambda database: outbox.oldest(database, self._destination, wire.MAX_ITEMS)
         )
         self._lag = len(rows)
         if not rows:
@@ -206,17 +217,17 @@ class Uplink:
         now = self._clock.now_ns()
 
         def settle(database: Database) -> int:
-            outbox.received(database, received)
+            outbox.received(database, self._destination, received)
             if rejected:
-                outbox.set_aside(database, rejected, at_ns=now)
-            return outbox.waiting(database)
+                outbox.set_aside(database, self._destination, rejected, at_ns=now)
+            return outbox.waiting(database, self._destination)
 
         self._lag = await self._source.store(settle)
         self._metrics.outbox.set(self._lag)
         return self._lag > 0 and bool(received or rejected)
 
     async def _post_summaries(self, who: Identity) -> None:
-        waiting = self._summaries.waiting
+        waiting = self._summaries
         while waiting:
             batch = [waiting[n] for n in range(min(SUMMARIES_A_POST, len(waiting)))]
             items = [

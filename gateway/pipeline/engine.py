@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors.admission import BAD, FENCED, GOOD, HEARD, QUIET, UNCERTAIN, UNTIMED
+from detectors._debounce import ACTIVE
+from detectors.admission import BAD, FENCED, GOOD, HEARD, LAST, QUIET, UNCERTAIN, UNTIMED
 from detectors.bank import Bank, Counts, Edge
 from device_profiles.quality import Quality, Verdict
 from gateway.model import Detection
@@ -138,6 +139,17 @@ class Engine:
             kept = state.rows.get(self.plant.definitions[number].alarm)
             if kept is not None and kept[0] == hashes[number]:
                 _split(kept[1], bank.ints[row], bank.floats[row])
+
+    def standing(self) -> list[Detection]:
+        """Return the rules that are active now, each as an edge at its point's last reading."""
+        found = []
+        for row, number in enumerate(self.bank.order):
+            if self.bank.ints[row, ACTIVE] == 1:
+                point = int(self.bank.row_point[row])
+                time_ns = int(self.bank.point_times[point, LAST])
+                value = float(self.bank.point_values[point, 0])
+                found.append(Detection(number, True, time_ns, time_ns, value))
+        return found
 
     def align(self, standing: Mapping[str, bool]) -> None:
         """Make each rule as active as its alarm: for rules that start anew under a standing alarm.

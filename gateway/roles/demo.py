@@ -229,7 +229,7 @@ def waiting_events(store: Path) -> bool:
     except StoreError:
         return True
     try:
-        return outbox.waiting(database) > 0
+        return outbox.waiting(database, "parent") > 0
     finally:
         database.close()
 

@@ -7,7 +7,9 @@ was, and behind a fence one cannot tell when: both meet fixed limits only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +26,8 @@ from gateway.southbound.router import Router
 FUTURE_NS: Final = 5_000_000_000
 #: Bytes kept of a payload in quarantine.
 KEPT_BYTES: Final = 4096
+#: Readings known again when their messages are repeated; more than any in-flight window holds.
+REMEMBERED: Final = 200_000
 #: Payloads kept of one batch of messages; the rest is counted only.
 KEPT_PAYLOADS: Final = 64
 
@@ -51,6 +55,27 @@ class Ingest:
         self._devices = plant.devices
         self._metrics = metrics
         self.router = Router((device.topic, n) for n, device in enumerate(plant.devices))
+        self._taken: set[Row] = set()
+
+    def remember(self, batch: ReadingBatch) -> None:
+        """Know these readings again if the broker repeats their messages.
+
+        A broker repeats what was not acknowledged, also what is already in the spool; taken twice
+        it would look like old data that crosses a limit. Only messages with the DUP flag are
+        compared, so a device's own repetition is judged as what it is.
+        """
+        if len(self._taken) > REMEMBERED:
+            self._taken.clear()
+        self._taken.update(
+            (point, time_ns, 0, value, quality)
+            for point, time_ns, value, quality in zip(
+                batch.point.tolist(),
+                batch.time_ns.tolist(),
+                batch.value.tolist(),
+                batch.quality.tolist(),
+                strict=True,
+            )
+        )
 
     def take(self, messages: Sequence[Message]) -> Taken:
         """Decode messages, in order.
@@ -63,46 +88,71 @@ class Ingest:
         rows: list[Row] = []
         kept: list[Quarantined] = []
         for message in messages:
-            number = self.router.find(message.topic)
-            if number is None:
-                self._metrics.unrouted.inc()
-                self._keep(kept, message, "unrouted", "no device owns this topic")
-                continue
-            device = self._devices[number]
             try:
-                decoded = device.plan.decode(message.payload)
+                found = self._rows(message)
+            except LookupError:
+                self._metrics.unrouted.inc()
+                self._keep(kept, message, "unrouted: no device owns this topic")
+                continue
             except DecodeError as error:
                 self._metrics.quarantined.labels("undecodable").inc()
-                self._keep(kept, message, "undecodable", error.reason)
-                received = message.received_ns
-                # The device spoke and nothing is known of its points: BAD, never silence, never
-                # normal.
-                rows += [
-                    (point, received, received, float("nan"), int(Quality.UNDECODABLE))
-                    for point in device.points
-                ]
+                self._keep(kept, message, f"undecodable: {error.reason}")
+                rows += self._unknown(message)
                 continue
-            time_ns, doubt = judge_time(
-                decoded.time_ns,
-                decoded.time_quality,
-                message.received_ns,
-                retained=message.retain,
-                fenced=message.fenced,
-            )
-            for point, value, quality in zip(
-                device.points, decoded.values, decoded.qualities, strict=True
-            ):
-                rows.append((point, time_ns, message.received_ns, value, quality or doubt))
+            if message.dup and self._taken:
+                found = [row for row in found if not self._repeated(row)]
+            rows += found
         self._metrics.messages.inc(len(messages))
         self._metrics.readings.inc(len(rows))
         return Taken(ReadingBatch.from_rows(rows), tuple(kept))
 
-    def _keep(self, kept: list[Quarantined], message: Message, word: str, reason: str) -> None:
+    def expect_again(self, messages: Sequence[Message]) -> None:
+        """Know the readings of these messages again: they were taken and not acknowledged."""
+        rows: list[Row] = []
+        for message in messages:
+            with suppress(LookupError, DecodeError):
+                rows += self._rows(message)
+        self.remember(ReadingBatch.from_rows(rows))
+
+    def _rows(self, message: Message) -> list[Row]:
+        number = self.router.find(message.topic)
+        if number is None:
+            raise LookupError(message.topic)
+        device = self._devices[number]
+        decoded = device.plan.decode(message.payload)
+        time_ns, doubt = judge_time(
+            decoded.time_ns,
+            decoded.time_quality,
+            message.received_ns,
+            retained=message.retain,
+            fenced=message.fenced,
+        )
+        return [
+            (point, time_ns, message.received_ns, value, quality or doubt)
+            for point, value, quality in zip(
+                device.points, decoded.values, decoded.qualities, strict=True
+            )
+        ]
+
+    def _unknown(self, message: Message) -> list[Row]:
+        # The device spoke and nothing is known of its points: BAD, never silence, never normal.
+        number = self.router.find(message.topic)
+        points = self._devices[number].points if number is not None else ()
+        received = message.received_ns
+        return [(p, received, received, math.nan, int(Quality.UNDECODABLE)) for p in points]
+
+    def _repeated(self, row: Row) -> bool:
+        repeated = (*row[:2], 0, *row[3:]) in self._taken
+        if repeated:
+            self._metrics.duplicates.inc()
+        return repeated
+
+    def _keep(self, kept: list[Quarantined], message: Message, reason: str) -> None:
         if len(kept) < KEPT_PAYLOADS:
             kept.append(
                 Quarantined(
                     topic=message.topic,
-                    reason=f"{word}: {reason}",
+                    reason=reason,
                     at_ns=message.received_ns,
                     size=len(message.payload),
                     payload=message.payload[:KEPT_BYTES],

@@ -49,6 +49,7 @@ class Message(NamedTuple):
     payload: bytes
     qos: int
     retain: bool
+    dup: bool
     mid: int
     connection: int
     received_ns: int
@@ -352,6 +353,7 @@ class BrokerSession:
                 bytes(message.payload),
                 message.qos,
                 message.retain,
+                message.dup,
                 message.mid,
                 self.connection,
                 self._clock.now_ns(),

@@ -182,12 +182,12 @@ async def kill_often(
 ) -> None:
     """Kill and start again: a third while an on-delay runs, a tenth while it starts."""
     for number in range(kills):
-        if number % 10 == 9:
+        if number % 10 == 8:
             edge.end(signal.SIGKILL)
             edge.start()
             await asyncio.sleep(chance.uniform(0.0, 2.0))
             outcome.kills_while_starting += 1
-        elif number % 3 == 0:
+        elif number % 5 in {0, 2}:
             await until(lambda: time.monotonic() + 0.4 < load.pending_until, 30)
             await asyncio.sleep(chance.uniform(0.0, 0.4))
             outcome.kills_in_on_delay += 1
@@ -221,7 +221,7 @@ def settle(folder: Path, load: Load, outcome: Outcome) -> None:
     while time.monotonic() < deadline and quiet < 30:
         database = Database(folder / "data" / "store.db", "edge", read_only=True)
         entries = database.execute("SELECT COUNT(*) FROM journal")[0][0]
-        waiting = outbox.waiting(database)
+        waiting = outbox.waiting(database, "parent")
         database.close()
         quiet = quiet + 1 if entries == seen and not waiting else 0
         seen = entries

@@ -4,9 +4,13 @@ CREATE TABLE alarm (
     suppressed_until_ns BIGINT NOT NULL, occurrence BIGINT NOT NULL, revision BIGINT NOT NULL,
     historical INTEGER NOT NULL, entry BLOB NOT NULL
 );
-CREATE TABLE outbox (seq BIGINT PRIMARY KEY, entry BLOB NOT NULL);
+CREATE TABLE outbox (
+    destination TEXT NOT NULL, seq BIGINT NOT NULL, entry BLOB NOT NULL,
+    PRIMARY KEY (destination, seq)
+);
 CREATE TABLE dead_letter (
-    seq BIGINT PRIMARY KEY, entry BLOB NOT NULL, reason TEXT NOT NULL, at_ns BIGINT NOT NULL
+    destination TEXT NOT NULL, seq BIGINT NOT NULL, entry BLOB NOT NULL, reason TEXT NOT NULL,
+    at_ns BIGINT NOT NULL, PRIMARY KEY (destination, seq)
 );
 CREATE TABLE desk_order (
     id TEXT PRIMARY KEY, body BLOB NOT NULL, made_ns BIGINT NOT NULL, done INTEGER NOT NULL DEFAULT 0

@@ -102,6 +102,8 @@ class Committer:
         Signs the journal's segments.
     reserve
         File of the room kept back for a full disk, or None.
+    destinations
+        Receivers, each with an outbox of its own.
     committed, troubled
         Called on the event loop: what became durable; and what went wrong, once each time
         ("full", "sound", or "lost" with the error's text, after which nothing more is written).
@@ -115,6 +117,7 @@ class Committer:
         key: Ed25519PrivateKey,
         reserve: Path | None,
         reserve_bytes: int,
+        destinations: Sequence[str],
         committed: Callable[[Committed], None],
         troubled: Callable[[str, str], None],
     ) -> None:
@@ -124,6 +127,7 @@ class Committer:
         self._key = key
         self._reserve = reserve
         self._reserve_bytes = reserve_bytes
+        self._destinations = tuple(destinations)
         self._committed = committed
         self._troubled = troubled
         self._queue: queue.Queue[Work | None] = queue.Queue()
@@ -240,7 +244,7 @@ class Committer:
             if transitions:
                 entries = [(t.event.seq, t.entry) for t in transitions]
                 write_entries(database, entries)
-                outbox.append(database, entries)
+                outbox.append(database, entries, self._destinations)
                 alarm_store.save(database, transitions)
                 close_segment(database, self._key, at_ns=transitions[-1].event.received_ns)
             if written:

@@ -188,7 +188,8 @@ class Line:
         return [self.unacknowledged.popleft() for _ in range(count)]
 
     def forget_messages(self) -> None:
-        """Forget what was not acknowledged: on the next connection it comes again."""
+        """Let go of what was not acknowledged: on the next connection it comes again."""
+        self.ingest.expect_again(tuple(self.unacknowledged))
         self.pacing.durable(len(self.unacknowledged))
         self.unacknowledged.clear()
 

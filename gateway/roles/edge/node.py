@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -23,12 +23,9 @@ from gateway.identity import Identity, load_key, random_bits
 from gateway.journal import Chain, close_segment
 from gateway.model import NANOSECONDS, Clock, Detection, State
 from gateway.northbound import wire
-from gateway.northbound.downlink import Downlink
-from gateway.northbound.pairing import PairingError, pair, token_path
-from gateway.northbound.settings import ParentSettings
 from gateway.northbound.spool import Configuration
 from gateway.northbound.summary import PERIOD_NS, Summaries
-from gateway.northbound.uplink import Source, Uplink
+from gateway.northbound.uplink import Source
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
@@ -37,8 +34,9 @@ from gateway.roles.edge.inventory import inventory_of
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.orders import OrderDesk
 from gateway.roles.edge.pacing import Pacing
-from gateway.roles.edge.recovery import Opened, open_store, take_up
+from gateway.roles.edge.recovery import Opened, newest, open_store, take_up
 from gateway.roles.edge.site import Site
+from gateway.roles.edge.upward import PARENT, Above, LocalScreen, Upward
 from gateway.southbound.ingest import Ingest
 from gateway.southbound.liveness import Liveness
 from gateway.southbound.mqtt import BrokerSession, Message
@@ -74,7 +72,6 @@ class EdgeNode:
         self.clock = clock
         self.metrics = Metrics()
         self.plant = site.plant
-        self.uplink: Uplink | None = None
         self.line: Line
         self.desk: Desk
         self.session: BrokerSession
@@ -106,14 +103,27 @@ class EdgeNode:
         engine = Engine(self.plant)
         await asyncio.to_thread(engine.warm_up)
         self.desk, pending, ran = await asyncio.to_thread(
-            take_up, opened, engine, self._definitions, self._identity
+            partial(
+                take_up,
+                opened,
+                engine,
+                self._definitions,
+                self._identity,
+                now_ns=self.clock.now_ns(),
+            )
         )
         engine.align({alarm: status.active for alarm, status in self.desk.statuses.items()})
         LOG.info("engine ready", records=ran, uncommitted=len(pending), life=opened.life)
+        receivers = await self._receivers()
+        self._destinations = [above.name for above in receivers]
         self._build(engine)
+        for batch in newest(opened, engine):
+            self.line.ingest.remember(batch)
+        self.upward = self._go_up(receivers)
+        self._committer.database.listen(self.upward.outbox_filled)
         self._committer.start()
         self._first_events(pending, ran=ran)
-        await self._go_up()
+        await self._stack.enter_async_context(self.upward)
         broker = settings.broker
         self.session = BrokerSession(
             broker,
@@ -163,6 +173,7 @@ class EdgeNode:
             key=key,
             reserve=folder / "reserve" if on_disk else None,
             reserve_bytes=settings.store.reserve_mib * MEBIBYTE,
+            destinations=self._destinations,
             committed=self._durable,
             troubled=self._troubled,
         )
@@ -195,17 +206,13 @@ class EdgeNode:
 
     def _first_events(self, pending: Sequence[Transition], *, ran: int) -> None:
         now = self.clock.now_ns()
-        first: list[Transition] = []
-        if self._opened.new_life:
-            # A chain starts with its life, before anything that recovery found.
-            first.append(self.desk.note("life", now_ns=now, detail={"store": self._opened.trouble}))
         start = self.desk.note(
             "start",
             now_ns=now,
             detail={"version": __version__, "configuration": self.site.hash, "spool_records": ran},
         )
-        first += [*pending, start, *self.desk.retire(now_ns=now)]
-        self.line.start(sorted(first, key=lambda t: t.event.seq), resumed=bool(pending))
+        first = [*pending, start, *self.desk.retire(now_ns=now)]
+        self.line.start(first, resumed=bool(pending))
         if self._opened.spool is None:
             self.metrics.store_trouble.set(3)
             self.line.detected([self._own("storage_lost", active=True)])
@@ -215,62 +222,43 @@ class EdgeNode:
                  ("storage_lost", "storage_full", "storage_slow")]
             )  # fmt: skip
 
-    async def _go_up(self) -> None:
-        parent = self.site.settings.parent
-        if parent is None:
-            return
-        token = await self._credential(parent)
-        if not token:
-            return
-        verify = parent.ca_file or True
+    def _go_up(self, receivers: Sequence[Above]) -> Upward:
         source = Source(
             identity=lambda: self._identity,
             present=self._present,
             inventory=inventory_of(self.site),
             status=self._status,
-            store=self._committer.act,
+            store=self._on_store,
             anchored=self._anchored,
         )
-        self.uplink = await self._stack.enter_async_context(
-            Uplink(
-                parent.url,
-                token,
-                source=source,
-                summaries=self.summaries,
-                clock=self.clock,
-                metrics=self.metrics,
-                verify=verify,
+        return Upward(
+            receivers,
+            folder=self.site.folder,
+            source=source,
+            carry_out=self.orders.take,
+            clock=self.clock,
+            metrics=self.metrics,
+        )
+
+    async def _on_store(self, act: Callable[[Database], Any]) -> Any:
+        # The committer of a lost store is replaced by another.
+        return await self._committer.act(act)
+
+    async def _receivers(self) -> list[Above]:
+        """Return parent and screen, as far as the site has them; the screen is started here."""
+        settings = self.site.settings
+        receivers = [Above(PARENT, settings.parent)] if settings.parent else []
+        if settings.screen is not None:
+            screen = LocalScreen(
+                settings.screen,
+                node=settings.node.id,
+                name=settings.node.name or settings.node.id,
+                division=settings.node.division,
+                folder=self.site.folder,
             )
-        )
-        self._committer.database.listen(self._outbox_filled)
-        self._loop = asyncio.get_running_loop()
-        await self._stack.enter_async_context(
-            Downlink(parent.url, token, carry_out=self.orders.take, verify=verify)
-        )
-
-    async def _credential(self, parent: ParentSettings) -> str:
-        """Return the token, bought now if a pairing code lies ready; empty when there is none."""
-        path = token_path(parent, self.site.folder)
-        code = Path(parent.code_file) if parent.code_file else None
-        if not path.exists() and code is not None and code.exists():
-            try:
-                await asyncio.to_thread(
-                    pair, parent, self.site.folder, code.read_text(encoding="ascii")
-                )
-            except PairingError as error:
-                LOG.warning("pairing failed", reason=str(error))
-        if path.exists():
-            return path.read_text(encoding="ascii").strip()
-        LOG.error(
-            "not paired with the parent: events wait in the outbox; ask the centre for a code "
-            "and run: hazgate pair --config SITE --code CODE",
-            token=str(path),
-        )
-        return ""
-
-    def _outbox_filled(self, channel: str) -> None:
-        if channel == "outbox" and self.uplink is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.uplink.wake)
+            await self._stack.enter_async_context(screen)
+            receivers.append(screen.above)
+        return receivers
 
     def _deliver(self, messages: Sequence[Message]) -> None:
         self.line.take(messages)
@@ -334,10 +322,11 @@ class EdgeNode:
             key=self._key,
             reserve=None,
             reserve_bytes=0,
+            destinations=self._destinations,
             committed=self._durable,
             troubled=self._troubled,
         )
-        self._committer.database.listen(self._outbox_filled)
+        self._committer.database.listen(self.upward.outbox_filled)
         self._committer.start()
         self.line.submit = self._committer.submit
         self.line.emit(self.desk.begin_life(Chain(self._identity), now_ns=self.clock.now_ns()))
@@ -411,7 +400,7 @@ class EdgeNode:
         self._committer.submit(Work(act=write))
 
     async def _seconds(self) -> None:
-        """Each second ticks and the panel's heartbeat, each ten a summary, each minute a snapshot."""
+        """Run what is due each second, each ten seconds (a summary), each minute (a snapshot)."""
         loop = asyncio.get_running_loop()
         next_snapshot = loop.time() + SNAPSHOT_S
         next_summary = self.clock.now_ns() + PERIOD_NS
@@ -425,8 +414,9 @@ class EdgeNode:
                 self.metrics.silent.set(int(self.line.liveness.silent.sum()))
             if now >= next_summary:
                 next_summary = now + PERIOD_NS
-                if self.summaries.close(now) and self.uplink is not None:
-                    self.uplink.wake()
+                summary = self.summaries.close(now)
+                if summary is not None:
+                    self.upward.offer(summary)
             if loop.time() >= next_snapshot:
                 next_snapshot = loop.time() + SNAPSHOT_S
                 self.line.snapshot()

@@ -7,6 +7,7 @@ is discarded (the store holds it), and what follows is applied. Only then does t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,11 +28,13 @@ from gateway.northbound.spool import (
     Spool,
     decode_readings,
     decode_tick,
+    newest_readings,
     records,
 )
 from gateway.observe import log
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
+from gateway.southbound.ingest import REMEMBERED
 
 LOG = log("roles.edge.recovery")
 
@@ -119,9 +122,17 @@ def take_life(database: Database) -> tuple[str, bool]:
 
 
 def take_up(
-    opened: Opened, engine: Engine, definitions: tuple[AlarmDefinition, ...], identity: Identity
+    opened: Opened,
+    engine: Engine,
+    definitions: tuple[AlarmDefinition, ...],
+    identity: Identity,
+    *,
+    now_ns: int,
 ) -> tuple[Desk, list[Transition], int]:
     """Bring engine and desk to where the spool ends.
+
+    A new life says so in its first event. It knows nothing of what the spool led to before, so the
+    spool only moves the engine, and what then stands is raised anew.
 
     Returns
     -------
@@ -134,20 +145,16 @@ def take_up(
     desk = Desk(
         definitions, Chain(identity, seq=seq, head=head), statuses=statuses, entries=entries
     )
+    pending: list[Transition] = []
+    if opened.new_life:
+        pending.append(desk.note("life", now_ns=now_ns, detail={"store": opened.trouble}))
     if opened.spool is None:
-        return desk, [], 0
+        return desk, pending, 0
     rows = database.execute("SELECT value FROM position WHERE name = 'spool'")
     committed = int(rows[0][0]) if rows else 0
-    start = 0
-    snapshot = database.execute("SELECT position, body FROM snapshot WHERE id = 1")
-    if snapshot:
-        start = int(snapshot[0][0])
-        try:
-            engine.restore(snapshot[0][1])
-        except (msgspec.DecodeError, ValueError) as error:
-            LOG.warning("the snapshot cannot be used; running the whole spool", reason=str(error))
-            start = 0
-    pending: list[Transition] = []
+    if opened.new_life:
+        committed = opened.spool.position
+    start = restore(database, engine)
     count = 0
     runner = SpoolRunner(engine)
     for record in records(opened.spool.folder, start):
@@ -156,7 +163,35 @@ def take_up(
         if record.position > committed:
             for detection in detections:
                 pending += desk.detect(detection)
+    if opened.new_life:
+        for detection in engine.standing():
+            pending += desk.detect(detection)
     return desk, pending, count
+
+
+def restore(database: Database, engine: Engine) -> int:
+    """Load the newest snapshot into the engine; return its spool position, 0 where there is none."""
+    rows = database.execute("SELECT position, body FROM snapshot WHERE id = 1")
+    if not rows:
+        return 0
+    try:
+        engine.restore(rows[0][1])
+    except (msgspec.DecodeError, ValueError) as error:
+        LOG.warning("the snapshot cannot be used; running the whole spool", reason=str(error))
+        return 0
+    return int(rows[0][0])
+
+
+def newest(opened: Opened, engine: Engine) -> Iterator[ReadingBatch]:
+    """Yield the newest readings of the spool, which a broker may repeat."""
+    if opened.spool is None:
+        return
+    runner = SpoolRunner(engine)
+    for record in newest_readings(opened.spool.folder, REMEMBERED):
+        if record.kind == Kind.READINGS:
+            yield runner.translate(record)
+        else:
+            runner.note(record)
 
 
 class SpoolRunner:
