@@ -72,7 +72,7 @@ def replay(
     from gateway.southbound.recording import RecordingError
 
     def one(path: Path, target: Path | None) -> ReplaySummary:
-        return replay_file(load_site(path).plant, input_file, target, batch=batch)
+        return replay_file(load_site(path), input_file, target, batch=batch)
 
     try:
         found = one(config, out)

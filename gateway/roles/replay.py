@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway import __version__
 from gateway.alarms.catalogue import node_alarms
 from gateway.alarms.desk import Desk, Transition
 from gateway.identity import NONE, Identity
@@ -21,6 +22,7 @@ from gateway.pipeline.engine import Engine
 from gateway.pipeline.plant import Plant
 from gateway.readings import ReadingBatch, Row
 from gateway.roles.edge.line import GRACE_NS
+from gateway.roles.edge.site import Site
 from gateway.southbound.liveness import Liveness
 from gateway.southbound.recording import Recording
 
@@ -54,11 +56,13 @@ class Replay:
     ----------
     plant
         The bound site.
+    configuration
+        Hash of what was applied, told in the first events as a live node tells it.
     batch
         Readings given to the engine at once; it changes nothing but speed.
     """
 
-    def __init__(self, plant: Plant, *, batch: int = 4096) -> None:
+    def __init__(self, plant: Plant, *, configuration: str = "", batch: int = 4096) -> None:
         self.summary = ReplaySummary()
         self._batch = batch
         self._engine = Engine(plant)
@@ -68,6 +72,7 @@ class Replay:
             Chain(Identity(plant.node, NONE, NONE)),
             clock_source="replay",
         )
+        self._configuration = configuration
         self._second: int | None = None
 
     def run(self, chunks: Iterable[list[Row]]) -> Iterator[Transition]:
@@ -80,12 +85,21 @@ class Replay:
                     self._second = second
                     self._liveness.begin(row[2])
                     self.summary.first_ns = row[1]
+                    yield self._desk.note("life", now_ns=row[2], detail={"store": ""})
+                    yield self._desk.note("start", now_ns=row[2], detail=self._start())
                 if second > self._second or len(waiting) >= self._batch:
                     yield from self._process(waiting)
                     waiting = []
                     yield from self._advance(second)
                 waiting.append(row)
             yield from self._process(waiting)
+
+    def _start(self) -> dict[str, object]:
+        return {
+            "version": __version__,
+            "configuration": self._configuration,
+            "spool_records": 0,
+        }
 
     def _process(self, rows: list[Row]) -> Iterator[Transition]:
         if not rows:
@@ -113,7 +127,7 @@ class Replay:
                 yield transition
 
 
-def replay_file(plant: Plant, source: Path, target: Path | None, *, batch: int) -> ReplaySummary:
+def replay_file(site: Site, source: Path, target: Path | None, *, batch: int) -> ReplaySummary:
     """Replay a file into a file of events, one a line; return the summary.
 
     Raises
@@ -121,8 +135,8 @@ def replay_file(plant: Plant, source: Path, target: Path | None, *, batch: int) 
     RecordingError
         The recording cannot be read.
     """
-    recording = Recording(source, plant.points)
-    run = Replay(plant, batch=batch)
+    recording = Recording(source, site.plant.points)
+    run = Replay(site.plant, configuration=site.hash, batch=batch)
     run.summary.unknown = tuple(recording.unknown)
     if target is None:
         for _ in run.run(recording.rows()):

@@ -34,7 +34,7 @@ RETRY_FIRST_S: Final = 0.2
 RETRY_LAST_S: Final = 30.0
 CONNECT_S: Final = 10.0
 #: A fence that never comes back (a broker that forbids its topic) is taken down after this.
-FENCE_S: Final = 60.0
+FENCE_S: Final = 10.0
 FILTERS_A_PACKET: Final = 200
 JITTER = secrets.SystemRandom()
 LOG = log("southbound.mqtt")
@@ -173,6 +173,11 @@ class BrokerSession:
         sent = client.publish(topic, payload, qos=qos)
         self._flush()
         return sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    @property
+    def fenced(self) -> bool:
+        """Whether messages that waited in the broker's queue may still be coming."""
+        return bool(self._fence)
 
     def pause(self) -> None:
         """Stop reading the socket: the broker waits."""

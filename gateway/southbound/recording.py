@@ -11,6 +11,7 @@ import csv
 import gzip
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TextIO, cast
 
@@ -64,7 +65,7 @@ class Recording:
         """Yield readings in the order of the file, in chunks of about 8192."""
         chunk: list[Row] = []
         for number, record in enumerate(self._records(), start=2):
-            time_ns = to_nanoseconds(record[TIME], "auto")
+            time_ns = to_nanoseconds(written_time(record[TIME]), "auto")
             if time_ns is None:
                 raise RecordingError(
                     f"{self.path}:{number}: time {record[TIME]!r} is not understood; "
@@ -123,6 +124,16 @@ class Recording:
             return self.path.open(encoding="utf-8", newline="")
         except OSError as error:
             raise RecordingError(f"{self.path}: cannot be read: {error}") from error
+
+
+def written_time(cell: object) -> object:
+    """Return a cell as a number where it is one: a CSV file has text alone."""
+    if isinstance(cell, str):
+        with suppress(ValueError):
+            return int(cell)
+        with suppress(ValueError):
+            return float(cell)
+    return cell
 
 
 def reading(point: Point, time_ns: int, cell: object, stated: str) -> Row:

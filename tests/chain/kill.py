@@ -48,6 +48,7 @@ class Outcome:
     regressed: int = 0
     journal_entries: int = 0
     journal_problems: list[str] = field(default_factory=list)
+    examples: list[str] = field(default_factory=list)
 
     @property
     def sound(self) -> bool:
@@ -256,6 +257,8 @@ def judge(folder: Path, load: Load, outcome: Outcome) -> None:
     outcome.alarms_at_centre = sum(1 for e in moves if e.cause == "raise")
     outcome.lost = len(should - there)
     outcome.unexpected = len(there - should)
+    outcome.examples = [f"lost {key}" for key in sorted(should - there)[:20]]
+    outcome.examples += [f"unexpected {key}" for key in sorted(there - should)[:20]]
     twice = Counter((e.life, e.seq) for e in events) + Counter(
         (e.alarm, e.cause, e.source_ns) for e in moves
     )

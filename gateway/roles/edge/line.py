@@ -59,6 +59,9 @@ class Line:
         Where the spool ends.
     configuration
         Written at the head of every segment.
+    held
+        Whether a queue from before may still be coming: then no delay runs out by the clock, since
+        the reading that ends it may be in that queue.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Line:
         position: int,
         configuration: Configuration,
         identity: Identity,
+        held: Callable[[], bool],
     ) -> None:
         self.engine, self.desk, self.ingest, self.liveness = engine, desk, ingest, liveness
         self.siren, self.summaries, self.pacing = siren, summaries, pacing
@@ -88,6 +92,7 @@ class Line:
         self.accepted = 0
         self._configuration = encode(Kind.CONFIGURATION, msgspec.json.encode(configuration))
         self._identity = identity
+        self._held = held
         self._segment_room = 0
         self._second = 0
         self._pause: asyncio.TimerHandle | None = None
@@ -103,7 +108,8 @@ class Line:
 
     def take(self, messages: Sequence[Message]) -> None:
         """Take messages in arrival order; they are acknowledged when what they said is durable."""
-        self.advance()
+        if not any(message.fenced for message in messages):
+            self.advance()
         taken = self.ingest.take(messages)
         batch = taken.batch
         detections, counts = self.engine.process(batch)
@@ -133,7 +139,7 @@ class Line:
         """Run the whole seconds that have passed: delays, silence, confirmations, expiries."""
         now = self.clock.now_ns()
         second = (now - GRACE_NS) // NANOSECONDS
-        if second <= self._second:
+        if second <= self._second or self._held():
             return
         first = max(self._second + 1, second - MAX_TICKS)
         self._second = second

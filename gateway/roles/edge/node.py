@@ -44,6 +44,8 @@ from gateway.southbound.mqtt import BrokerSession, Message
 #: A sync that has not come back after this is slow storage (DESIGN: "Store trouble").
 SLOW_S: Final = 0.5
 SNAPSHOT_S: Final = 60.0
+#: A broker that does not answer for this long after the start is away: the clock runs without it.
+FIRST_CONTACT_NS: Final = 10 * NANOSECONDS
 #: Where a process that re-executes itself counts its store's failures: not on the disk that failed.
 FAILURES: Final = "HAZGATE_STORE_FAILURES"
 MEBIBYTE: Final = 1024 * 1024
@@ -84,6 +86,8 @@ class EdgeNode:
         )
         self._rows = {each.alarm: n for n, each in enumerate(self._definitions)}
         self._broker_reason = ""
+        self._met = False
+        self._started_ns = clock.monotonic_ns()
         self._lent = 0
         self._lent_to = 0
         self._slow = False
@@ -201,7 +205,9 @@ class EdgeNode:
                 hash=self.site.hash, tags=[point.tag for point in self.plant.points]
             ),
             identity=self._identity,
+            held=self._held,
         )
+        self.line.liveness.begin(self.clock.now_ns())
         self.orders = OrderDesk(self.line, clock=self.clock, readings=self._readings)
 
     def _first_events(self, pending: Sequence[Transition], *, ran: int) -> None:
@@ -353,7 +359,15 @@ class EdgeNode:
         if not connected:
             # What was not acknowledged comes again on the next connection.
             self.line.forget_messages()
-        self.line.liveness.begin(now)
+        else:
+            self._met = True
+            self.line.liveness.begin(now)
+
+    def _held(self) -> bool:
+        """Whether readings from before may still be coming: at start, and behind a fence."""
+        if not self._met:
+            return self.clock.monotonic_ns() - self._started_ns < FIRST_CONTACT_NS
+        return self.session.fenced
 
     def _send_siren(self, payload: bytes) -> bool:
         siren = self.site.settings.siren

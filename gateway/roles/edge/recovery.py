@@ -170,7 +170,7 @@ def take_up(
 
 
 def restore(database: Database, engine: Engine) -> int:
-    """Load the newest snapshot into the engine; return its spool position, 0 where there is none."""
+    """Load the newest snapshot into the engine; return its spool position, else 0."""
     rows = database.execute("SELECT position, body FROM snapshot WHERE id = 1")
     if not rows:
         return 0
