@@ -21,7 +21,7 @@ from gateway.roles.edge.site import Site, load_site
 from gateway.roles.replay import replay_file
 from gateway.simulation.broker import LocalBroker, mosquitto
 
-SECONDS = 14
+SECONDS = 16
 SITE = """[node]
 id = "gw"
 division = "330106003000"
@@ -46,7 +46,7 @@ tag = "A"
 unit = "ppm"
 range = [0, 1000]
 interval = "1s"
-limits = {{ h = 100, hh = 200, deadband = 5, off_delay = "2s" }}
+limits = {{ h = 100, hh = 115, deadband = 5, off_delay = "2s" }}
 trend = {{ horizon = "60s", tau = "1s" }}
 rate = {{ limit = 30, tau = "2s" }}
 [[device.point]]
@@ -75,8 +75,8 @@ limits = {{ h = 100, on_delay = "1s" }}
 
 
 def values(second: int) -> tuple[float | None, float | None, float | None]:
-    """What the three points read: a rise with a spike, a plateau, and a sensor that falls silent."""
-    a = 10.0 + 20.0 * second if second < 11 else 20.0
+    """What the points read: a rise with a spike, a plateau, a sensor that falls silent."""
+    a = 10.0 + 10.0 * second if second < 12 else 20.0
     b = 150.0 if 3 <= second < 8 else 20.0
     c = None if 5 <= second < 11 else (150.0 if second == 4 else 20.0)
     return a, (None if second == 9 else b), c

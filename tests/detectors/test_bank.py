@@ -136,7 +136,7 @@ def restarted(bank: Bank) -> Bank:
 @settings(max_examples=300, deadline=None)
 @given(st.lists(action, min_size=1, max_size=60))
 def test_kernels_agree_with_the_reference_to_the_last_bit(actions: list[Reading | str]) -> None:
-    """Whatever comes, NaN, infinities, time going back, gaps, restarts, the kernels agree bit for bit."""
+    """NaN, infinities, time going back, gaps, restarts: the kernels agree bit for bit."""
     events = timeline(actions)
     expected: list[tuple[object, ...]] = []
     reference = plain()
@@ -209,7 +209,7 @@ def test_an_on_delay_runs_out_by_the_clock_at_a_whole_second() -> None:
 
 
 def test_out_of_order_readings_meet_fixed_limits_only() -> None:
-    """An older reading beyond a limit without on-delay raises; it starts no delay and clears nothing."""
+    """An older reading beyond a limit without on-delay raises; no delay, no clearing."""
     bank = Bank(DEVICES, [LATE] * 3, RULES)
     feed(bank, [(0, START + 9 * SECOND, START + 9 * SECOND, 0.0, 0)])
     edges = feed(bank, [(0, START, START + 9 * SECOND, 30.0, 0)])

@@ -1,0 +1,118 @@
+"""What every answer carries, and which changes are taken from a browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from gateway.supervision.api.app import create_app
+from gateway.supervision.api.guard import policy
+from tests.gateway.supervision.world import PASSWORD, World
+
+FORBIDDEN = ("numba", "numpy", "duckdb", "paho", "detectors", "gateway.pipeline")
+
+
+async def test_security_headers(world: World) -> None:
+    """Every answer, refusals included, carries the policy, and API answers are not cached."""
+    client = await world.client()
+    for path in ("/", "/api/v1/alarms", "/api/v1/health", "/nowhere", "/static/none.js"):
+        answer = await client.get(path)
+        stated = answer.headers["Content-Security-Policy"]
+        assert "default-src 'self'" in stated
+        assert "unsafe" not in stated
+        assert "frame-ancestors 'none'" in stated
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+    admin = await world.admin()
+    assert (await admin.get("/api/v1/alarms")).headers["Cache-Control"] == "no-store"
+
+
+def test_import_map_is_allowed_by_its_hash() -> None:
+    """The page's own import map is allowed by the hash of its text, and nothing else inline is."""
+    text = b'{"imports": {"lit": "/static/vendor/lit.js"}}'
+    page = b'<html><script type="importmap">' + text + b"</script><script>x</script></html>"
+    found = base64.b64encode(hashlib.sha256(text).digest()).decode()
+    assert f"script-src 'self' 'sha256-{found}';" in policy(page)
+    assert "script-src 'self';" in policy(b"")
+
+
+async def test_screen_is_served(world: World, tmp_path: Path) -> None:
+    """The page and its files are served from the dashboard folder, and nothing beside it."""
+    folder = tmp_path / "screen"
+    folder.mkdir()
+    (folder / "index.html").write_text("<title>screen</title>")
+    (folder / "app.js").write_text("export {};")
+    (tmp_path / "secret.txt").write_text("secret")
+    app = create_app(world.centre, dashboard=folder)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://centre") as client:
+        assert (await client.get("/")).text == "<title>screen</title>"
+        assert (await client.get("/static/app.js")).headers["Cache-Control"] == "no-cache"
+        assert (await client.get("/favicon.ico")).status_code == 204
+        assert (await client.get("/static/../secret.txt")).status_code == 404
+        assert (await client.get("/static/%2e%2e/secret.txt")).status_code == 404
+
+
+async def test_foreign_origins_change_nothing(world: World) -> None:
+    """A change from another origin, or with a form's content type, is refused."""
+    client = await world.admin()
+    path = "/api/v1/pairing-codes"
+    for headers in (
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ):
+        answer = await client.post(path, json={"node": "gw1"}, headers=headers)
+        assert (answer.status_code, answer.json()["detail"]["code"]) == (403, "origin")
+    form = await client.post(
+        path, content=b'{"node": "gw1"}', headers={"Content-Type": "text/plain"}
+    )
+    assert form.status_code == 415
+    own = {"Origin": world.running.url}
+    assert (await client.post(path, json={"node": "gw1"}, headers=own)).status_code == 201
+
+
+async def test_large_bodies_of_people_are_refused(world: World) -> None:
+    """A person's body is at most 64 KiB."""
+    client = await world.client()
+    answer = await client.post("/api/v1/session", json={"name": "x" * 70_000, "password": PASSWORD})
+    assert answer.status_code == 413
+
+
+async def test_health_and_metrics(world: World) -> None:
+    """Health is public and says little; metrics are sums for the machine itself."""
+    child = await world.child()
+    await child.events(child.event())
+    client = await world.client()
+    health = (await client.get("/api/v1/health")).json()
+    assert (health["status"], health["node"]) == ("ok", "county")
+    text = (await client.get("/metrics")).text
+    assert 'hazgate_centre_items_total{status="stored"} 1.0' in text
+    assert "gw1" not in text
+
+
+async def test_openapi_names_the_screens_paths(world: World) -> None:
+    """The OpenAPI document describes every path a screen uses, with its answer."""
+    client = await world.client()
+    document = (await client.get("/api/v1/openapi.json")).json()
+    for path in ("alarms", "points", "nodes", "readings", "journal", "session", "tiers"):
+        answer = document["paths"][f"/api/v1/{path}"]["get"]["responses"]["200"]
+        assert "$ref" in answer["content"]["application/json"]["schema"]
+    assert "/api/v1/events" in document["paths"]
+    assert (await client.get("/docs")).status_code == 404
+
+
+def test_centre_loads_nothing_of_an_edge() -> None:
+    """A process with the whole centre role loaded has no numba, numpy, DuckDB, MQTT or detector."""
+    code = (
+        "import sys, gateway.roles.centre; "
+        f"print([name for name in {FORBIDDEN!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

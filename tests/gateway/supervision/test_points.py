@@ -1,0 +1,169 @@
+"""Values: what is shown as current is current, and raw readings come when asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.model import NANOSECONDS
+from gateway.northbound import wire
+from gateway.supervision import series
+from gateway.supervision.tiers import Role
+from tests.gateway.supervision.world import World
+
+TREND = "/api/v1/readings?node=gw1&tag=AR1-AT-101"
+
+
+async def point(client: Any) -> Any:
+    (row,) = (await client.get("/api/v1/points")).json()["points"]
+    return row
+
+
+async def test_point_row(world: World) -> None:
+    """A point shows its last value, quality, limits, rules and worst alarm."""
+    child = await world.child()
+    viewer = await world.person("li", Role.VIEWER, "330106")
+    await child.send(("inventory", child.inventory()))
+    before = await point(viewer)
+    assert (before["last"], before["quality"], before["fresh"]) == (None, None, False)
+    await child.send(("summary", child.summary(12.5)), ("event", child.event()))
+    row = await point(viewer)
+    assert (row["last"], row["quality"], row["fresh"]) == (12.5, "GOOD", True)
+    assert row["limits"] == {"hh": None, "h": 100.0, "l": None, "ll": None}
+    assert row["alarm_state"] == "UNACK"
+    assert row["rules"][0]["title_zh"] == "氨浓度高"
+    assert row["source_ms"] == row["received_ms"] == world.clock.now_ns() // 1_000_000
+
+
+async def test_silence_is_never_fresh(world: World) -> None:
+    """A value without a successor for 30 s is stale, and the screens are told without asking."""
+    child = await world.child()
+    viewer = await world.person("li", Role.VIEWER, "330106")
+    await child.send(("inventory", child.inventory()), ("summary", child.summary()))
+    async with world.stream(viewer) as stream:
+        await stream.next("ping")
+        world.pass_time(29)
+        assert (await point(viewer))["fresh"]
+        world.pass_time(1)
+        assert not (await point(viewer))["fresh"]
+        await world.centre.watch.look()
+        (told,) = (await stream.next("points")).data["points"]
+    assert (told["tag"], told["fresh"]) == ("AR1-AT-101", False)
+
+
+async def test_old_source_is_not_fresh(world: World) -> None:
+    """A summary that comes now of a reading long past is not shown as current."""
+    child = await world.child()
+    viewer = await world.person("li", Role.VIEWER, "330106")
+    late = child.summary(source_ns=world.clock.now_ns() - 71 * NANOSECONDS)
+    await child.send(("inventory", child.inventory()), ("summary", late))
+    assert not (await point(viewer))["fresh"]
+
+
+async def test_older_summary_changes_nothing(world: World) -> None:
+    """A summary from the backlog fills the trend and leaves the newer last value alone."""
+    child = await world.child()
+    viewer = await world.person("li", Role.VIEWER, "330106")
+    old = child.summary(1.0)
+    world.pass_time(60)
+    await child.send(("inventory", child.inventory()), ("summary", child.summary(2.0)))
+    await child.send(("summary", old))
+    assert (await point(viewer))["last"] == 2.0
+    assert (await viewer.get(TREND)).json()["summary"]["last"] == [1.0, 2.0]
+
+
+async def test_trend_is_bounded(world: World) -> None:
+    """Summaries of a point overwrite those of six hours ago: the table stops growing."""
+    child = await world.child()
+    await child.send(("inventory", child.inventory()))
+    bodies = []
+    for _ in range(series.SLOTS // 2 + 300):
+        world.pass_time(10)
+        bodies.append(("summary", child.summary()))
+    for start in range(0, len(bodies), 400):
+        await child.send(*bodies[start : start + 400])
+    ((count,),) = await world.rows("SELECT COUNT(*) FROM summary")
+    assert count == series.SLOTS // 2
+
+
+@pytest.mark.parametrize(("quality", "word"), [(0, "GOOD"), (0x43, "UNCERTAIN"), (0x86, "BAD")])
+async def test_quality_words(world: World, quality: int, word: str) -> None:
+    """The two upper bits of the quality byte are the word a screen shows."""
+    child = await world.child()
+    viewer = await world.person("li", Role.VIEWER, "330106")
+    summary = child.summary(quality=quality, last=None)
+    await child.send(("inventory", child.inventory()), ("summary", summary))
+    row = await point(viewer)
+    assert (row["quality"], row["last"]) == (word, None)
+    assert (await viewer.get(TREND)).json()["summary"]["quality"] == [word]
+
+
+async def test_raw_readings_are_asked_and_answered(world: World) -> None:
+    """A viewer may ask for raw readings; the node answers, and the screen is told to look."""
+    child = await world.child()
+    viewer = await world.person("li", Role.VIEWER, "330106")
+    await child.send(("inventory", child.inventory()))
+    assert (await viewer.get(TREND)).json()["raw_status"] == "none"
+    async with world.stream(viewer) as screen:
+        await screen.next("ping")
+        asked = (await viewer.get(f"{TREND}&raw=1&minutes=30")).json()
+        assert (asked["raw"], asked["raw_status"]) == (None, "asked")
+        await viewer.get(f"{TREND}&raw=1")
+        async with world.stream(child.client, wire.ORDERS, **child.headers) as orders:
+            order = (await orders.next("order")).data
+        now_ns = world.clock.now_ns()
+        assert (order["action"], order["tag"]) == ("readings", "AR1-AT-101")
+        assert (order["from_ns"], order["to_ns"]) == (now_ns - 1800 * NANOSECONDS, now_ns)
+        readings = wire.Readings(
+            order=order["id"],
+            tag="AR1-AT-101",
+            time_ns=[now_ns - 2 * NANOSECONDS, now_ns - NANOSECONDS],
+            value=[1.5, None],
+            quality=[0, 0x81],
+        )
+        assert await child.send(("readings", wire.encode(readings))) == ["stored"]
+        assert (await screen.next("readings")).data == {"node": "gw1", "tag": "AR1-AT-101"}
+    found = (await viewer.get(f"{TREND}&raw=1")).json()
+    now_ms = now_ns // 1_000_000
+    assert found["raw_status"] == "answered"
+    assert found["raw"] == {
+        "t": [now_ms - 2000, now_ms - 1000],
+        "v": [1.5, None],
+        "q": ["GOOD", "BAD"],
+        "thinned": False,
+    }
+    assert await world.rows("SELECT status FROM site_order") == [("applied",)]
+    world.pass_time(6)
+    assert (await viewer.get(f"{TREND}&raw=1")).json()["raw_status"] == "asked"
+
+
+async def test_unasked_readings_are_rejected(world: World) -> None:
+    """Readings that answer no order, another node's order or another tag's are rejected."""
+    child, other = await world.child("gw1"), await world.child("gw2")
+    viewer = await world.person("li", Role.VIEWER, "330106")
+    await child.send(("inventory", child.inventory()))
+    await viewer.get(f"{TREND}&raw=1")
+    ((identity,),) = await world.rows("SELECT id FROM site_order")
+
+    def answer(**changes: Any) -> bytes:
+        fields = {
+            "order": identity,
+            "tag": "AR1-AT-101",
+            "time_ns": [1],
+            "value": [1.0],
+            "quality": [0],
+            **changes,
+        }
+        return wire.encode(wire.Readings(**fields))
+
+    assert (
+        await child.send(
+            ("readings", answer(order="x")),
+            ("readings", answer(tag="other")),
+            ("readings", answer(value=[])),
+        )
+        == ["rejected"] * 3
+    )
+    assert await other.send(("readings", answer())) == ["rejected"]
+    assert await child.send(("readings", answer())) == ["stored"]

@@ -1,0 +1,107 @@
+"""Numbers, throttles and tables, without a centre."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from gateway.clock import ManualClock
+from gateway.db import Database
+from gateway.identity import Identity
+from gateway.journal import Chain
+from gateway.model import NANOSECONDS
+from gateway.supervision import divisions, sequence, throttle
+from gateway.supervision.divisions import DivisionsError
+from gateway.supervision.store import Write
+from gateway.supervision.throttle import Damper, Throttle
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_spans_agree_with_a_set(seed: int) -> None:
+    """However numbers arrive, the gaps are those of the set of all that arrived."""
+    chance = random.Random(seed)
+    database = Database(None, "centre")
+    write = Write(database, Chain(Identity("c", "l", "e")), 0)
+    have: set[int] = set()
+    for _ in range(40):
+        some = {chance.randint(1, 60) for _ in range(chance.randint(1, 6))}
+        sequence.arrived(write, "gw1", "a", some)
+        have |= some
+        expected = [list(run) for run in sequence.runs(set(range(1, 61)) - have)]
+        assert sequence.gaps(database, "gw1", "a", last_seq=60) == expected
+        reached = next((n - 1 for n in range(1, 62) if n not in have), 0)
+        assert sequence.gapless_to(database, "gw1", "a") == reached
+    database.close()
+
+
+def test_throttle_forgets() -> None:
+    """Failures count within their window only, and memory stays bounded whatever the keys."""
+    clock = ManualClock(NANOSECONDS)
+    limit = Throttle(clock, allowed=2, window_ns=10 * NANOSECONDS)
+    limit.failed("a")
+    assert not limit.blocked("a")
+    limit.failed("a")
+    assert limit.blocked("a")
+    assert not limit.blocked("b")
+    clock.set(11 * NANOSECONDS)
+    assert not limit.blocked("a")
+    for number in range(throttle.KEYS + 100):
+        limit.failed(str(number))
+    assert len(limit) == throttle.KEYS
+
+
+def test_damper_speaks_once_a_minute() -> None:
+    """A repeated thing is said once a minute."""
+    clock = ManualClock(0)
+    damper = Damper(clock)
+    assert damper.first("a")
+    assert not damper.first("a")
+    assert damper.first("b")
+    clock.set(60 * NANOSECONDS)
+    assert damper.first("a")
+
+
+def test_divisions_file(tmp_path: Path) -> None:
+    """A sound table is read, with its validity as instants."""
+    path = tmp_path / "divisions.csv"
+    path.write_text(
+        "code,parent,name,level,valid_from,valid_to\n"
+        "330106,,西湖区,county,,\n"
+        "330106003,330106,街道,township,2020-01-01,2026-01-01\n",
+        encoding="utf-8",
+    )
+    county, township = divisions.read(path)
+    assert (county.name, county.valid_from_ns) == ("西湖区", 0)
+    assert township.valid_to_ns == 1_767_225_600 * NANOSECONDS
+
+
+def test_divisions_problems_are_told_at_once(tmp_path: Path) -> None:
+    """Every problem of the table is reported with its line."""
+    path = tmp_path / "divisions.csv"
+    path.write_text(
+        "code,parent,name,level,valid_from,valid_to\n"
+        "a,b,,,,\n"
+        "b,a,,,,\n"
+        "a,,,,,\n"
+        "c,z,,,soon,\n"
+        ",,,,,\n"
+        "d,,,,2026-01-01,2020-01-01\n"
+    )
+    with pytest.raises(DivisionsError) as refused:
+        divisions.read(path)
+    text = str(refused.value)
+    for line, word in ((2, "itself"), (3, "itself"), (4, "already"), (5, "soon"), (5, "parent z"),
+                       (6, "empty"), (7, "before it begins")):  # fmt: skip
+        assert any(f":{line}:" in row and word in row for row in text.splitlines()), (line, word)
+
+
+def test_divisions_need_their_columns(tmp_path: Path) -> None:
+    """A table without its header, and a file that is none, say what is missing."""
+    path = tmp_path / "divisions.csv"
+    path.write_text("code,name\n")
+    with pytest.raises(DivisionsError, match="parent, level, valid_from, valid_to"):
+        divisions.read(path)
+    with pytest.raises(DivisionsError, match=r"none\.csv"):
+        divisions.read(tmp_path / "none.csv")

@@ -1,0 +1,130 @@
+"""The live stream: exactly what was missed, then what happens, and never silently less."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.supervision import feed
+from gateway.supervision.feed import FeedItem, Hub
+from gateway.supervision.tiers import Role, Scope
+from tests.gateway.supervision.world import Stream, World
+
+
+async def alarms_until(stream: Stream, revision: int) -> list[tuple[str, int]]:
+    found = []
+    while not found or found[-1][1] != revision:
+        frame = await stream.next("alarm")
+        found.append((frame.id, frame.data["revision"]))
+    return found
+
+
+async def test_resume_gives_exactly_what_was_missed(world: World) -> None:
+    """A screen that names its last event gets what followed, each once, in order, then the live."""
+    child = await world.child()
+    await child.send(("inventory", child.inventory()))
+    person = await world.person("li", Role.VIEWER, "330106")
+    async with world.stream(person) as stream:
+        await stream.next("ping")
+        await child.events(child.event())
+        last = (await stream.next("alarm")).id
+    for _ in range(5):
+        await child.events(child.event())
+    async with world.stream(person, Last_Event_ID=last) as stream:
+        missed = await alarms_until(stream, 6)
+        await child.events(child.event())
+        live = await alarms_until(stream, 7)
+    assert [revision for _, revision in missed + live] == [2, 3, 4, 5, 6, 7]
+    positions = [int(identity) for identity, _ in missed + live]
+    assert positions == sorted(set(positions))
+    assert positions[0] > int(last)
+
+
+async def test_loaded_position_leaves_no_hole(world: World) -> None:
+    """What is committed between loading the list and following the stream is told."""
+    child = await world.child()
+    await child.send(("inventory", child.inventory()))
+    person = await world.person("li", Role.VIEWER, "330106")
+    position = (await person.get("/api/v1/alarms")).json()["position"]
+    await child.events(child.event())
+    async with world.stream(person, f"/api/v1/events?after={position}") as stream:
+        assert (await stream.next("alarm")).data["revision"] == 1
+
+
+async def test_unknown_position_resets(world: World) -> None:
+    """A position of another store, or one the feed no longer holds, asks for a reload."""
+    child = await world.child()
+    await child.send(("inventory", child.inventory()))
+    person = await world.person("li", Role.VIEWER, "330106")
+    async with world.stream(person, Last_Event_ID="999999") as stream:
+        assert (await stream.next()).event == "reset"
+    await world.centre.store.write(
+        lambda write: write.execute("DELETE FROM feed WHERE position < 3")
+    )
+    async with world.stream(person, Last_Event_ID="1") as stream:
+        assert (await stream.next()).event == "reset"
+
+
+async def test_feed_is_bounded(world: World) -> None:
+    """The feed keeps its last positions and forgets the older ones."""
+    kept = feed.RETAINED
+
+    await world.centre.store.write(
+        lambda write: write.execute(
+            "INSERT INTO feed (position, kind, node, hazard, body) VALUES (1, 'x', '', '', '')"
+        )
+    )
+    high = (kept // feed.PRUNE_EVERY + 2) * feed.PRUNE_EVERY
+    await world.centre.store.write(
+        lambda write: write.execute(
+            "INSERT INTO feed (position, kind, node, hazard, body) VALUES (?, 'x', '', '', '')",
+            (high - 1,),
+        )
+    )
+    await world.centre.store.write(lambda write: write.publish("x", "", b"{}"))
+    assert await world.rows("SELECT MIN(position) FROM feed") == [(high - 1,)]
+
+
+async def test_slow_reader_is_told(clock: object) -> None:
+    """A reader that lags beyond its queue loses the queue and learns it; others lose nothing."""
+    assert clock is not None
+    hub = Hub()
+    scope = Scope(frozenset({"gw1"}), frozenset())
+    with hub.subscribe(scope, limit=10) as slow, hub.subscribe(scope, limit=100) as quick:
+        for position in range(1, 21):
+            hub.publish([FeedItem(position, "alarm", "gw1", "", b"{}")], scopes_changed=False)
+        assert slow.overflowed
+        assert len(slow.take()) <= 10
+        assert [item.position for item in quick.take()] == list(range(1, 21))
+        assert not quick.overflowed
+
+
+async def test_commit_reaches_the_stream_at_once(world: World) -> None:
+    """A commit is told by notice, not by looking: well within a tenth of a second."""
+    child = await world.child()
+    await child.send(("inventory", child.inventory()))
+    person = await world.person("li", Role.VIEWER, "330106")
+    loop = asyncio.get_running_loop()
+    delays = []
+    async with world.stream(person) as stream:
+        await stream.next("ping")
+        for _ in range(20):
+            await child.events(child.event())
+            committed = loop.time()
+            await stream.next("alarm")
+            delays.append(loop.time() - committed)
+    assert sorted(delays)[10] < 0.1
+
+
+async def test_stop_ends_streams(open_world: object, world: World) -> None:
+    """A centre that stops ends its streams instead of waiting for them."""
+    assert open_world is not None
+    person = await world.admin()
+    async with world.stream(person) as stream:
+        await stream.next("ping")
+        world.centre.hub.close()
+        ended = False
+        try:
+            await stream.next()
+        except EOFError:
+            ended = True
+    assert ended

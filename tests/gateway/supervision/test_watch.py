@@ -1,0 +1,117 @@
+"""Silence: a link that goes quiet is seen, told and journalled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.model import NANOSECONDS
+from gateway.northbound import wire
+from gateway.supervision import links
+from gateway.supervision.tiers import Role
+from tests.gateway.supervision.world import World
+
+
+@pytest.mark.parametrize(
+    ("age_s", "state"),
+    [(0, "up"), (44.9, "up"), (45, "late"), (59.9, "late"), (60, "lost"), (-4, "up"), (-6, "lost")],
+)
+def test_link_states(age_s: float, state: str) -> None:
+    """A link is judged by its age; a heartbeat that lies ahead proves nothing."""
+    now_ns = 10**18
+    assert links.state(now_ns - int(age_s * NANOSECONDS), now_ns) == state
+    assert links.state(None, now_ns) == "never"
+
+
+async def test_lost_link_is_told(world: World) -> None:
+    """A node falls to late and lost on the open stream, and returns with its next heartbeat."""
+    child = await world.child()
+    await child.send(("inventory", child.inventory()))
+    viewer = await world.person("li", Role.VIEWER, "330106")
+    async with world.stream(viewer) as stream:
+        await stream.next("ping")
+        await child.beat()
+        assert (await stream.next("node")).data["link"] == "up"
+        for seconds, link in ((45, "late"), (15, "lost")):
+            world.pass_time(seconds)
+            await world.centre.watch.look()
+            assert (await stream.next("node")).data["link"] == link
+        await child.beat()
+        assert (await stream.next("node")).data["link"] == "up"
+    changes = [entry.detail["after"] for entry in await world.own("link")]
+    assert changes == ["up", "lost", "up"]
+
+
+async def test_node_row(world: World) -> None:
+    """The gateway list says what the heartbeat said, and the difference of the clocks."""
+    child = await world.child()
+    viewer = await world.person("li", Role.VIEWER, "330106")
+    await child.send(("inventory", child.inventory()))
+
+    async def row() -> Any:
+        (found,) = (await viewer.get("/api/v1/nodes")).json()["nodes"]
+        return found
+
+    before = await row()
+    assert (before["link"], before["heartbeat_ms"], before["lag"]) == ("never", None, None)
+    await child.events(child.event())
+    clock_ns = world.clock.now_ns() - 7 * NANOSECONDS
+    await child.beat(lag=3, coverage=0.5, clock_ns=clock_ns, trouble=["storage slow"])
+    found = await row()
+    assert (found["link"], found["lag"], found["coverage"]) == ("up", 3, 0.5)
+    assert (found["clock_offset_ms"], found["version"]) == (-7000, "0.1.0")
+    assert found["trouble"] == ["storage slow", "clock: off by -7.0 s"]
+    assert (found["points"], found["standing"]) == (1, 1)
+    assert found["enterprise"] == "Lake Cold Store"
+
+
+async def test_head_is_anchored_each_minute(world: World) -> None:
+    """The child's head is kept once a minute, here and in the own journal, and answered."""
+    child = await world.child()
+    await child.events(child.event())
+    first = (await child.beat()).json()
+    assert (first["anchored_seq"], first["anchored_head"]) == (1, child.chain.head)
+    assert first["clock_ns"] == world.clock.now_ns()
+    await child.events(child.event("clear"))
+    world.pass_time(30)
+    assert (await child.beat()).json()["anchored_seq"] == 1
+    world.pass_time(30)
+    assert (await child.beat()).json()["anchored_seq"] == 2
+    anchors = [(entry.detail["seq"], entry.detail["head"]) for entry in await world.own("anchor")]
+    assert anchors[-1] == (2, child.chain.head)
+    assert len(anchors) == 2
+
+
+@pytest.mark.parametrize("change", [{"head": "f" * 64}, {"last_seq": 1, "head": "a" * 64}])
+async def test_rewritten_journal_is_a_fork(world: World, change: dict[str, Any]) -> None:
+    """A head that is not the anchored one, or a journal that ends before it, is shown as a fork."""
+    child = await world.child()
+    await child.events(child.event(), child.event("clear"))
+    await child.beat()
+    await child.beat(**change)
+    assert len(await world.own("fork")) == 1
+
+
+async def test_pairing_again_ends_a_fork(world: World) -> None:
+    """A fork stays shown until the node is paired again, which silences the clone."""
+    child = await world.child()
+    await child.send(("inventory", child.inventory()), ("event", child.event()))
+    await child.beat(head="f" * 64)
+    viewer = await world.person("li", Role.VIEWER, "330106")
+
+    async def fork() -> str:
+        (row,) = (await viewer.get("/api/v1/nodes")).json()["nodes"]
+        return str(row["fork"])
+
+    await child.beat()
+    assert await fork()
+    await world.pair(child)
+    assert not await fork()
+
+
+async def test_unreadable_heartbeat_is_answered(world: World) -> None:
+    """A heartbeat that is none is answered 400."""
+    child = await world.child()
+    answer = await child.client.post(wire.HEARTBEAT, content=b"{}", headers=child.headers)
+    assert answer.status_code == 400
