@@ -58,6 +58,11 @@ def write_secret(path: Path, content: bytes) -> None:
     finally:
         os.close(handle)
     scratch.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def public_hex(key: Ed25519PrivateKey) -> str:

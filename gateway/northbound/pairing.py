@@ -1,7 +1,13 @@
-"""Pairing with a parent: a one-time code, shown there once, buys this node its credential."""
+"""Pairing with a parent: a one-time code, shown there once, buys this node its credential.
+
+The token is made here and on the disk before it is offered; the parent is sent its hash. A node
+that dies before it has read the answer offers the same token again, and the same code still works.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from pathlib import Path
 
 import httpx
@@ -21,6 +27,16 @@ def token_path(settings: ParentSettings, folder: Path) -> Path:
     return Path(settings.token_file) if settings.token_file else folder / "parent.token"
 
 
+def offered_token(path: Path) -> tuple[str, Path]:
+    """Return the token to offer and the file it waits in; one that was offered is offered again."""
+    waiting = path.with_name(path.name + ".offered")
+    if waiting.exists():
+        return waiting.read_text(encoding="ascii").strip(), waiting
+    token = secrets.token_urlsafe(32)
+    write_secret(waiting, token.encode())
+    return token, waiting
+
+
 def pair(settings: ParentSettings, folder: Path, code: str) -> str:
     """Buy the credential with a code and keep it in a file only this node may read.
 
@@ -35,7 +51,13 @@ def pair(settings: ParentSettings, folder: Path, code: str) -> str:
         The parent cannot be reached, or the code is wrong, used or too old.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-    request = wire.PairRequest(code=code.strip(), public_key=public_hex(load_key(folder)))
+    path = token_path(settings, folder)
+    token, waiting = offered_token(path)
+    request = wire.PairRequest(
+        code=code.strip(),
+        public_key=public_hex(load_key(folder)),
+        token_hash=hashlib.sha256(token.encode()).hexdigest(),
+    )
     try:
         answer = httpx.post(
             settings.url.rstrip("/") + wire.PAIR,
@@ -58,5 +80,5 @@ def pair(settings: ParentSettings, folder: Path, code: str) -> str:
         bought = msgspec.json.decode(answer.content, type=wire.PairAnswer)
     except msgspec.DecodeError as error:
         raise PairingError(f"{settings.url}: is no hazgate centre: {error}") from error
-    write_secret(token_path(settings, folder), bought.token.encode())
+    waiting.replace(path)
     return bought.node

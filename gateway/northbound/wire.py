@@ -192,19 +192,23 @@ class HeartbeatAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PairRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of ``POST /api/v1/pair``: a one-time code buys a credential, once."""
+    """Body of ``POST /api/v1/pair``: a one-time code makes a token of the child its credential.
+
+    The child makes the token and sends only its SHA-256 (hexadecimal), so that it may ask again
+    with the same code and token when the answer was lost.
+    """
 
     v: int = VERSION
     code: str
     public_key: str
+    token_hash: str
 
 
 class PairAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The node id the code was issued for, and the token the child keeps in a file."""
+    """The node id the code was issued for."""
 
     v: int = VERSION
     node: str
-    token: str
 
 
 encode = msgspec.json.Encoder().encode

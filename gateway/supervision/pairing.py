@@ -19,11 +19,12 @@ CODE_NS = 24 * 3600 * NANOSECONDS
 #: No 0, 1, I or O: people read these codes to each other.
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 GROUPS, GROUP = 4, 5
+TOKEN_HASH = re.compile(r"[0-9a-f]{64}")
 NODE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class PairingError(Exception):
-    """A code buys nothing: it is wrong, used or too old. It never says which."""
+    """A code buys nothing: it is wrong, used or too old (it never says which), or no hash came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,32 @@ def invite(write: Write, node: str, *, operator: str, division: str = "") -> Inv
     return Invitation(code, expires_ns)
 
 
-def pair(write: Write, code: str, *, public_key: str) -> tuple[str, str]:
-    """Use a code; return the node it was made for and the token, which is not kept.
+def pair(write: Write, code: str, *, public_key: str, token_hash: str) -> str:
+    """Use a code: the token of this hash becomes the credential of the node it was made for.
+
+    Asked again with the same code and token, the answer is the same and nothing changes: the child
+    may have died before it read the first.
+
+    Returns
+    -------
+    str
+        The node id.
 
     Raises
     ------
     PairingError
-        The code is wrong, used or expired.
+        The code is wrong, expired, or used for another token; or the hash is none.
     """
+    if not TOKEN_HASH.fullmatch(token_hash):
+        raise PairingError("pairing: token_hash is no SHA-256 in hexadecimal; use hazgate pair")
+    again = write.execute(
+        "SELECT c.node FROM pairing_code p JOIN credential c ON c.node = p.node "
+        "WHERE p.code_hash = ? AND p.used_ns IS NOT NULL AND p.expires_ns > ? "
+        "AND c.token_hash = ?",
+        (hashed(code.strip().upper()), write.now_ns, token_hash),
+    )
+    if again:
+        return str(again[0][0])
     rows = write.execute(
         "UPDATE pairing_code SET used_ns = ? WHERE code_hash = ? AND used_ns IS NULL "
         "AND expires_ns > ? RETURNING node, division",
@@ -92,11 +111,10 @@ def pair(write: Write, code: str, *, public_key: str) -> tuple[str, str]:
             "pairing: this code buys nothing here; ask for a new one and use it once"
         )
     node, division = rows[0]
-    token = secrets.token_urlsafe(32)
     revoked = write.execute("DELETE FROM credential WHERE node = ? RETURNING node", (node,))
     write.execute(
         "INSERT INTO credential (token_hash, node, made_ns) VALUES (?, ?, ?)",
-        (hashed(token), node, write.now_ns),
+        (token_hash, node, write.now_ns),
     )
     write.execute(
         "INSERT INTO node (node, name, enterprise, uscc, division, assigned, grid, public_key, "
@@ -120,7 +138,7 @@ def pair(write: Write, code: str, *, public_key: str) -> tuple[str, str]:
     )
     write.scopes_changed = True
     write.publish("reset", node, b"{}")
-    return node, token
+    return str(node)
 
 
 def node_of(database: Database, token: str) -> str:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -110,16 +111,18 @@ class Edge:
         ]  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "edge.log"
+        self.seen = 0
 
     def start(self) -> None:
         """Start it."""
-        with self.log.open("wb") as output:
+        self.seen = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as output:
             self.process = subprocess.Popen(self.command, stdout=output, stderr=output)
 
     async def subscribed(self) -> None:
         """Return when it has subscribed."""
         deadline = time.monotonic() + 60
-        while b"subscribed" not in self.log.read_bytes():
+        while b"subscribed" not in self.log.read_bytes()[self.seen :]:
             assert self.process is not None
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(self.log.read_text(encoding="utf-8"))
@@ -132,8 +135,18 @@ class Edge:
         self.process.wait(timeout=30)
 
 
-async def run(kills: int, *, seed: int, early_ack: bool = False, verbose: bool = False) -> Outcome:
-    """Kill an edge `kills` times and compare what its parent holds with what was said."""
+async def run(
+    kills: int,
+    *,
+    seed: int,
+    early_ack: bool = False,
+    verbose: bool = False,
+    keep: Path | None = None,
+) -> Outcome:
+    """Kill an edge `kills` times and compare what its parent holds with what was said.
+
+    An unsound run leaves its stores, logs and what was said in the folder `keep`.
+    """
     outcome = Outcome()
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="hazgate-kill-") as scratch:
@@ -165,6 +178,9 @@ async def run(kills: int, *, seed: int, early_ack: bool = False, verbose: bool =
                 centre.send_signal(signal.SIGTERM)
                 centre.wait(timeout=30)
         judge(folder, load, outcome)
+        if keep is not None and not outcome.sound:
+            (folder / "said.json").write_text(json.dumps(load.said))
+            shutil.copytree(folder, keep, dirs_exist_ok=True)
     return outcome
 
 
@@ -282,9 +298,16 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--early-ack", action="store_true", help="the negative control")
+    parser.add_argument("--keep", type=Path, help="where an unsound run leaves its files")
     arguments = parser.parse_args()
     outcome = asyncio.run(
-        run(arguments.kills, seed=arguments.seed, early_ack=arguments.early_ack, verbose=True)
+        run(
+            arguments.kills,
+            seed=arguments.seed,
+            early_ack=arguments.early_ack,
+            verbose=True,
+            keep=arguments.keep,
+        )
     )
     sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
     sys.exit(0 if outcome.sound != arguments.early_ack else 1)

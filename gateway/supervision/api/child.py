@@ -30,7 +30,7 @@ router = APIRouter(tags=["children"])
 
 @router.post(wire.PAIR, summary="Exchange a one-time code for a credential")
 async def pair(request: Request, centre: CentreDep) -> Response:
-    """Answer with the node id and its token, once per code."""
+    """Answer with the node id; once per code, but again for the same token."""
     address = request.client.host if request.client else ""
     if centre.pairings.blocked(address):
         raise problem(
@@ -41,8 +41,13 @@ async def pair(request: Request, centre: CentreDep) -> Response:
     except msgspec.DecodeError as error:
         raise problem(400, "body", f"pairing request: not readable: {error}") from error
     try:
-        node, token = await centre.store.write(
-            lambda write: pairing.pair(write, asked.code, public_key=asked.public_key[:128])
+        node = await centre.store.write(
+            lambda write: pairing.pair(
+                write,
+                asked.code,
+                public_key=asked.public_key[:128],
+                token_hash=asked.token_hash,
+            )
         )
     except PairingError as error:
         centre.pairings.failed(address)
@@ -54,7 +59,7 @@ async def pair(request: Request, centre: CentreDep) -> Response:
                 )
             )
         raise problem(403, "code", str(error)) from error
-    return answer(PairAnswer(node=node, token=token))
+    return answer(PairAnswer(node=node))
 
 
 @router.post(wire.INTAKE, summary="Store events, state, inventory, summaries and readings")

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from gateway.clock import ManualClock, SystemClock
 from gateway.roles.centre import CentreSettings, RunningCentre, open_centre, run_centre
+from tests.gateway.supervision.world import pairing_body
 
 START = """
 import asyncio, sys
@@ -121,7 +122,7 @@ async def test_listed_nodes_get_a_code(tmp_path: Path) -> None:
     async with open_centre(settings(tmp_path, **tables), clock=ManualClock(1)) as running:
         code = path.read_text().strip()
         async with httpx.AsyncClient(base_url=running.url) as client:
-            answer = await client.post("/api/v1/pair", json={"code": code, "public_key": ""})
+            answer = await client.post("/api/v1/pair", json=pairing_body(code))
             assert answer.json()["node"] == "gw1"
     async with open_centre(settings(tmp_path, **tables), clock=ManualClock(1)):
         assert not path.exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.northbound import wire
 from gateway.supervision.tiers import Role
-from tests.gateway.supervision.world import Child, World
+from tests.gateway.supervision.world import Child, World, pairing_body
 
 
 async def test_unpaired_sender_is_refused(world: World) -> None:
@@ -32,13 +32,36 @@ async def test_session_cookie_is_no_credential(world: World) -> None:
 
 
 async def test_code_works_once(world: World) -> None:
-    """A code used a second time buys nothing."""
+    """A code used a second time buys nothing for another token."""
     client = await world.client()
     code = await world.running.invite("gw1")
-    body = {"code": code, "public_key": "ab"}
-    assert (await client.post(wire.PAIR, json=body)).status_code == 200
-    second = await client.post(wire.PAIR, json=body)
+    assert (await client.post(wire.PAIR, json=pairing_body(code, "one"))).status_code == 200
+    second = await client.post(wire.PAIR, json=pairing_body(code, "two"))
     assert (second.status_code, second.json()["detail"]["code"]) == (403, "code")
+
+
+async def test_lost_answer_may_be_asked_for_again(world: World) -> None:
+    """A child that never read the answer asks again with the same token and is paired, once."""
+    client = await world.client()
+    code = await world.running.invite("gw1")
+    for _ in range(2):
+        answer = await client.post(wire.PAIR, json=pairing_body(code, "one"))
+        assert (answer.status_code, answer.json()["node"]) == (200, "gw1")
+    acts = [event.detail["act"] for event in await world.own("pairing")]
+    assert acts == ["invited", "paired"]
+    child = Child("gw1", client, world.clock)
+    child.token = "one"
+    assert await child.events(child.event()) == ["stored"]
+
+
+async def test_credential_is_a_hash(world: World) -> None:
+    """A request that offers no hash of a token is refused and leaves the code unused."""
+    client = await world.client()
+    code = await world.running.invite("gw1")
+    for bad in ("", "ab", "Z" * 64):
+        body = pairing_body(code) | {"token_hash": bad}
+        assert (await client.post(wire.PAIR, json=body)).status_code == 403
+    assert (await client.post(wire.PAIR, json=pairing_body(code))).status_code == 200
 
 
 async def test_code_expires(world: World) -> None:
@@ -46,8 +69,8 @@ async def test_code_expires(world: World) -> None:
     client = await world.client()
     code = await world.running.invite("gw1")
     world.pass_time(24 * 3600)
-    late = await client.post(wire.PAIR, json={"code": code, "public_key": "ab"})
-    wrong = await client.post(wire.PAIR, json={"code": "AAAA", "public_key": "ab"})
+    late = await client.post(wire.PAIR, json=pairing_body(code))
+    wrong = await client.post(wire.PAIR, json=pairing_body("AAAA"))
     assert late.status_code == wrong.status_code == 403
     assert late.json() == wrong.json()
 
@@ -57,9 +80,9 @@ async def test_guessing_codes_is_throttled(world: World) -> None:
     client = await world.client()
     code = await world.running.invite("gw1")
     for _ in range(10):
-        answer = await client.post(wire.PAIR, json={"code": "WRONG", "public_key": ""})
+        answer = await client.post(wire.PAIR, json=pairing_body("WRONG"))
         assert answer.status_code == 403
-    answer = await client.post(wire.PAIR, json={"code": code, "public_key": ""})
+    answer = await client.post(wire.PAIR, json=pairing_body(code))
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "900")
 
 
@@ -67,8 +90,9 @@ async def test_secrets_are_stored_as_hashes(world: World) -> None:
     """Neither a code nor a token stands in any file of the store."""
     client = await world.client()
     code = await world.running.invite("gw1")
-    answer = await client.post(wire.PAIR, json={"code": code, "public_key": "ab"})
-    token = answer.json()["token"]
+    token = "a token of the child, offered by its hash"
+    answer = await client.post(wire.PAIR, json=pairing_body(code, token))
+    assert answer.status_code == 200
     for path in world.centre.store.folder.iterdir():
         content = path.read_bytes()
         assert token.encode() not in content
@@ -99,7 +123,7 @@ async def test_only_an_administrator_invites(world: World) -> None:
     assert (await local.post(path, json=foreign)).status_code == 403
     made = await local.post(path, json={"node": "gw1", "division": "330106"})
     assert made.status_code == 201
-    body = {"code": made.json()["code"], "public_key": "ab"}
+    body = pairing_body(made.json()["code"])
     assert (await operator.post(wire.PAIR, json=body)).json()["node"] == "gw1"
     assert made.json()["expires_ms"] == world.clock.now_ns() // 1_000_000 + 24 * 3600 * 1000
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,6 +27,15 @@ from gateway.supervision.tiers import Role, Subject
 NOON_NS = 1_790_000_000 * NANOSECONDS
 PASSWORD = "correct horse battery"
 STATES = {"raise": "UNACK", "acknowledge": "ACKED", "clear": "NORM", "shelve": "ACKED"}
+
+
+def pairing_body(code: str, token: str = "a token") -> dict[str, str]:
+    """What a child sends to be paired: of the token only its hash."""
+    return {
+        "code": code,
+        "public_key": "ab",
+        "token_hash": hashlib.sha256(token.encode()).hexdigest(),
+    }
 
 
 @dataclass
@@ -259,9 +270,10 @@ class World:
 
     async def pair(self, child: Child, *, division: str = "") -> None:
         code = await self.running.invite(child.node, division=division)
-        answer = await child.client.post(wire.PAIR, json={"code": code, "public_key": "ab"})
+        token = secrets.token_urlsafe(32)
+        answer = await child.client.post(wire.PAIR, json=pairing_body(code, token))
         assert answer.status_code == 200, answer.text
-        child.token = answer.json()["token"]
+        child.token = token
 
     async def account(
         self, name: str, role: Role, division: str = "", departments: tuple[str, ...] = ()
