@@ -1,0 +1,85 @@
+"""What the siren panel hears."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.alarms.actions import EXPIRY_NS, Siren, SirenCommand
+from gateway.model import NANOSECONDS, Cause
+from tests.gateway.alarms.desks import DEFINITIONS, GAS, HIGH, NOW, edge, make_desk, request
+
+HIGH_ALARM, GAS_ALARM, _ = DEFINITIONS
+
+
+class Panel:
+    """Decodes what it is sent; `there` is whether a connection stands."""
+
+    def __init__(self) -> None:
+        self.heard: list[SirenCommand] = []
+        self.there = True
+
+    def take(self, payload: bytes) -> bool:
+        if self.there:
+            self.heard.append(msgspec.json.decode(payload, type=SirenCommand))
+        return self.there
+
+
+def test_the_panel_is_told_at_every_change_and_only_then() -> None:
+    """A change is told at once, an update without one is not; the end is told as well."""
+    panel = Panel()
+    siren = Siren(panel.take)
+    siren.update([], now_ns=NOW)
+    assert panel.heard == []
+    siren.update([HIGH_ALARM], now_ns=NOW)
+    siren.update([HIGH_ALARM], now_ns=NOW + 1)
+    siren.update([HIGH_ALARM, GAS_ALARM], now_ns=NOW + 2)
+    siren.update([], now_ns=NOW + 3)
+    assert [(command.on, command.alarms) for command in panel.heard] == [
+        (True, [HIGH]), (True, [HIGH, GAS]), (False, [])
+    ]  # fmt: skip
+
+
+def test_the_heartbeat_says_what_sounds() -> None:
+    """Each beat repeats the whole command under a new id and with an end ten seconds ahead."""
+    panel = Panel()
+    siren = Siren(panel.take)
+    siren.beat(now_ns=NOW)
+    siren.update([GAS_ALARM], now_ns=NOW + NANOSECONDS)
+    siren.beat(now_ns=NOW + 2 * NANOSECONDS)
+    assert [(command.id, command.on) for command in panel.heard] == [
+        (1, False), (2, True), (3, True)
+    ]  # fmt: skip
+    assert panel.heard[2].alarms == [GAS]
+    for second, command in enumerate(panel.heard):
+        assert command.made_ns == NOW + second * NANOSECONDS
+        assert command.expires_ns == command.made_ns + EXPIRY_NS == command.made_ns + 10**10
+
+
+def test_a_panel_that_was_away_hears_the_present_not_the_past() -> None:
+    """Nothing is kept for a panel without a connection; the next beat tells what sounds now."""
+    panel = Panel()
+    siren = Siren(panel.take)
+    panel.there = False
+    siren.update([HIGH_ALARM], now_ns=NOW)
+    siren.update([GAS_ALARM], now_ns=NOW + 1)
+    panel.there = True
+    siren.beat(now_ns=NOW + NANOSECONDS)
+    assert [command.alarms for command in panel.heard] == [[GAS]]
+
+
+def test_the_siren_follows_the_desk() -> None:
+    """A raise sounds, an acknowledgement silences, a second raise sounds again."""
+    panel, desk = Panel(), make_desk()
+    siren = Siren(panel.take)
+
+    def told() -> bool:
+        siren.update(desk.sounding(), now_ns=NOW)
+        return panel.heard[-1].on
+
+    desk.detect(edge())
+    assert told()
+    desk.order(request(desk, Cause.ACKNOWLEDGE), now_ns=NOW)
+    assert not told()
+    desk.detect(edge(active=False))
+    desk.detect(edge())
+    assert told()
