@@ -4,7 +4,9 @@ import { css, html, nothing } from "lit";
 import * as api from "./api.js";
 import { ageText, timeText } from "./clock.js";
 import { t } from "./i18n.js";
+import { alarmsByPoint, presentOf } from "./judging.js";
 import { controls, mark, markStyle } from "./look.js";
+import { pointKey } from "./picture.js";
 import { keyOf } from "./ranking.js";
 import { ScreenElement } from "./screen-element.js";
 import { figuresOf, levelOf, placeOf, siteOf, stateOf, titleOf } from "./words.js";
@@ -24,13 +26,14 @@ class ActionDialog extends ScreenElement {
     controls,
     markStyle,
     css`
-      dialog { width: min(540px, calc(100vw - 16px)); max-height: calc(100dvh - 16px); padding: 0; border: 1px solid var(--ink); border-radius: 8px; background: var(--panel); color: var(--text); }
+      dialog { width: min(540px, calc(100vw / var(--zoom) - 16px)); max-height: calc(100dvh / var(--zoom) - 16px); padding: 0; border: 1px solid var(--ink); border-radius: 8px; background: var(--panel); color: var(--text); }
       dialog::backdrop { background: #171c2199; }
       form { display: grid; gap: 12px; padding: 16px; margin: 0; }
       .alarm { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 0 12px; align-items: start; background: var(--raised); border: 1px solid var(--line); border-radius: 6px; padding: 10px; }
       .alarm b { font-size: 16px; }
+      .alarm .present { font-size: inherit; }
       .alarm p { margin: 2px 0 0; }
-      .level { font-size: 12px; border: 1px solid #6d7780; border-radius: 3px; padding: 0 5px; }
+      .level { font-size: 12px; margin-left: 4px; border: 1px solid #6d7780; border-radius: 3px; padding: 0 5px; }
       .note { margin: 0; font-size: 12.5px; color: var(--muted); }
       label { display: grid; gap: 4px; font-weight: 600; }
       textarea { min-height: 72px; resize: vertical; font-weight: 400; }
@@ -115,6 +118,9 @@ class ActionDialog extends ScreenElement {
 
   #form(row) {
     const now = this.clock.now();
+    const { nodes, points } = this.picture;
+    const around = alarmsByPoint(this.picture.alarms.values()).get(pointKey(row)) ?? [];
+    const present = presentOf(row, { nodes, points, live: this.live }, around, now);
     const standing = this.busy ? "same" : this.#standing();
     const reason = this.failure && t(REASONS[this.failure.status] ?? "act.failed", { reason: this.failure.message });
     return html`<form method="dialog" @submit=${this.#send}>
@@ -123,7 +129,7 @@ class ActionDialog extends ScreenElement {
         ${mark(row.priority)}
         <div>
           <b>${titleOf(row)}</b> ${row.level ? html`<span class="level">${levelOf(row)}</span>` : nothing}
-          <p>${figuresOf(row, now)}</p>
+          <p>${figuresOf(row, now)}${present ? html` · <b class="present">${t("row.present", { value: present })}</b>` : nothing}</p>
           <p>${placeOf(row)}</p>
           <p>${siteOf(row)}</p>
           <p>${stateOf(row)} · ${t("row.raised", { time: timeText(row.raised_ms, now), age: ageText(now - row.raised_ms) })}</p>

@@ -4,7 +4,9 @@ import { css, html, nothing } from "lit";
 import { repeat } from "lit-html/directives/repeat.js";
 import { actionFor, alarmRow, rowStyle } from "./alarm-row.js";
 import { t } from "./i18n.js";
+import { alarmsByPoint, presentOf } from "./judging.js";
 import { controls, markStyle } from "./look.js";
+import { pointKey } from "./picture.js";
 import { HeldOrder, isUnacknowledged, keyOf } from "./ranking.js";
 import { ScreenElement } from "./screen-element.js";
 import { haystackOf, sentenceOf } from "./words.js";
@@ -160,6 +162,8 @@ class AlarmList extends ScreenElement {
     const now = this.clock.now();
     const all = [...this.picture.alarms.values()];
     const matching = this.#filter(all);
+    const around = { nodes: this.picture.nodes, points: this.picture.points, live: this.live };
+    const byPoint = alarmsByPoint(all);
     const { rows, fresh } = this.#order.arrange(matching, performance.now() < this.#heldUntil);
     // New ones always come with their rows, also where a hold has put them behind a full page.
     this.#rows = rows.length > this.shown ? [...rows.slice(0, this.shown), ...fresh.filter((row) => rows.indexOf(row) >= this.shown).slice(0, PAGE)] : rows;
@@ -186,6 +190,8 @@ class AlarmList extends ScreenElement {
             mayAct: this.mayAct,
             act: this.#act,
             link: this.picture.nodes.get(row.node),
+            manySites: this.picture.nodes.size > 1,
+            present: presentOf(row, around, byPoint.get(pointKey(row)) ?? [], now),
           }),
         )}
         ${rows.length ? nothing : html`<p class="calm" data-testid="calm">${this.#emptyText(all)}</p>`}

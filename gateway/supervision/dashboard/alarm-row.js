@@ -17,7 +17,8 @@ export const actionFor = (row, order) => (row.gone || OPEN_ORDERS.has(order?.sta
  * A row.
  *
  * @param {object} row
- * @param {object} context {now, order, selected, mayAct, act, link}: `act(row, action)` is called by the button
+ * @param {object} context {now, order, selected, mayAct, act, link, manySites, present}: `act(row, action)` is called by
+ *   the button, `present` is the point's value now where that is known
  */
 export function alarmRow(row, context) {
   const { order, selected, mayAct } = context;
@@ -43,9 +44,10 @@ export function alarmRow(row, context) {
         <b>${titleOf(row)}</b>${row.level ? html`<span class="level">${levelOf(row)}</span>` : nothing}
         <span class="figures">${figuresOf(row, context.now)}</span>
       </div>
-      <div class="where">${placeOf(row)}<span> · ${siteOf(row)}</span></div>
+      <div class="where">${placeOf(row)}${context.manySites ? html`<span> · ${siteOf(row)}</span>` : nothing}</div>
       <div class="when">
         ${t("row.raised", { time: timeText(row.raised_ms, context.now), age: ageText(context.now - row.raised_ms) })}
+        ${context.present ? html`<b data-testid="present">${t("row.present", { value: context.present })}</b>` : nothing}
         ${flags(row).map((text) => html`<span class="flag">${text}</span>`)} ${orderText(order)}
       </div>
       ${context.link && context.link.link !== "up"
@@ -122,6 +124,7 @@ export const rowStyle = css`
   .figures { font-weight: 600; white-space: nowrap; margin-left: auto; }
   .where, .when { font-size: 13px; line-height: 1.4; }
   .where span, .when { color: var(--muted); }
+  .when b { color: var(--text); font-weight: 600; margin-left: 6px; }
   .flag { border: 1px dashed #6d7780; border-radius: 3px; padding: 0 5px; color: var(--text); white-space: nowrap; font-size: 12px; }
   .order { color: var(--text); font-weight: 600; }
   .order[data-status="refused"], .order[data-status="expired"] { color: #9c0b18; }

@@ -43,9 +43,9 @@ class App extends ScreenElement {
   static styles = [
     controls,
     css`
-      :host { display: flex; flex-direction: column; height: 100dvh; min-height: 420px; }
+      :host { display: flex; flex-direction: column; height: calc(100dvh / var(--zoom)); min-height: 420px; }
       main { flex: 1; min-height: 0; display: grid; gap: 8px; padding: 8px;
-        grid-template-columns: minmax(0, 1.25fr) minmax(0, 1fr); }
+        grid-template-columns: minmax(0, 1.04fr) minmax(0, 1fr); }
       main.stale { filter: grayscale(1); }
       .side { display: flex; flex-direction: column; gap: 8px; min-height: 0; }
       .side hz-trend-view { flex: none; }

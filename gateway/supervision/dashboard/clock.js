@@ -52,17 +52,20 @@ export class ServerClock extends EventTarget {
 const two = (number) => String(number).padStart(2, "0");
 
 /**
- * A time of day with seconds in the browser's time zone, with the date when that is another day.
+ * A time of day with seconds in the browser's time zone, with the date where the time alone could mislead.
  *
  * @param {number|null} ms
- * @param {number} [nowMs] what "today" is; without it the date is left out
+ * @param {number} [nowMs] what is told from; without it the date is left out
  */
 export function timeText(ms, nowMs) {
   if (ms === null || ms === undefined) return "—";
   const when = new Date(ms);
   const clock = `${two(when.getHours())}:${two(when.getMinutes())}:${two(when.getSeconds())}`;
-  if (nowMs === undefined || when.toDateString() === new Date(nowMs).toDateString()) return clock;
-  return `${when.getFullYear()}-${two(when.getMonth() + 1)}-${two(when.getDate())} ${clock}`;
+  const now = new Date(nowMs ?? ms);
+  // Just after midnight "23:58" is plain; a day later it would be taken for tonight's.
+  if (when.toDateString() === now.toDateString() || Math.abs(now - when) < HOUR * 12) return clock;
+  const day = `${two(when.getMonth() + 1)}-${two(when.getDate())} ${clock}`;
+  return when.getFullYear() === now.getFullYear() ? day : `${when.getFullYear()}-${day}`;
 }
 
 /**

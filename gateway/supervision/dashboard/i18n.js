@@ -28,7 +28,7 @@ const TEXTS = {
   "bar.unacknowledged": ["未确认报警", "Unacknowledged alarms"],
   "bar.sites": ["监控中心 · {n} 个站点", "Monitoring centre · {n} sites"],
   "bar.links": ["网关在线 {up}/{all}", "Gateways up {up}/{all}"],
-  "bar.logout": ["退出登录", "Log out"],
+  "bar.logout": ["退出", "Log out"],
   "bar.clock": ["服务器时间", "Server time"],
   "bar.off": ["本机时钟比服务器{way} {age}", "This computer's clock is {age} {way} the server's"],
   "bar.fast": ["快", "ahead of"],
@@ -52,7 +52,7 @@ const TEXTS = {
 
   "sound.on": ["声音正常", "Sound on"],
   "sound.sounding": ["正在鸣响", "Sounding"],
-  "sound.blocked": ["声音被浏览器禁止——点击启用", "The browser blocks sound: click to enable"],
+  "sound.blocked": ["声音未启用，点击启用", "Sound is off: click to enable"],
   "sound.none": ["本浏览器不能发声", "This browser cannot make sound"],
   "sound.muted": ["已消音，剩余 {left}", "Muted, {left} left"],
   "sound.mute": ["消音", "Mute"],
@@ -76,6 +76,12 @@ const TEXTS = {
   "state.RTNUN": ["已恢复，未确认", "Returned, unacknowledged"],
   "state.LUNACK": ["已恢复，锁定未确认", "Returned, latched, unacknowledged"],
   "state.LACKED": ["已恢复，锁定待复位", "Returned, latched, awaits reset"],
+  "brief.NORM": ["正常", "Normal"],
+  "brief.UNACK": ["未确认", "unack."],
+  "brief.ACKED": ["已确认", "acknowl."],
+  "brief.RTNUN": ["已恢复", "returned"],
+  "brief.LUNACK": ["锁定", "latched"],
+  "brief.LACKED": ["待复位", "to reset"],
   "suppression.SHLVD": ["搁置（屏蔽）", "Shelved"],
   "suppression.DSUPR": ["设计抑制", "Suppressed by design"],
   "suppression.OOSRV": ["停用", "Out of service"],
@@ -85,6 +91,14 @@ const TEXTS = {
   "flag.uncertain": ["数据存疑", "Uncertain value"],
   "flag.gone": ["已恢复正常", "Back to normal"],
 
+  "title.hh": ["超过高高限", "Above the high-high limit"],
+  "title.h": ["超过高限", "Above the high limit"],
+  "title.l": ["低于低限", "Below the low limit"],
+  "title.ll": ["低于低低限", "Below the low-low limit"],
+  "title.rate": ["变化过快", "Changing too fast"],
+  "title.trend": ["趋势将达到限值", "Limit will be reached"],
+  "title.stuck": ["数值冻结", "Value does not move"],
+  "title.no_data": ["无有效数据", "No usable data"],
   "level.hh": ["高高限", "HH"],
   "level.h": ["高限", "H"],
   "level.l": ["低限", "L"],
@@ -96,8 +110,8 @@ const TEXTS = {
   "level.node": ["网关", "Gateway"],
 
   "what.limit": ["{value}，限值 {limit}", "{value}, limit {limit}"],
-  "what.trend": ["约 {age}后达到 {limit}", "reaches {limit} in about {age}"],
-  "what.trend.due": ["预计已于 {time} 达到 {limit}", "was due to reach {limit} at {time}"],
+  "what.trend": ["约 {age}后达到 {limit}", "{limit} in about {age}"],
+  "what.trend.due": ["预计已于 {time} 达到 {limit}", "{limit} was due at {time}"],
   "what.no_data": ["已 {age}无数据", "no data for {age}"],
   "about.s": ["{n} 秒", "{n} s"],
   "about.m": ["{n} 分钟", "{n} min"],
@@ -122,6 +136,7 @@ const TEXTS = {
   "list.keys": ["↑↓ 选择　A 或 Enter 确认　/ 筛选", "↑↓ select · A or Enter acknowledge · / filter"],
   "list.announce": ["{priority}报警：{what}，{where}", "{priority} alarm: {what}, {where}"],
   "row.raised": ["{time} · {age}前", "{time} · {age} ago"],
+  "row.present": ["当前 {value}", "now {value}"],
   "row.link": ["站点通信中断，状态截至 {time}", "Link to site lost: state as of {time}"],
   "row.basis": ["依据", "Basis"],
   "row.no_basis": ["未注明", "not stated"],
@@ -161,6 +176,7 @@ const TEXTS = {
 
   "trend.title": ["趋势", "Trend"],
   "trend.pick": ["请选择一条报警或一个监测点", "Choose an alarm or a point"],
+  "trend.5": ["5 分钟", "5 min"],
   "trend.15": ["15 分钟", "15 min"],
   "trend.60": ["1 小时", "1 h"],
   "trend.120": ["2 小时", "2 h"],
@@ -184,14 +200,14 @@ const TEXTS = {
   "points.normal": ["正常", "Normal"],
   "points.no_data": ["{time} 起无数据", "No data since {time}"],
   "points.never": ["从未收到数据", "No data ever received"],
-  "points.bad": ["数据无效（{time}）", "BAD value ({time})"],
+  "points.bad": ["数据无效（{time}）", "BAD ({time})"],
   "points.uncertain": ["数据存疑", "Uncertain value"],
   "points.link": ["{time} 起无数据（通信中断）", "No data since {time} (link lost)"],
   "points.alarm": ["{level} · {state}", "{level} · {state}"],
   "points.beyond": ["超限，等待现场判定", "Beyond limit, not yet judged"],
   "points.suppressed": ["报警已抑制", "Alarm suppressed"],
   "points.stale": ["{time} 的旧值", "Old value of {time}"],
-  "points.key": ["绿＝数据有效且无报警；灰色斜纹＝无可信数据", "Green: good, fresh, no alarm. Grey hatch: no data to trust"],
+  "points.key": ["斜纹、虚边＝无可信数据", "Hatched: no data to trust"],
 
   "hazard.confined_space": ["有限空间", "Confined space"],
   "hazard.combustible_dust": ["粉尘涉爆", "Combustible dust"],
@@ -272,6 +288,9 @@ export function t(key, values = {}) {
   if (!pair) return key.slice(key.lastIndexOf(".") + 1);
   return pair[LANGUAGES.indexOf(language.name)].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
+
+/** The text of a key, or "" where there is none. */
+export const known = (key) => (TEXTS[key] ? t(key) : "");
 
 /** Of two names of one thing, the one in the chosen language, or whichever there is. */
 export const either = (chinese, english) => (language.name === "en" ? english || chinese : chinese || english) || "";

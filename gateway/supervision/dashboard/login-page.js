@@ -15,7 +15,7 @@ class LoginPage extends ScreenElement {
   static styles = [
     controls,
     css`
-      :host { height: 100dvh; overflow-y: auto; display: grid; place-items: center; padding: 16px; }
+      :host { height: calc(100dvh / var(--zoom)); overflow-y: auto; display: grid; place-items: center; padding: 16px; }
       section { width: min(380px, 100%); background: var(--panel); border: 1px solid var(--line); border-radius: 8px; overflow: hidden; }
       header { display: flex; align-items: center; gap: 12px; background: var(--bar); color: var(--bar-text); padding: 16px 20px; }
       header img { width: 40px; height: 40px; }

@@ -18,14 +18,13 @@ class NodeList extends ScreenElement {
     controls,
     css`
       :host { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 8px 10px 10px; flex: none; }
-      article { background: var(--raised); border: 1px solid var(--line); border-left: 5px solid #7b858e; border-radius: 4px; padding: 6px 10px; margin-top: 6px; }
-      article[data-shown="up"] { border-left-color: var(--good); }
+      article { background: var(--raised); border: 1px solid var(--line); border-left: 5px solid #9aa4ad; border-radius: 4px; padding: 6px 10px; margin-top: 6px; }
       article[data-shown="lost"], article[data-shown="never"] { border-left-color: var(--critical); background: repeating-linear-gradient(-45deg, #e6e9eb 0 6px, #f1f2f4 6px 12px); }
-      article[data-shown="late"] { border-left-color: var(--high); }
+      article[data-shown="late"] { border-left-color: var(--high); background: var(--high-tint); }
+      article[data-shown="unknown"] { border-left-style: dashed; border-left-color: #5d6871; }
       .head { display: flex; flex-wrap: wrap; gap: 2px 10px; align-items: baseline; }
       .head span { color: var(--muted); font-size: 12.5px; }
       .link { margin-left: auto; font-weight: 700; }
-      article[data-shown="up"] .link { color: var(--good); }
       article[data-shown="lost"] .link, article[data-shown="never"] .link { color: #9c0b18; }
       dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(82px, 1fr)); gap: 4px 8px; margin: 4px 0 0; }
       dt { font-size: 11.5px; color: var(--muted); }

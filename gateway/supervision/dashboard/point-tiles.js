@@ -1,4 +1,4 @@
-/** The points of a site as tiles, by hazard class and area. Green only where nothing is in doubt. */
+/** The points of a site as tiles, by hazard class and area. Calm only where nothing is in doubt. */
 
 import { css, html, nothing } from "lit";
 import { repeat } from "lit-html/directives/repeat.js";
@@ -7,6 +7,7 @@ import { t } from "./i18n.js";
 import { alarmsByPoint, judge } from "./judging.js";
 import { controls, mark, markStyle } from "./look.js";
 import { pointKey } from "./picture.js";
+import { gauge, gaugeStyle } from "./point-gauge.js";
 import { isUnacknowledged } from "./ranking.js";
 import { ScreenElement } from "./screen-element.js";
 import { figure, levelOf, unitText } from "./words.js";
@@ -22,6 +23,7 @@ class PointTiles extends ScreenElement {
   static styles = [
     controls,
     markStyle,
+    gaugeStyle,
     css`
       :host { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 8px 10px 10px; flex: none; }
       header { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 10px; }
@@ -38,6 +40,10 @@ class PointTiles extends ScreenElement {
       .grid .of-1 { grid-column: span 1; }
       .grid .of-2 { grid-column: span 2; }
       .grid .of-3 { grid-column: span 3; }
+      @container (min-width: 620px) {
+        .grid { grid-template-columns: repeat(5, minmax(0, 1fr)); }
+        .grid .of-5, .grid .of-6 { grid-column: span 5; }
+      }
       @container (min-width: 780px) {
         .grid { grid-template-columns: repeat(6, minmax(0, 1fr)); }
         .grid .of-5 { grid-column: span 5; }
@@ -45,27 +51,31 @@ class PointTiles extends ScreenElement {
       }
       @container (max-width: 420px) {
         .grid { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-        .grid section { grid-column: span 2; }
+        .grid section[class] { grid-column: span 2; }
       }
-      .tile { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 4px; align-content: start; min-height: 100px; padding: 5px 8px 6px; text-align: left; white-space: normal;
-        background: var(--raised); border: 1px solid var(--line); border-left: 5px solid var(--good); border-radius: 4px; line-height: 1.25; }
+      .tile { display: flex; align-items: flex-start; min-height: 100px; padding: 5px 8px 6px; text-align: left; white-space: normal;
+        background: var(--raised); border: 1px solid var(--line); border-left: 5px solid #9aa4ad; border-radius: 4px; line-height: 1.25; }
       .tile:hover:not(:disabled) { background-color: #f0f3f5; }
       .tile .tag { font-weight: 600; font-size: 12.5px; overflow-wrap: anywhere; }
-      .tile .name { grid-column: 1 / -1; font-size: 12px; color: var(--muted); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-      .tile .value { grid-column: 1 / -1; font-size: 19px; font-weight: 700; white-space: nowrap; }
+      .tile .body .name { font-size: 12px; color: var(--muted); overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
+      .tile .value { font-size: 20px; font-weight: 700; white-space: nowrap; }
       .tile .value small { font-size: 12px; font-weight: 400; }
-      .tile .why { grid-column: 1 / -1; font-size: 12px; }
-      .tile .mark { width: 20px; height: 20px; }
-      .tile.green .why { color: var(--good); font-weight: 600; }
-      .tile.grey, .tile.alarm.doubt { background: repeating-linear-gradient(-45deg, #dde1e4 0 6px, #ebedef 6px 12px); border-left-color: #7b858e; }
-      .tile.grey .value, .tile.doubt .value { color: var(--muted); font-weight: 400; }
-      .tile.doubt .value b { font-weight: 400; text-decoration: line-through; }
+      .tile .why { font-size: 12px; color: var(--muted); }
+      .tile .gauge { margin: 3px 0 2px; }
+      .tile span { display: block; width: 100%; }
+      .tile .body { display: flow-root; min-width: 0; }
+      .tile .mark { float: right; width: 24px; height: 24px; margin: 0 -3px 0 3px; }
+      .tile.doubt .why { color: var(--text); }
+      .tile.doubt, .tile.alarm.old { background: repeating-linear-gradient(-45deg, #dde1e4 0 6px, #ebedef 6px 12px); border-left: 5px dashed #5d6871; }
+      .tile.doubt .value, .tile.old .value { color: var(--muted); font-weight: 400; }
+      .tile.old .value b { font-weight: 400; }
+      .tile.old .value b[data-known] { text-decoration: line-through; }
       .tile.alarm { border-left-color: var(--ink); }
       .tile.alarm.critical { border-left-color: var(--critical); background-color: var(--critical-tint); }
       .tile.alarm.high { border-left-color: var(--high); background-color: var(--high-tint); }
       .tile.alarm.medium { border-left-color: var(--medium); background-color: var(--medium-tint); }
       .tile.alarm.low { border-left-color: var(--low); background-color: var(--low-tint); }
-      .tile.alarm .why { font-weight: 600; }
+      .tile.alarm .why { font-weight: 600; color: var(--text); }
       .tile.chosen { box-shadow: 0 0 0 2px var(--bar); }
     `,
   ];
@@ -132,16 +142,19 @@ class PointTiles extends ScreenElement {
 
   #tile(point, alarms) {
     const now = this.clock.now();
-    const { colour, why, current, alarm } = judge(point, { nodes: this.picture.nodes, live: this.live }, alarms, now);
+    const { look, why, current, alarm } = judge(point, { nodes: this.picture.nodes, live: this.live }, alarms, now);
     const chosen = this.point && pointKey(this.point) === pointKey(point);
-    const classes = ["tile", colour, alarm?.priority, current ? "" : "doubt", chosen ? "chosen" : ""].join(" ");
-    const reason = alarm && why === "alarm" ? t("points.alarm", { level: levelOf(alarm), state: t(`state.${alarm.state}`) }) : reasonText(point, why, now);
-    return html`<button class=${classes} data-testid="point-tile" data-tag=${point.tag} data-node=${point.node} data-colour=${colour} data-why=${why}
+    const classes = ["tile", look, alarm?.priority, current ? "" : "old", chosen ? "chosen" : ""].join(" ");
+    const reason = alarm && why === "alarm" ? t("points.alarm", { level: levelOf(alarm), state: t(`brief.${alarm.state}`) }) : reasonText(point, why, now);
+    return html`<button class=${classes} data-testid="point-tile" data-tag=${point.tag} data-node=${point.node} data-look=${look} data-why=${why}
       @click=${() => this.dispatchEvent(new CustomEvent("pick-point", { detail: { node: point.node, tag: point.tag } }))}>
-      <span class="tag">${point.tag}</span>${alarm ? mark(alarm.priority, isUnacknowledged(alarm) ? "full" : "hollow") : nothing}
-      <span class="name" title=${point.name}>${point.name || " "}</span>
-      <span class="value"><b>${figure(point.last)}</b> <small>${unitText(point.unit)}</small></span>
-      <span class="why">${reason}</span>
+      <span class="body">
+        ${alarm ? mark(alarm.priority, isUnacknowledged(alarm) ? "full" : "hollow") : nothing}<span class="tag">${point.tag}</span>
+        <span class="name" title=${point.name}>${point.name || " "}</span>
+        <span class="value"><b ?data-known=${point.last !== null && point.last !== undefined}>${figure(point.last)}</b> <small>${unitText(point.unit)}</small></span>
+        ${gauge(point, current)}
+        <span class="why">${reason}</span>
+      </span>
     </button>`;
   }
 }

@@ -28,9 +28,9 @@ class SoundControl extends ScreenElement {
       p { margin: 0; font-size: 12.5px; color: var(--muted); }
       @media (max-width: 760px) {
         .menu { position: fixed; right: 8px; left: 8px; top: 96px; width: auto; }
-        .state[data-sound="on"] span, .state[data-sound="sounding"] span { display: none; }
-        .state { min-height: 36px; padding: 2px 9px; }
-        .state[data-sound="on"] svg, .state[data-sound="sounding"] svg { margin: 0; }
+        .state span { display: none; }
+        .state { min-height: 40px; padding: 2px 10px; }
+        .state svg { width: 20px; height: 20px; margin: 0; vertical-align: -5px; }
       }
     `,
   ];

@@ -10,6 +10,8 @@ import { siteOf } from "./words.js";
 import "./sound-control.js";
 
 const CLOCK_OFF_MS = 30_000;
+// How long the dot shows that something has just been heard.
+const BEAT_MS = 1_000;
 
 /** The top bar; emits `logout` and `show-nodes`. */
 class TopBar extends ScreenElement {
@@ -19,22 +21,28 @@ class TopBar extends ScreenElement {
     controls,
     markStyle,
     css`
-      header { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 16px; min-height: 52px; padding: 6px 12px;
+      header { display: flex; align-items: center; gap: 6px 14px; min-height: 52px; padding: 6px 12px;
         background: var(--bar); color: var(--bar-text); }
-      .who { display: flex; align-items: center; gap: 10px; min-width: 0; }
+      header > * { flex: none; }
+      .who { display: flex; align-items: center; gap: 10px; flex: 0 1 auto; min-width: 110px; }
+      .who div { min-width: 0; }
       .who img { width: 30px; height: 30px; }
       .who b { font-size: 18px; line-height: 1.1; display: block; }
-      .who span { font-size: 12px; color: var(--bar-muted); display: block; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; max-width: 260px; }
+      .who span { font-size: 12px; color: var(--bar-muted); display: block; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
       ul { display: flex; gap: 12px; margin: 0; padding: 0; list-style: none; }
-      li { display: flex; align-items: center; gap: 5px; font-size: 18px; font-weight: 700; }
+      li { display: flex; align-items: center; gap: 5px; min-width: 42px; font-size: 20px; font-weight: 700; }
       li.none { font-weight: 400; color: var(--bar-muted); }
-      li.none .mark { opacity: 0.55; }
-      .mark { stroke: #dfe6ec; width: 24px; height: 24px; }
-      .gap { flex: 1; }
+      .mark { stroke: #dfe6ec; width: 26px; height: 26px; }
+      /* Nothing waits: the shape stays where the eye looks for it, without its colour. */
+      li.none .mark { fill: none; stroke: #7f909f; }
+      li.none .mark text { fill: var(--bar-muted); }
+      .gap { flex: 1 1 0; }
       .live { display: flex; align-items: center; gap: 8px; line-height: 1.15; }
       .live b { display: block; }
       .live small, .clock small { font-size: 11.5px; color: var(--bar-muted); white-space: nowrap; }
-      .live i { width: 12px; height: 12px; border-radius: 50%; background: #7fd396; }
+      .live i { width: 10px; height: 10px; border-radius: 50%; background: var(--bar-text); }
+      .live.beats i { animation: beat 1s ease-out; }
+      @keyframes beat { from { box-shadow: 0 0 0 0 #f4f6f8cc; } to { box-shadow: 0 0 0 9px #f4f6f800; } }
       .live[data-state="stale"] b { color: #171c21; background: #ffc83d; padding: 0 6px; border-radius: 3px; }
       .live[data-state="stale"] i { border-radius: 0; background: #ffc83d; }
       .clock { text-align: right; line-height: 1.15; }
@@ -44,22 +52,29 @@ class TopBar extends ScreenElement {
       button:hover:not(:disabled) { background: #34485a; }
       button.links { padding: 2px 8px; }
       button.links.down { background: #ffc83d; color: #171c21; border-color: #ffc83d; font-weight: 600; }
-      .account { display: flex; align-items: center; gap: 8px; }
+      .switches, .account { display: flex; align-items: center; gap: 8px; }
       .account span { line-height: 1.15; max-width: 130px; overflow: hidden; text-overflow: ellipsis; }
       .account small { display: block; font-size: 11.5px; color: var(--bar-muted); }
+      @media (max-width: 1500px) {
+        header { gap: 6px 10px; }
+        .account span { display: none; }
+      }
+      @media (max-width: 1180px) {
+        .who span, .clock small:not(.off) { display: none; }
+      }
       @media (max-width: 760px) {
         /* Two lines: who, live and time above; counts and switches below. Links have their own tab. */
-        header { gap: 6px 8px; padding: 6px 8px; }
-        .who { flex: 1; gap: 6px; }
-        .who img { width: 24px; height: 24px; }
-        .who span { max-width: 110px; }
-        .live { order: -1; gap: 5px; }
-        .who { order: -2; }
-        .clock { order: -1; }
+        header { flex-wrap: wrap; gap: 6px; padding: 6px 8px; }
+        header::before { content: ""; order: -1; flex: 0 0 100%; }
+        .who, .live, .clock { order: -2; }
+        .who { flex: 1 1 0; gap: 6px; min-width: 0; }
+        .who img { width: 28px; height: 28px; }
+        .live { gap: 6px; margin-right: 6px; }
         .links, .account span { display: none; }
-        ul { gap: 8px; font-size: 16px; }
-        li { font-size: 16px; gap: 3px; }
-        button { padding: 2px 8px; min-height: 36px; }
+        ul { gap: 6px; }
+        li { min-width: 0; font-size: 17px; gap: 3px; }
+        .switches { gap: 6px; }
+        button { padding: 2px 8px; min-height: 40px; }
       }
     `,
   ];
@@ -118,17 +133,19 @@ class TopBar extends ScreenElement {
       ${this.#links()}
       <div class="gap"></div>
       <hz-sound-control .sound=${this.sound} .clock=${this.clock}></hz-sound-control>
-      <div class="live" data-testid="live" data-state=${this.live ? "live" : "stale"}>
+      <div class="live ${this.live && Date.now() - (heard ?? 0) < BEAT_MS ? "beats" : ""}" data-testid="live" data-state=${this.live ? "live" : "stale"}>
         <i></i>
         <div><b>${t(this.live ? "live.live" : "live.stale")}</b><small>${t("live.contact", { time: contact })}</small></div>
       </div>
       <div class="clock" data-testid="clock"><b>${timeText(now)}</b>${this.#clockNote()}</div>
-      <button data-testid="language" aria-label=${t("language.switch")} title=${t("language.switch")} @click=${() => language.toggle()}>
-        ${t("language.other")}
-      </button>
-      <div class="account">
-        <span>${this.session.name}<small>${t(`role.${this.session.role}`)}</small></span>
-        <button data-testid="logout" @click=${() => this.dispatchEvent(new Event("logout"))}>${t("bar.logout")}</button>
+      <div class="switches">
+        <button data-testid="language" aria-label=${t("language.switch")} title=${t("language.switch")} @click=${() => language.toggle()}>
+          ${t("language.other")}
+        </button>
+        <div class="account">
+          <span>${this.session.name}<small>${t(`role.${this.session.role}`)}</small></span>
+          <button data-testid="logout" title=${`${this.session.name} · ${t(`role.${this.session.role}`)}`} @click=${() => this.dispatchEvent(new Event("logout"))}>${t("bar.logout")}</button>
+        </div>
       </div>
     </header>`;
   }

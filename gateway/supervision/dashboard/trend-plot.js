@@ -103,19 +103,26 @@ export function drawSpans(plot, found, words) {
     if (right <= left) continue;
     ctx.fillStyle = hatch(ctx, span.kind);
     ctx.fillRect(left, top, right - left, height);
-    label(ctx, words[span.kind], left, right, top);
+    label(ctx, words[span.kind], (left + right) / 2, right - left, top + height / 2);
   }
   ctx.restore();
 }
 
-function label(ctx, text, left, right, top) {
-  ctx.font = `${11 * devicePixelRatio}px sans-serif`;
-  if (ctx.measureText(text).width > right - left - 8) return;
+// In the middle, on a ground of its own: limits stand at the edges, and hatching makes letters hard to read.
+function label(ctx, text, x, space, y) {
+  const ratio = devicePixelRatio;
+  ctx.font = fontOf(ctx, 12);
+  const wide = ctx.measureText(text).width + 12 * ratio;
+  if (wide > space) return;
+  ctx.fillStyle = "#f3f4f5";
+  ctx.fillRect(x - wide / 2, y - 10 * ratio, wide, 20 * ratio);
   ctx.fillStyle = "#171c21";
   ctx.textAlign = "center";
-  ctx.textBaseline = "top";
-  ctx.fillText(text, (left + right) / 2, top + 4 * devicePixelRatio);
+  ctx.textBaseline = "middle";
+  ctx.fillText(text, x, y);
 }
+
+const fontOf = (ctx, size, weight = 400) => `${weight} ${size * devicePixelRatio}px ${getComputedStyle(ctx.canvas).fontFamily}`;
 
 const hatches = new Map();
 
@@ -147,7 +154,7 @@ export function drawLimits(plot, lines, nameOf) {
   const { left, width, top } = plot.bbox;
   const ratio = devicePixelRatio;
   ctx.save();
-  ctx.font = `600 ${11 * ratio}px sans-serif`;
+  ctx.font = fontOf(ctx, 12, 600);
   ctx.textAlign = "right";
   for (const line of lines) {
     const y = Math.round(plot.valToPos(line.value, "y", true));
@@ -164,7 +171,7 @@ export function drawLimits(plot, lines, nameOf) {
     const wide = ctx.measureText(text).width;
     const x = left + width - 4 * ratio;
     ctx.fillStyle = "#ffffffd9";
-    ctx.fillRect(x - wide - 3 * ratio, under ? y + ratio : y - 15 * ratio, wide + 6 * ratio, 14 * ratio);
+    ctx.fillRect(x - wide - 3 * ratio, under ? y + ratio : y - 17 * ratio, wide + 6 * ratio, 16 * ratio);
     ctx.fillStyle = LINE_COLOURS[line.level] === "#c40d1e" ? "#9c0b18" : "#7d4005";
     ctx.fillText(text, x, under ? y + 3 * ratio : y - 2 * ratio);
   }

@@ -11,7 +11,8 @@ import { ScreenElement } from "./screen-element.js";
 import { COLUMN, columns, drawLimits, drawSpans, limitLines, spans, valueRange } from "./trend-plot.js";
 import { figure, withUnit } from "./words.js";
 
-const WINDOWS = [15, 60, 120];
+const WINDOWS = [5, 15, 60, 120];
+const USUAL_MINUTES = 15;
 const REFRESH_MS = 9_000;
 const MINUTE = 60_000;
 
@@ -41,7 +42,7 @@ class TrendView extends ScreenElement {
       .plot { height: 206px; margin: 2px 4px 4px; background: var(--raised); position: relative; }
       .say { position: absolute; inset: 0; display: grid; place-items: center; color: var(--muted); pointer-events: none; padding: 12px; text-align: center; }
       @media (max-width: 760px) {
-        .plot { height: 52dvh; }
+        .plot { height: 46dvh; }
         .pair { width: 100%; }
         .pair button { flex: 1; }
       }
@@ -59,7 +60,7 @@ class TrendView extends ScreenElement {
 
   constructor() {
     super();
-    this.minutes = WINDOWS[0];
+    this.minutes = USUAL_MINUTES;
     this.readout = "";
     this.raw = "";
   }
@@ -146,7 +147,8 @@ class TrendView extends ScreenElement {
   }
 
   #options(box) {
-    const axis = { stroke: "#48525b", grid: { stroke: "#e1e5e8", width: 1 }, ticks: { stroke: "#b9c0c6", width: 1, size: 5 }, font: "12px sans-serif" };
+    const font = `12px ${getComputedStyle(box).fontFamily}`;
+    const axis = { stroke: "#48525b", grid: { stroke: "#e1e5e8", width: 1 }, ticks: { stroke: "#b9c0c6", width: 1, size: 5 }, font };
     const quiet = { points: { show: false } };
     return {
       width: box.clientWidth || 300,
@@ -154,7 +156,8 @@ class TrendView extends ScreenElement {
       ms: 1,
       padding: [10, 12, 0, 0],
       legend: { show: false },
-      cursor: { y: false, drag: { x: false, y: false, setScale: false }, points: { show: false } },
+      // The page may be enlarged; a pointer is told in the enlarged measure, the plot reckons in its own.
+      cursor: { move: (plot, x, y) => [x / zoomOf(box), y / zoomOf(box)], y: false, drag: { x: false, y: false, setScale: false }, points: { show: false } },
       scales: {
         x: { time: true, range: () => [this.#from, this.#to] },
         y: { range: () => valueRange(this.#data, this.#lines) },
@@ -233,6 +236,8 @@ function near(column, index) {
   for (let i = index; i >= 0; i -= 1) if (column[i] !== undefined) return column[i];
   return null;
 }
+
+const zoomOf = (element) => element.currentCSSZoom ?? 1;
 
 const isOver = (status) => ["refused", "expired", "unavailable", "none"].includes(status);
 

@@ -3,7 +3,7 @@
  */
 
 import { ageText, timeText } from "./clock.js";
-import { either, t } from "./i18n.js";
+import { either, known, t } from "./i18n.js";
 import { isActive, isSuppressed } from "./ranking.js";
 
 const UNITS = { degC: "°C", "mg/m3": "mg/m³", "g/m3": "g/m³", "m3/h": "m³/h", "ug/m3": "µg/m³" };
@@ -22,8 +22,8 @@ export function figure(value) {
 /** A figure with its unit. */
 export const withUnit = (value, unit) => `${figure(value)} ${unitText(unit)}`.trim();
 
-/** What the alarm is about: the rule's title, or its name where it has none. */
-export const titleOf = (row) => either(row.title_zh, row.title_en) || row.rule;
+/** What the alarm is about: the rule's title, or what its level means, or its name. */
+export const titleOf = (row) => either(row.title_zh, row.title_en) || (row.level && known(`title.${row.level}`)) || row.rule;
 
 /** Which kind of condition: HH, high, trend, no data … */
 export const levelOf = (row) => (row.level ? t(`level.${row.level}`) : "");
