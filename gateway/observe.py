@@ -73,6 +73,7 @@ class Metrics:
         self.standing = self._gauge("standing_alarms", "alarms that are not normal")
         self.silent = self._gauge("silent_points", "points without usable data")
         self.store_trouble = self._gauge("store_trouble", "0 sound, 1 slow, 2 full, 3 lost")
+        self.influx_lag = self._gauge("influx_lag_bytes", "spool the InfluxDB has not yet taken")
         self.spool_bytes = self._gauge("spool_bytes", "bytes of the spool on disk")
         self.commit_seconds = Histogram(
             "hazgate_commit_seconds",

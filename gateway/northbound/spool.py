@@ -1,10 +1,10 @@
 """The spool: an append-only record of everything that moves the engine, in segments with checksums.
 
-A position is a byte offset since the spool's first day; a segment is named by the position of its
-first record, and a hole between two segments is what was shed. Every segment begins with the
-configuration that gives its dense indices their tags, so that each can be read alone. A torn tail
-(power cut in the middle of an append) is cut off when the spool is opened; nothing before it
-depends on it.
+A position counts the bytes of records since the spool's first day; a segment is named by the
+position of its first record, and a hole between two segments is what was shed. At the head of every
+segment, and counted in no position, stands the configuration that gives its dense indices their
+tags, so that each can be read alone. A torn tail (power cut in the middle of an append) is cut off
+when the spool is opened; nothing before it depends on it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -43,6 +43,9 @@ class Kind(IntEnum):
     TICK = 4
     FENCE = 5
     QUARANTINE = 6
+
+
+KINDS: Final = frozenset(Kind)
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,12 +133,57 @@ def segment_path(folder: Path, position: int) -> Path:
     return folder / f"spool-{position:020d}.seg"
 
 
-def read_segment(path: Path, first: int) -> Iterator[Record]:
-    """Yield the sound records of one segment; stop at a torn or damaged one."""
+def marker(segment: Path) -> Path:
+    """Return the file whose presence says that a segment's readings are in the archive."""
+    return segment.with_suffix(".archived")
+
+
+def kept_from(folder: Path, most_bytes: int) -> int:
+    """Return the position from which the newest segments fill at most `most_bytes`."""
+    held, start = 0, 0
+    for first, path in reversed(segments(folder)):
+        held += path.stat().st_size
+        if held > most_bytes:
+            break
+        start = first
+    return start
+
+
+def read_head(file: BinaryIO) -> bytes | None:
+    """Return the configuration at a segment's head, the file then at its first record.
+
+    None where the head is torn: the process died as it began the segment.
+    """
+    if file.read(len(MAGIC)) != MAGIC:
+        return None
+    head = file.read(HEAD.size)
+    if len(head) < HEAD.size:
+        return None
+    length, checksum, number = HEAD.unpack(head)
+    if number != Kind.CONFIGURATION or length > MAX_RECORD:
+        return None
+    body = file.read(length)
+    return body if len(body) == length and zlib.crc32(body, number) == checksum else None
+
+
+def read_segment(path: Path, first: int, start: int = 0) -> Iterator[Record]:
+    """Yield the sound records of one segment; stop at a torn or damaged one.
+
+    Parameters
+    ----------
+    path, first
+        The file, and the position of its first record.
+    start
+        Where a record ended: those up to here are passed over unread. The configuration at the head
+        is always yielded, at the position `first`.
+    """
     with path.open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
+        configuration = read_head(file)
+        if configuration is None:
             return
-        position = first
+        yield Record(first, Kind.CONFIGURATION, configuration)
+        position = max(first, start)
+        file.seek(position - first, os.SEEK_CUR)
         while len(head := file.read(HEAD.size)) == HEAD.size:
             length, checksum, number = HEAD.unpack(head)
             if length > MAX_RECORD:
@@ -144,11 +192,17 @@ def read_segment(path: Path, first: int) -> Iterator[Record]:
             if len(body) < length or zlib.crc32(body, number) != checksum:
                 return
             position += HEAD.size + length
-            try:
-                kind = Kind(number)
-            except ValueError:
-                continue  # a kind of a newer program: kept, not understood
-            yield Record(position, kind, body)
+            if number in KINDS:  # another is a newer program's: kept, not understood
+                yield Record(position, Kind(number), body)
+
+
+def count_readings(path: Path, first: int) -> int:
+    """Return how many readings a segment holds."""
+    return sum(
+        struct.unpack_from("<I", record.body)[0]
+        for record in read_segment(path, first)
+        if record.kind == Kind.READINGS
+    )
 
 
 def records(folder: Path, start: int) -> Iterator[Record]:
@@ -161,7 +215,7 @@ def records(folder: Path, start: int) -> Iterator[Record]:
         following = all_segments[index + 1][0] if index + 1 < len(all_segments) else None
         if following is not None and following <= start:
             continue
-        for record in read_segment(path, first):
+        for record in read_segment(path, first, start):
             if record.position > start or record.kind == Kind.CONFIGURATION:
                 yield record
 
@@ -188,6 +242,8 @@ class Spool:
     ----------
     folder
         Where the segments are; made if absent.
+    configuration
+        Stands at the head of every segment that this writer begins.
 
     Raises
     ------
@@ -195,10 +251,12 @@ class Spool:
         The folder cannot be made or written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, configuration: Configuration) -> None:
         self.folder = folder
+        self._head = MAGIC + encode(Kind.CONFIGURATION, msgspec.json.encode(configuration))
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         self.position = 0
+        self._first = 0
         self._file = -1
         existing = segments(folder)
         if existing:
@@ -209,15 +267,21 @@ class Spool:
             self.position = last
             # What follows was never acknowledged to anyone: it may go. What stays may have been
             # written by a process that died before its sync, and will be acknowledged now.
-            keep = len(MAGIC) + last - first
             with path.open("r+b") as file:
+                torn = read_head(file) is None
+                keep = 0 if torn else file.tell() + last - first
                 if file.seek(0, os.SEEK_END) > keep:
                     file.truncate(keep)
                 os.fsync(file.fileno())
 
-    def append(self, blob: bytes, position: int, *, new_segment: bool) -> None:
-        """Write whole records that begin at `position`; they are durable after `sync`."""
-        if new_segment or self._file < 0 or position != self.position:
+    def append(self, blob: bytes, position: int) -> None:
+        """Write whole records that begin at `position`; they are durable after `sync`.
+
+        A position that does not follow the last begins a segment, as does a full one: what lies
+        between was shed.
+        """
+        full = position - self._first >= SEGMENT_BYTES
+        if self._file < 0 or position != self.position or full:
             self._open(position)
         view = memoryview(blob)
         while view:
@@ -229,12 +293,15 @@ class Spool:
         if self._file >= 0:
             os.fdatasync(self._file)
 
-    def cut(self, before: int) -> None:
-        """Remove the segments that end at or before a position."""
-        existing = segments(self.folder)
-        for (_, path), (following, _) in pairwise(existing):
+    def cut(self, before: int) -> int:
+        """Remove the segments that end at or before a position; return how many."""
+        count = 0
+        for (_, path), (following, _) in pairwise(segments(self.folder)):
             if following <= before:
                 path.unlink()
+                marker(path).unlink(missing_ok=True)
+                count += 1
+        return count
 
     def bytes_used(self) -> int:
         """Return the size of all segments on disk."""
@@ -251,12 +318,13 @@ class Spool:
         self.close()
         path = segment_path(self.folder, position)
         # A segment of this name can only be an empty or torn one: its records begin here.
+        marker(path).unlink(missing_ok=True)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o640)
-        os.write(self._file, MAGIC)
+        os.write(self._file, self._head)
         os.fsync(self._file)
         folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
-        self.position = position
+        self._first = self.position = position

@@ -41,8 +41,8 @@ class Work:
 
     Parameters
     ----------
-    blob, position, new_segment
-        Spool records, where they begin, and whether they begin a segment.
+    blob, position
+        Spool records, and where they begin.
     readings
         How many readings the blob holds: what is lost when it must be shed.
     transitions
@@ -60,7 +60,6 @@ class Work:
 
     blob: bytes = b""
     position: int = 0
-    new_segment: bool = False
     readings: int = 0
     transitions: tuple[Transition, ...] = ()
     accepted: int = 0
@@ -131,6 +130,9 @@ class Committer:
         self._committed = committed
         self._troubled = troubled
         self._queue: queue.Queue[Work | None] = queue.Queue()
+        # Each is moved by one thread alone.
+        self._bytes_in = 0
+        self._bytes_out = 0
         self._loop = asyncio.get_running_loop()
         self._accepted = 0
         self._shed = 0
@@ -154,8 +156,14 @@ class Committer:
         """Pieces of work not yet taken up."""
         return self._queue.qsize()
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of spool records not yet written."""
+        return self._bytes_in - self._bytes_out
+
     def submit(self, work: Work) -> None:
         """Hand over; never blocks."""
+        self._bytes_in += len(work.blob)
         self._queue.put_nowait(work)
 
     async def act(self, act: Callable[[Database], Any]) -> Any:
@@ -197,6 +205,7 @@ class Committer:
             if work.blob:
                 self._append(work)
             self._accepted = max(self._accepted, work.accepted)
+            self._bytes_out += len(work.blob)
         if not (group.urgent or last):
             return
         if self._spool is not None and not self._full:
@@ -221,7 +230,7 @@ class Committer:
             self._shed += work.readings
             return
         try:
-            spool.append(work.blob, work.position, new_segment=work.new_segment or self._full)
+            spool.append(work.blob, work.position)
         except OSError as error:
             if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                 raise
@@ -291,6 +300,7 @@ class Committer:
 
     def _abandon(self, group: _Group) -> None:
         for work in group.work:
+            self._bytes_out += len(work.blob)
             self._answer(work, StoreBrokenError("the store is lost; the node runs on memory"))
 
     def _tell(self, what: Callable[..., None], *arguments: object) -> None:

@@ -19,9 +19,6 @@ from gateway.alarms.desk import Desk, RefusedError, Request, Transition
 from gateway.identity import Identity
 from gateway.model import NANOSECONDS, Clock, Detection
 from gateway.northbound.spool import (
-    MAGIC,
-    SEGMENT_BYTES,
-    Configuration,
     Kind,
     Session,
     encode,
@@ -31,7 +28,6 @@ from gateway.northbound.spool import (
 from gateway.northbound.summary import Summaries
 from gateway.observe import Metrics
 from gateway.pipeline.engine import Engine
-from gateway.readings import ReadingBatch
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.pacing import OLDEST_S, PAUSE_S, Pacing
 from gateway.southbound.ingest import Ingest
@@ -53,12 +49,8 @@ class Line:
         The stages, built elsewhere.
     submit
         Hands work to the store thread.
-    observed
-        Told every batch, for a history beside the spool; must not block.
     position
         Where the spool ends.
-    configuration
-        Written at the head of every segment.
     held
         Whether a queue from before may still be coming: then no delay runs out by the clock, since
         the reading that ends it may be in that queue.
@@ -75,31 +67,27 @@ class Line:
         summaries: Summaries,
         pacing: Pacing,
         submit: Callable[[Work], None],
-        observed: Callable[[ReadingBatch], None],
         clock: Clock,
         metrics: Metrics,
         position: int,
-        configuration: Configuration,
         identity: Identity,
         held: Callable[[], bool],
     ) -> None:
         self.engine, self.desk, self.ingest, self.liveness = engine, desk, ingest, liveness
         self.siren, self.summaries, self.pacing = siren, summaries, pacing
-        self.submit, self.observed = submit, observed
+        self.submit = submit
         self.clock, self.metrics = clock, metrics
         self.position = position
         self.unacknowledged: deque[Message] = deque()
         self.accepted = 0
-        self._configuration = encode(Kind.CONFIGURATION, msgspec.json.encode(configuration))
         self._identity = identity
         self._held = held
-        self._segment_room = 0
         self._second = 0
         self._pause: asyncio.TimerHandle | None = None
         self._oldest: asyncio.TimerHandle | None = None
 
     def start(self, pending: Sequence[Transition], *, resumed: bool) -> None:
-        """Open a segment, note the session, and commit what recovery found."""
+        """Note the session, and commit what recovery found."""
         now = self.clock.now_ns()
         session = Session(epoch=self._identity.epoch, at_ns=now, resumed=resumed)
         self._second = (now - GRACE_NS) // NANOSECONDS
@@ -131,7 +119,6 @@ class Line:
         if blob or waiting or transitions:
             self._hand_over(blob, transitions, readings=len(batch), sync=full)
         self.summaries.add(batch)
-        self.observed(batch)
         if waiting and not full and not transitions:
             self._arm()
 
@@ -241,17 +228,10 @@ class Line:
         readings: int = 0,
         sync: bool = False,
     ) -> None:
-        fresh = False
-        if blob and self._segment_room < len(blob):
-            blob = self._configuration + blob
-            self._segment_room = max(SEGMENT_BYTES - len(MAGIC), len(blob))
-            fresh = True
-        self._segment_room -= len(blob)
         self.submit(
             Work(
                 blob=blob,
                 position=self.position,
-                new_segment=fresh,
                 readings=readings,
                 transitions=transitions,
                 accepted=self.accepted,

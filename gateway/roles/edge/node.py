@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -12,48 +11,38 @@ from typing import Any, Final, Self
 
 import msgspec
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway import __version__
 from gateway.alarms.actions import Siren
 from gateway.alarms.catalogue import node_alarms
 from gateway.alarms.desk import Desk, Transition
 from gateway.db import Database
-from gateway.identity import Identity, load_key, random_bits
-from gateway.journal import Chain, close_segment
-from gateway.model import NANOSECONDS, Clock, Detection, State
+from gateway.journal import close_segment
+from gateway.model import NANOSECONDS, Clock, State
 from gateway.northbound import wire
 from gateway.northbound.spool import Configuration
 from gateway.northbound.summary import PERIOD_NS, Summaries
 from gateway.northbound.uplink import Source
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
-from gateway.readings import ReadingBatch
-from gateway.roles.edge.committer import QUEUE_LENGTH, Committed, Committer, Work
+from gateway.roles.edge.committer import Work
 from gateway.roles.edge.inventory import inventory_of
+from gateway.roles.edge.keeping import Keeping
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.orders import OrderDesk
 from gateway.roles.edge.pacing import Pacing
-from gateway.roles.edge.recovery import Opened, newest, open_store, take_up
+from gateway.roles.edge.recovery import newest, open_store, take_up
 from gateway.roles.edge.site import Site
+from gateway.roles.edge.storage import OwnAlarms, Storage, StoreFailedError, failures
 from gateway.roles.edge.upward import PARENT, Above, LocalScreen, Upward
 from gateway.southbound.ingest import Ingest
 from gateway.southbound.liveness import Liveness
 from gateway.southbound.mqtt import BrokerSession, Message
 
-#: A sync that has not come back after this is slow storage (DESIGN: "Store trouble").
-SLOW_S: Final = 0.5
 SNAPSHOT_S: Final = 60.0
 #: A broker that does not answer for this long after the start is away: the clock runs without it.
 FIRST_CONTACT_NS: Final = 10 * NANOSECONDS
-#: Where a process that re-executes itself counts its store's failures: not on the disk that failed.
-FAILURES: Final = "HAZGATE_STORE_FAILURES"
-MEBIBYTE: Final = 1024 * 1024
 LOG = log("roles.edge")
-
-
-class StoreFailedError(Exception):
-    """The store failed for the first time in this process: it is to be executed again."""
 
 
 class EdgeNode:
@@ -84,63 +73,63 @@ class EdgeNode:
             *self.plant.definitions,
             *node_alarms(self.plant.node, self.plant.division),
         )
-        self._rows = {each.alarm: n for n, each in enumerate(self._definitions)}
+        rows = {each.alarm: n for n, each in enumerate(self._definitions)}
+        self._own = OwnAlarms(self.plant.node, rows, clock)
         self._broker_reason = ""
         self._met = False
         self._started_ns = clock.monotonic_ns()
-        self._lent = 0
-        self._lent_to = 0
-        self._slow = False
-        self._committer: Committer
-        self._opened: Opened
-        self._identity: Identity
 
     async def __aenter__(self) -> Self:
-        settings = self.site.settings
-        failures = int(os.environ.get(FAILURES, "0"))
-        memory = "the store failed again after a new start" if failures > 1 else ""
+        site, plant = self.site, self.plant
+        configuration = Configuration(hash=site.hash, tags=[point.tag for point in plant.points])
         opened = await asyncio.to_thread(
-            open_store, self.site.folder, clock=self.clock, memory=memory
+            partial(
+                open_store,
+                site.folder,
+                configuration=configuration,
+                clock=self.clock,
+                memory="the store failed again after a new start" if failures() > 1 else "",
+            )
         )
-        self._opened = opened
-        self._identity = Identity(self.plant.node, opened.life, random_bits())
-        engine = Engine(self.plant)
+        engine = Engine(plant)
         await asyncio.to_thread(engine.warm_up)
+        receivers = await self._receivers()
+        self.storage = Storage(
+            site.folder,
+            site.settings.store,
+            opened,
+            node=plant.node,
+            destinations=[above.name for above in receivers],
+            own=self._own,
+            clock=self.clock,
+            metrics=self.metrics,
+            again=self._again,
+            filled=self._filled,
+        )
         self.desk, pending, ran = await asyncio.to_thread(
             partial(
                 take_up,
                 opened,
                 engine,
                 self._definitions,
-                self._identity,
+                self.storage.identity,
                 now_ns=self.clock.now_ns(),
             )
         )
         engine.align({alarm: status.active for alarm, status in self.desk.statuses.items()})
         LOG.info("engine ready", records=ran, uncommitted=len(pending), life=opened.life)
-        receivers = await self._receivers()
-        self._destinations = [above.name for above in receivers]
         self._build(engine)
         for batch in newest(opened, engine):
             self.line.ingest.remember(batch)
         self.upward = self._go_up(receivers)
-        self._committer.database.listen(self.upward.outbox_filled)
-        self._committer.start()
+        self.storage.start(self.line, self.session)
         self._first_events(pending, ran=ran)
         await self._stack.enter_async_context(self.upward)
-        broker = settings.broker
-        self.session = BrokerSession(
-            broker,
-            node=self.plant.node,
-            filters=self.line.ingest.router.filters,
-            clock=self.clock,
-            deliver=self._deliver,
-            changed=self._broker_changed,
-        )
         await self._stack.enter_async_context(self.session)
+        await self._stack.enter_async_context(self.keeping)
         for name, task in (
             ("seconds", self._seconds()),
-            ("watch", self._watch()),
+            ("storage", self.storage.watch()),
             ("orders", self._local_orders()),
         ):
             self._tasks.append(asyncio.create_task(task, name=name))
@@ -158,29 +147,14 @@ class EdgeNode:
         await self._stack.aclose()
         if kind is None or not issubclass(kind, StoreFailedError):
             self.line.snapshot()
-        await asyncio.to_thread(self._committer.stop)
-        self._committer.database.close()
+        await asyncio.to_thread(self.storage.stop)
 
     async def failed(self) -> None:
         """Wait for ever, or raise what a task of the node died of."""
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks, *self.keeping.tasks)
 
     def _build(self, engine: Engine) -> None:
-        settings = self.site.settings
-        folder = self.site.folder
-        on_disk = self._opened.spool is not None
-        key = load_key(folder) if on_disk else Ed25519PrivateKey.generate()
-        self._key = key
-        self._committer = Committer(
-            self._opened.database,
-            self._opened.spool,
-            key=key,
-            reserve=folder / "reserve" if on_disk else None,
-            reserve_bytes=settings.store.reserve_mib * MEBIBYTE,
-            destinations=self._destinations,
-            committed=self._durable,
-            troubled=self._troubled,
-        )
+        settings, storage = self.site.settings, self.storage
         standing = {
             definition.tag
             for definition in self.plant.definitions[self.plant.silence_row :]
@@ -196,18 +170,23 @@ class EdgeNode:
             siren=Siren(self._send_siren),
             summaries=self.summaries,
             pacing=Pacing(stated),
-            submit=self._committer.submit,
-            observed=self._observed,
+            submit=storage.submit,
             clock=self.clock,
             metrics=self.metrics,
-            position=self._opened.spool.position if self._opened.spool else 0,
-            configuration=Configuration(
-                hash=self.site.hash, tags=[point.tag for point in self.plant.points]
-            ),
-            identity=self._identity,
+            position=storage.spool.position if storage.spool else 0,
+            identity=storage.identity,
             held=self._held,
         )
         self.line.liveness.begin(self.clock.now_ns())
+        self.session = BrokerSession(
+            settings.broker,
+            node=self.plant.node,
+            filters=self.line.ingest.router.filters,
+            clock=self.clock,
+            deliver=self._deliver,
+            changed=self._broker_changed,
+        )
+        self.keeping = Keeping(self.site, storage=storage, clock=self.clock, metrics=self.metrics)
         self.orders = OrderDesk(self.line, clock=self.clock, readings=self._readings)
 
     def _first_events(self, pending: Sequence[Transition], *, ran: int) -> None:
@@ -219,22 +198,15 @@ class EdgeNode:
         )
         first = [*pending, start, *self.desk.retire(now_ns=now)]
         self.line.start(first, resumed=bool(pending))
-        if self._opened.spool is None:
-            self.metrics.store_trouble.set(3)
-            self.line.detected([self._own("storage_lost", active=True)])
-        else:
-            self.line.detected(
-                [self._own(rule, active=False) for rule in
-                 ("storage_lost", "storage_full", "storage_slow")]
-            )  # fmt: skip
+        self.storage.tell()
 
     def _go_up(self, receivers: Sequence[Above]) -> Upward:
         source = Source(
-            identity=lambda: self._identity,
+            identity=lambda: self.storage.identity,
             present=self._present,
             inventory=inventory_of(self.site),
             status=self._status,
-            store=self._on_store,
+            store=self.storage.act,
             anchored=self._anchored,
         )
         return Upward(
@@ -245,10 +217,6 @@ class EdgeNode:
             clock=self.clock,
             metrics=self.metrics,
         )
-
-    async def _on_store(self, act: Callable[[Database], Any]) -> Any:
-        # The committer of a lost store is replaced by another.
-        return await self._committer.act(act)
 
     async def _receivers(self) -> list[Above]:
         """Return parent and screen, as far as the site has them; the screen is started here."""
@@ -268,82 +236,7 @@ class EdgeNode:
 
     def _deliver(self, messages: Sequence[Message]) -> None:
         self.line.take(messages)
-        if self._slow:
-            self._lend()
-        if self._committer.waiting > QUEUE_LENGTH and not self._slow:
-            self.session.pause()
-
-    def _durable(self, done: Committed) -> None:
-        if done.shed:
-            self.metrics.shed.inc(done.shed)
-            self.line.emit([self._shed_event(done.shed, "storage full")])
-        self.session.acknowledge(self.line.durable(done.accepted))
-        if self._committer.waiting < QUEUE_LENGTH // 2:
-            self.session.resume()
-        if self._slow and done.accepted >= self._lent_to:
-            self._slow = False
-            self.metrics.store_trouble.set(0)
-            lent, self._lent = self._lent, 0
-            if lent:
-                self.line.emit([self._shed_event(lent, "acknowledged from memory, now stored")])
-            self.line.detected([self._own("storage_slow", active=False)])
-
-    def _lend(self) -> None:
-        """Acknowledge from memory: detection never stops for a disk that hangs."""
-        messages = self.line.durable(self.line.accepted)
-        self._lent += len(messages)
-        self._lent_to = self.line.accepted
-        self.session.acknowledge(messages)
-
-    def _shed_event(self, count: int, why: str) -> Transition:
-        return self.desk.note(
-            "shed", now_ns=self.clock.now_ns(), detail={"count": count, "why": why}
-        )
-
-    def _troubled(self, what: str, reason: str) -> None:
-        if what == "full":
-            LOG.error("the disk is full; readings are shed and counted", reason=reason)
-            self.metrics.store_trouble.set(2)
-            self.line.detected([self._own("storage_full", active=True)])
-        elif what == "sound":
-            LOG.info("the disk has room again")
-            self.metrics.store_trouble.set(0)
-            self.line.detected([self._own("storage_full", active=False)])
-        else:
-            self._lost(reason)
-
-    def _lost(self, reason: str) -> None:
-        LOG.error("the store failed", reason=reason)
-        if int(os.environ.get(FAILURES, "0")) == 0:
-            self._again(reason)
-            return
-        # Second failure: a memory store, a new life, and everything that stands told anew.
-        self.metrics.store_trouble.set(3)
-        self._opened = open_store(self.site.folder, clock=self.clock, memory=reason)
-        self._identity = Identity(self.plant.node, self._opened.life, random_bits())
-        self._key = Ed25519PrivateKey.generate()
-        self._committer = Committer(
-            self._opened.database,
-            None,
-            key=self._key,
-            reserve=None,
-            reserve_bytes=0,
-            destinations=self._destinations,
-            committed=self._durable,
-            troubled=self._troubled,
-        )
-        self._committer.database.listen(self.upward.outbox_filled)
-        self._committer.start()
-        self.line.submit = self._committer.submit
-        self.line.emit(self.desk.begin_life(Chain(self._identity), now_ns=self.clock.now_ns()))
-        self.line.detected([self._own("storage_lost", active=True)])
-        self._lend()
-        self._lent = 0
-
-    def _own(self, rule: str, *, active: bool) -> Detection:
-        now = self.clock.now_ns()
-        row = self._rows[f"{self.plant.node}/@node/{rule}"]
-        return Detection(row, active, now, now, float("nan"))
+        self.storage.delivered()
 
     def _broker_changed(self, lost: str | None) -> None:
         connected = lost is None
@@ -355,7 +248,7 @@ class EdgeNode:
         elif self._broker_reason != lost:
             LOG.warning("broker lost; trying again", reason=lost)
         self._broker_reason = lost or ""
-        self.line.detected([self._own("broker_lost", active=not connected)])
+        self.line.detected([self._own.edge("broker_lost", active=not connected)])
         if not connected:
             # What was not acknowledged comes again on the next connection.
             self.line.forget_messages()
@@ -373,15 +266,15 @@ class EdgeNode:
         siren = self.site.settings.siren
         return siren is not None and self.session.publish(siren.topic, payload)
 
-    def _observed(self, batch: ReadingBatch) -> None:
-        del batch
+    def _filled(self, channel: str) -> None:
+        self.upward.outbox_filled(channel)
 
     def _readings(self, order: wire.Order) -> None:
-        del order
+        self.keeping.ask(order, answered=self.upward.answer, told=self.orders.told)
 
     def _present(self) -> wire.Present:
         return wire.Present(
-            life=self._identity.life,
+            life=self.storage.identity.life,
             seq=self.desk.chain.seq,
             alarms=[msgspec.Raw(entry) for entry in self.desk.present()],
         )
@@ -409,9 +302,9 @@ class EdgeNode:
                 (seq, head, now, url),
             )
             with database.transaction():
-                close_segment(database, self._key, at_ns=now, force=True)
+                close_segment(database, self.storage.key, at_ns=now, force=True)
 
-        self._committer.submit(Work(act=write))
+        self.storage.submit(Work(act=write))
 
     async def _seconds(self) -> None:
         """Run what is due each second, each ten seconds (a summary), each minute (a snapshot)."""
@@ -435,27 +328,13 @@ class EdgeNode:
                 next_snapshot = loop.time() + SNAPSHOT_S
                 self.line.snapshot()
 
-    async def _watch(self) -> None:
-        """Notice storage that hangs, and go on without it."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(0.1)
-            since = self._committer.busy_since
-            if not self._slow and since and loop.time() - since > SLOW_S:
-                self._slow = True
-                LOG.warning("storage is slow; acknowledging from memory")
-                self.metrics.store_trouble.set(1)
-                self.line.detected([self._own("storage_slow", active=True)])
-                self._lend()
-                self.session.resume()
-
     async def _local_orders(self) -> None:
         """Take the orders that `hazgate alarms` puts into the store."""
         while True:
             await asyncio.sleep(0.5)
-            if self._slow or self._opened.spool is None:
+            if not self.storage.answers:
                 continue
-            rows: list[tuple[Any, ...]] = await self._committer.act(self.orders.waiting)
+            rows: list[tuple[Any, ...]] = await self.storage.act(self.orders.waiting)
             for identity, body in rows:
                 self.orders.take_local(identity, body)
-                self._committer.submit(Work(act=self.orders.done(identity)))
+                self.storage.submit(Work(act=self.orders.done(identity)))

@@ -51,9 +51,9 @@ class OrderDesk:
         now = self._clock.now_ns()
         cause = ACTIONS.get(order.action)
         if order.expires_ns and now > order.expires_ns:
-            self._refuse(order, "it came after its expiry; repeat it if it is still wanted")
+            self.told(order, "refused", "it came after its expiry; repeat it if still wanted")
         elif cause is None:
-            self._refuse(order, f"{order.action!r} is no action of this version")
+            self.told(order, "refused", f"{order.action!r} is no action of this version")
         else:
             self._line.order(
                 Request(
@@ -92,7 +92,8 @@ class OrderDesk:
 
         return mark
 
-    def _refuse(self, order: wire.Order, reason: str) -> None:
+    def told(self, order: wire.Order, result: str, reason: str) -> None:
+        """Write the event in which an order ends that moved no alarm."""
         note = self._line.desk.note(
             "order",
             now_ns=self._clock.now_ns(),
@@ -102,7 +103,7 @@ class OrderDesk:
             detail={
                 "order": order.id,
                 "action": order.action,
-                "result": "refused",
+                "result": result,
                 "reason": reason,
             },
         )

@@ -50,7 +50,9 @@ class Opened:
     trouble: str
 
 
-def open_store(folder: Path, *, clock: Clock, memory: str = "") -> Opened:
+def open_store(
+    folder: Path, *, configuration: Configuration, clock: Clock, memory: str = ""
+) -> Opened:
     """Open the node's store, or one in memory when the disk refuses.
 
     A store that is not sound is set aside under a name that says when, and a new one begins.
@@ -59,6 +61,8 @@ def open_store(folder: Path, *, clock: Clock, memory: str = "") -> Opened:
     ----------
     folder
         Where the store is.
+    configuration
+        Of this start, for the spool's segments.
     clock
         Names what is set aside.
     memory
@@ -69,11 +73,16 @@ def open_store(folder: Path, *, clock: Clock, memory: str = "") -> Opened:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
             database, trouble = open_database(folder / "store.db", clock)
-            spool = Spool(folder / "spool")
+            spool = Spool(folder / "spool", configuration)
             life, new = take_life(database)
             return Opened(database, spool, life, new, trouble)
         except (OSError, StoreBrokenError, StoreFullError) as error:
             trouble = str(error)
+    return memory_store(trouble)
+
+
+def memory_store(trouble: str) -> Opened:
+    """Open a store that lasts as long as the process."""
     LOG.error("no store on disk; running on memory", reason=trouble)
     database = Database(None, "edge")
     life, _ = take_life(database)

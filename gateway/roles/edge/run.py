@@ -14,8 +14,9 @@ from prometheus_client import start_http_server
 from gateway.clock import SystemClock
 from gateway.model import Clock
 from gateway.observe import log
-from gateway.roles.edge.node import FAILURES, EdgeNode
+from gateway.roles.edge.node import EdgeNode
 from gateway.roles.edge.site import Site
+from gateway.roles.edge.storage import FAILURES, failures
 
 LOG = log("roles.edge")
 
@@ -77,6 +78,5 @@ async def run_edge(
 def execute_again(reason: str) -> None:
     """Start this very program anew in its place, its count of store failures one higher."""
     LOG.error("the store failed; starting anew once", reason=reason)
-    failures = int(os.environ.get(FAILURES, "0")) + 1
-    environment = {**os.environ, FAILURES: str(failures)}
+    environment = {**os.environ, FAILURES: str(failures() + 1)}
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)

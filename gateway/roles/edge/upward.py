@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -19,12 +17,12 @@ from gateway.northbound.pairing import PairingError, pair, token_path
 from gateway.northbound.settings import ParentSettings
 from gateway.northbound.uplink import Source, Uplink
 from gateway.observe import Metrics, log
+from gateway.roles.edge.child import keep_running
 from gateway.roles.edge.settings import ScreenSettings
 
 PARENT: Final = "parent"
 SCREEN: Final = "screen"
 RETRY_S: Final = 5.0
-STOP_S: Final = 10.0
 LOG = log("roles.edge.upward")
 
 
@@ -178,7 +176,9 @@ class LocalScreen:
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._write)
-        self._task = asyncio.create_task(self._keep_running(), name="screen")
+        config = str(self._folder / "centre.toml")
+        child = keep_running("screen", "gateway", "centre", "--config", config)
+        self._task = asyncio.create_task(child, name="screen")
         return self
 
     async def __aexit__(
@@ -210,22 +210,3 @@ class LocalScreen:
             f'[store]\nfolder = "{self._folder}"\n[pairing]\nnodes = ["{self._node}"]\n'
         )
         (self._folder / "centre.toml").write_text(text, encoding="utf-8")
-
-    async def _keep_running(self) -> None:
-        while True:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gateway", "centre", "--config",
-                str(self._folder / "centre.toml"),
-            )  # fmt: skip
-            try:
-                status = await process.wait()
-            except asyncio.CancelledError:
-                process.terminate()
-                try:
-                    await asyncio.wait_for(process.wait(), STOP_S)
-                except TimeoutError:
-                    process.kill()
-                    await process.wait()
-                raise
-            LOG.error("the screen ended; starting it again", status=status)
-            await asyncio.sleep(1.0 + secrets.randbelow(1000) / 1000)

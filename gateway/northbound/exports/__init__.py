@@ -1,0 +1,1 @@
+"""Exports: readings and alarms in the formats of other systems."""

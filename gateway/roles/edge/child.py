@@ -1,0 +1,32 @@
+"""Processes that an edge keeps running beside itself: its screen, its exports."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+from typing import Final, NoReturn
+
+from gateway.observe import log
+
+STOP_S: Final = 10.0
+LOG = log("roles.edge.child")
+
+
+async def keep_running(what: str, *arguments: str) -> NoReturn:
+    """Run ``python -m`` with these arguments, again whenever it ends; stop it when cancelled."""
+    while True:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", *arguments)
+        try:
+            status = await process.wait()
+        except asyncio.CancelledError:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), STOP_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+            raise
+        LOG.error("a process beside this one ended; starting it again", what=what, status=status)
+        # Jitter, and time for whatever made it end.
+        await asyncio.sleep(1.0 + secrets.randbelow(1000) / 1000)

@@ -1,0 +1,152 @@
+"""What becomes of readings after they are durable: archive, cut, answers, exports."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from gateway.db import Database, StoreError
+from gateway.model import Clock
+from gateway.northbound import wire
+from gateway.northbound.history import History, HistoryError
+from gateway.northbound.spool import Spool
+from gateway.observe import Metrics, log
+from gateway.roles.edge.child import keep_running
+from gateway.roles.edge.site import Site
+from gateway.roles.edge.storage import MEBIBYTE, Storage
+
+KEEP_S: Final = 60.0
+#: Orders for readings that may wait for their turn.
+WAITING: Final = 64
+INFLUX: Final = "gateway.northbound.exports.influx"
+LOG = log("roles.edge.keeping")
+
+Answered = Callable[[wire.Readings], None]
+#: Told how an order ended: the order, "applied" or "refused", and why.
+Told = Callable[[wire.Order, str, str], None]
+
+
+class Keeping:
+    """Keeps the history of a running edge.
+
+    Parameters
+    ----------
+    site
+        Says where the store is, and how long and how much is kept.
+    storage
+        Owner of the spool.
+    """
+
+    def __init__(self, site: Site, *, storage: Storage, clock: Clock, metrics: Metrics) -> None:
+        settings = site.settings
+        self._storage = storage
+        self._clock = clock
+        self._metrics = metrics
+        self._spool = site.folder / "spool"
+        self._history = History(
+            self._spool,
+            site.folder / "history",
+            days=settings.store.history_days,
+            spool_bytes=settings.store.spool_mib * MEBIBYTE,
+        )
+        self._influx = settings.influx
+        self._exported = site.folder / "influx.position"
+        self._store = site.folder / "store.db"
+        self._node = settings.node.id
+        self._reason = ""
+        self.tasks: list[asyncio.Task[None]] = []
+        self._answers: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self.tasks.append(asyncio.create_task(self._keep(), name="history"))
+        if self._influx is not None:
+            task = {
+                "node": self._node,
+                "store": str(self._store),
+                "spool": str(self._spool),
+                "position": str(self._exported),
+                "settings": self._influx.model_dump(),
+            }
+            child = keep_running("influx", INFLUX, msgspec.json.encode(task).decode())
+            self.tasks.append(asyncio.create_task(child, name="influx"))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        tasks = [*self.tasks, *self._answers]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def ask(self, order: wire.Order, *, answered: Answered, told: Told) -> None:
+        """Answer an order for raw readings when its turn comes; it always ends in an event."""
+        if self._storage.spool is None:
+            told(order, "refused", "the store is lost: there is no history")
+        elif len(self._answers) >= WAITING:
+            told(order, "refused", f"{WAITING} orders for readings wait already; ask again later")
+        else:
+            task = asyncio.create_task(self._answer(order, answered, told), name=order.id)
+            self._answers.add(task)
+            task.add_done_callback(self._answers.discard)
+
+    async def _answer(self, order: wire.Order, answered: Answered, told: Told) -> None:
+        try:
+            readings = await self._history.readings(order)
+        except (HistoryError, OSError) as error:
+            told(order, "refused", str(error))
+            return
+        answered(readings)
+        told(order, "applied", "")
+
+    async def _keep(self) -> None:
+        """Archive, prune and cut, each minute."""
+        while True:
+            await asyncio.sleep(KEEP_S)
+            spool = self._storage.spool
+            if spool is None:
+                continue
+            try:
+                await self._history.keep(self._clock.now_ns())
+                await self._cut(spool)
+                reason = ""
+            except (HistoryError, OSError, StoreError) as error:
+                reason = str(error)
+            if reason and reason != self._reason:
+                LOG.warning("history is not kept; trying again each minute", reason=reason)
+            self._reason = reason
+
+    async def _cut(self, spool: Spool) -> None:
+        taken = []
+        if self._influx is not None:
+            taken.append(await asyncio.to_thread(position_in, self._exported))
+            self._metrics.influx_lag.set(max(0, spool.position - taken[0]))
+        snapshot: int = await self._storage.act(snapshot_position)
+        end, lost = await asyncio.to_thread(self._history.cut_to, snapshot=snapshot, taken=taken)
+        await self._storage.act(lambda _: spool.cut(end))
+        if lost:
+            LOG.error("raw readings were cut before they were archived or exported", count=lost)
+            self._storage.shed(lost, "the spool reached its limit before history took them")
+        self._metrics.spool_bytes.set(await asyncio.to_thread(spool.bytes_used))
+
+
+def snapshot_position(database: Database) -> int:
+    """Return the spool position of the newest snapshot; 0 for none."""
+    rows = database.execute("SELECT position FROM snapshot WHERE id = 1")
+    return int(rows[0][0]) if rows else 0
+
+
+def position_in(path: Path) -> int:
+    """Return the position that an export noted in its file; 0 for none."""
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0

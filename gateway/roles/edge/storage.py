@@ -1,0 +1,272 @@
+"""The store of a running edge, and how it goes on when the disk does not (DESIGN: Store trouble).
+
+A disk that hangs is "storage slow": messages are acknowledged from bounded memory and counted. A
+full one is "storage full": alarms are committed into the reserve, readings are shed and counted. A
+store that fails makes the process execute itself anew, once; if it fails again, a store in memory
+begins a new life, and everything goes on under the alarm "storage lost". Detection never stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway.db import Database
+from gateway.identity import Identity, load_key, random_bits
+from gateway.journal import Chain
+from gateway.model import Clock, Detection
+from gateway.northbound.settings import StoreSettings
+from gateway.northbound.spool import Spool
+from gateway.observe import Metrics, log
+from gateway.roles.edge.committer import QUEUE_LENGTH, Committed, Committer, Work
+from gateway.roles.edge.line import Line
+from gateway.roles.edge.recovery import Opened, memory_store
+from gateway.southbound.mqtt import BrokerSession
+
+#: A sync that has not come back after this is slow storage.
+SLOW_S: Final = 0.5
+#: Where a process that executes itself anew counts its store's failures: not on that store's disk.
+FAILURES: Final = "HAZGATE_STORE_FAILURES"
+MEBIBYTE: Final = 1024 * 1024
+#: Spool records that may wait in memory while the disk hangs.
+WAITING_BYTES: Final = 64 * MEBIBYTE
+LOG = log("roles.edge.storage")
+
+
+class StoreFailedError(Exception):
+    """The store failed for the first time in this process: it is to be executed again."""
+
+
+def failures() -> int:
+    """Return how often the store has failed since the edge was started by hand."""
+    return int(os.environ.get(FAILURES, "0"))
+
+
+class OwnAlarms:
+    """Edges of the alarms a node raises about itself.
+
+    Parameters
+    ----------
+    node
+        Its id.
+    rows
+        Alarm id -> the row that a `Detection` names.
+    """
+
+    def __init__(self, node: str, rows: Mapping[str, int], clock: Clock) -> None:
+        self._node = node
+        self._rows = rows
+        self._clock = clock
+
+    def edge(self, rule: str, *, active: bool) -> Detection:
+        """Return the edge of one rule, now."""
+        now = self._clock.now_ns()
+        row = self._rows[f"{self._node}/@node/{rule}"]
+        return Detection(row, active, now, now, float("nan"))
+
+
+class Storage:
+    """The store thread of a node and what the node does about its disk.
+
+    Parameters
+    ----------
+    folder, settings
+        Of the store.
+    opened
+        What recovery opened.
+    node
+        Its id.
+    destinations
+        Receivers, each with an outbox of its own.
+    own
+        The node's own alarms.
+    again
+        Called when the store fails for the first time; the process then executes itself anew.
+    filled
+        Told, in the store thread, when an outbox was filled.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: StoreSettings,
+        opened: Opened,
+        *,
+        node: str,
+        destinations: Sequence[str],
+        own: OwnAlarms,
+        clock: Clock,
+        metrics: Metrics,
+        again: Callable[[str], None],
+        filled: Callable[[str], None],
+    ) -> None:
+        self.identity = Identity(node, opened.life, random_bits())
+        self.key = Ed25519PrivateKey.generate() if opened.spool is None else load_key(folder)
+        self._folder = folder
+        self._settings = settings
+        self._destinations = tuple(destinations)
+        self._own = own
+        self._clock = clock
+        self._metrics = metrics
+        self._again = again
+        self._filled = filled
+        self._line: Line
+        self._session: BrokerSession
+        self._slow = False
+        self._lent = 0
+        self._lent_to = 0
+        self._shed = 0
+        self._use(opened)
+
+    @property
+    def spool(self) -> Spool | None:
+        """The spool, or None on a store in memory."""
+        return self._opened.spool
+
+    @property
+    def answers(self) -> bool:
+        """Whether the store's thread can be asked something now."""
+        return not self._slow and self._opened.spool is not None
+
+    def start(self, line: Line, session: BrokerSession) -> None:
+        """Begin to write, for this line and this session."""
+        self._line, self._session = line, session
+        self._committer.start()
+
+    def stop(self) -> None:
+        """Finish what was handed over, and close; blocks."""
+        self._committer.stop()
+        self._committer.database.close()
+
+    def submit(self, work: Work) -> None:
+        """Hand over to the store thread; never blocks.
+
+        While the disk hangs, readings that no longer fit into the memory set aside for them are
+        shed and counted; alarms always fit.
+        """
+        if (
+            work.blob
+            and not work.transitions
+            and self._slow
+            and self._committer.waiting_bytes > WAITING_BYTES
+        ):
+            self._shed += work.readings
+            self._metrics.shed.inc(work.readings)
+            work = replace(work, blob=b"")
+        self._committer.submit(work)
+
+    async def act(self, act: Callable[[Database], Any]) -> Any:
+        """Do something with the store in its thread and return the result."""
+        return await self._committer.act(act)
+
+    def tell(self) -> None:
+        """Raise or clear the storage alarms as the store was found at the start."""
+        lost = self._opened.spool is None
+        self._metrics.store_trouble.set(3 if lost else 0)
+        rules = ("storage_lost",) if lost else ("storage_lost", "storage_full", "storage_slow")
+        self._line.detected([self._own.edge(rule, active=lost) for rule in rules])
+
+    def delivered(self) -> None:
+        """Decide about messages just taken: lend their durability, or make the broker wait."""
+        if self._slow:
+            self._lend()
+        elif self._committer.waiting > QUEUE_LENGTH:
+            self._session.pause()
+
+    def shed(self, count: int, why: str) -> None:
+        """Write a durable event that counts what was not kept."""
+        now = self._clock.now_ns()
+        self._line.emit(
+            [self._line.desk.note("shed", now_ns=now, detail={"count": count, "why": why})]
+        )
+
+    async def watch(self) -> None:
+        """Notice storage that hangs, for ever, and go on without it."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(0.1)
+            since = self._committer.busy_since
+            if not self._slow and since and loop.time() - since > SLOW_S:
+                self._slow = True
+                LOG.warning("storage is slow; acknowledging from memory")
+                self._metrics.store_trouble.set(1)
+                self._line.detected([self._own.edge("storage_slow", active=True)])
+                self._lend()
+                self._session.resume()
+
+    def _use(self, opened: Opened) -> None:
+        on_disk = opened.spool is not None
+        self._opened = opened
+        self._committer = Committer(
+            opened.database,
+            opened.spool,
+            key=self.key,
+            reserve=self._folder / "reserve" if on_disk else None,
+            reserve_bytes=self._settings.reserve_mib * MEBIBYTE,
+            destinations=self._destinations,
+            committed=self._durable,
+            troubled=self._troubled,
+        )
+        self._committer.database.listen(self._filled)
+
+    def _durable(self, done: Committed) -> None:
+        if done.shed:
+            self._metrics.shed.inc(done.shed)
+            self.shed(done.shed, "storage full")
+        self._session.acknowledge(self._line.durable(done.accepted))
+        if self._committer.waiting < QUEUE_LENGTH // 2:
+            self._session.resume()
+        if self._slow and done.accepted >= self._lent_to:
+            self._slow = False
+            self._metrics.store_trouble.set(0)
+            lent, self._lent = self._lent, 0
+            shed, self._shed = self._shed, 0
+            if lent:
+                self.shed(lent, "acknowledged from memory, now stored")
+            if shed:
+                self.shed(shed, "storage slow, memory full")
+            self._line.detected([self._own.edge("storage_slow", active=False)])
+
+    def _lend(self) -> None:
+        """Acknowledge from memory: detection never stops for a disk that hangs."""
+        messages = self._line.durable(self._line.accepted)
+        self._lent += len(messages)
+        self._lent_to = self._line.accepted
+        self._session.acknowledge(messages)
+
+    def _troubled(self, what: str, reason: str) -> None:
+        if what == "full":
+            LOG.error("the disk is full; readings are shed and counted", reason=reason)
+            self._metrics.store_trouble.set(2)
+            self._line.detected([self._own.edge("storage_full", active=True)])
+        elif what == "sound":
+            LOG.info("the disk has room again")
+            self._metrics.store_trouble.set(0)
+            self._line.detected([self._own.edge("storage_full", active=False)])
+        else:
+            self._lost(reason)
+
+    def _lost(self, reason: str) -> None:
+        LOG.error("the store failed", reason=reason)
+        if failures() == 0:
+            self._again(reason)
+            return
+        # Second failure: a memory store, a new life, and everything that stands told anew.
+        self._metrics.store_trouble.set(3)
+        opened = memory_store(reason)
+        self.identity = Identity(self.identity.node, opened.life, random_bits())
+        self.key = Ed25519PrivateKey.generate()
+        self._use(opened)
+        self._committer.start()
+        self._line.emit(
+            self._line.desk.begin_life(Chain(self.identity), now_ns=self._clock.now_ns())
+        )
+        self._line.detected([self._own.edge("storage_lost", active=True)])
+        self._lend()
+        self._lent = 0
