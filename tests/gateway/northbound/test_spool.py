@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -28,17 +29,17 @@ from gateway.northbound.spool import (
     encode_readings,
     encode_tick,
     newest_readings,
-    read_segment,
     records,
     segment_path,
     segments,
 )
 from gateway.readings import ReadingBatch
 
-CONFIGURATION = encode(
-    Kind.CONFIGURATION, msgspec.json.encode(Configuration(hash="h", tags=["T1", "T2"]))
-)
+TAGS = Configuration(hash="h", tags=["T1", "T2"])
+CONFIGURATION = encode(Kind.CONFIGURATION, msgspec.json.encode(TAGS))
 SESSION = encode(Kind.SESSION, msgspec.json.encode(Session(epoch="e" * 16, at_ns=1)))
+#: What stands before the first record of a segment, and counts in no position.
+LEAD = len(MAGIC) + len(CONFIGURATION)
 
 
 def batch(count: int, value: float = 1.0) -> ReadingBatch:
@@ -49,15 +50,22 @@ class Writer:
     """A spool with what was appended to it: (position after, record)."""
 
     def __init__(self, folder: Path) -> None:
-        self.spool = Spool(folder)
+        self.folder = folder
+        self.spool = Spool(folder, TAGS)
         self.position = self.spool.position
         self.written: list[tuple[int, bytes]] = []
 
-    def append(self, *blobs: bytes, new_segment: bool = False) -> None:
-        self.spool.append(b"".join(blobs), self.position, new_segment=new_segment)
+    def append(self, *blobs: bytes) -> None:
+        self.spool.append(b"".join(blobs), self.position)
         for blob in blobs:
             self.position += len(blob)
             self.written.append((self.position, blob))
+        assert self.spool.position == self.position
+
+    def begin_segment(self) -> None:
+        """End the segment, as a new start of the process does."""
+        self.close()
+        self.spool = Spool(self.folder, TAGS)
         assert self.spool.position == self.position
 
     def close(self) -> None:
@@ -65,8 +73,12 @@ class Writer:
 
 
 def read(folder: Path, start: int = 0) -> list[tuple[int, bytes]]:
-    """Every record from a position on, with the position after it, as it stands on disk."""
-    return [(r.position, encode(r.kind, r.body)) for r in records(folder, start)]
+    """Every record after a position but the configurations, as it stands on disk."""
+    return [
+        (r.position, encode(r.kind, r.body))
+        for r in records(folder, start)
+        if r.kind != Kind.CONFIGURATION
+    ]
 
 
 @pytest.fixture
@@ -75,19 +87,26 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_records_come_back_in_order(folder: Path) -> None:
-    """Every record of every kind is read back byte for byte, with its position."""
+    """Every record of every kind is read back byte for byte, each segment's tags before it."""
     writer = Writer(folder)
     quarantined = Quarantined(topic="t", reason="r", at_ns=3, size=9, payload=b"\x00\xff")
-    writer.append(CONFIGURATION, SESSION, new_segment=True)
+    writer.append(SESSION)
     writer.append(encode_readings(batch(5)), encode_tick(7_000_000_000))
     writer.append(
         encode(Kind.FENCE, b""), encode(Kind.QUARANTINE, msgspec.json.encode(quarantined))
     )
-    writer.append(CONFIGURATION, encode_readings(batch(3)), new_segment=True)
+    writer.begin_segment()
+    writer.append(encode_readings(batch(3)))
     writer.close()
     assert read(folder) == writer.written
-    assert [first for first, _ in segments(folder)] == [0, writer.written[5][0]]
+    assert [first for first, _ in segments(folder)] == [0, writer.written[4][0]]
     found = list(records(folder, 0))
+    assert [record.kind for record in found] == [
+        Kind.CONFIGURATION, Kind.SESSION, Kind.READINGS, Kind.TICK, Kind.FENCE, Kind.QUARANTINE,
+        Kind.CONFIGURATION, Kind.READINGS,
+    ]  # fmt: skip
+    assert [found[at].position for at in (0, 6)] == [0, writer.written[4][0]]
+    assert msgspec.json.decode(found[6].body, type=Configuration) == TAGS
     assert decode_tick(found[3].body) == 7_000_000_000
     assert msgspec.json.decode(found[5].body, type=Quarantined) == quarantined
 
@@ -119,82 +138,89 @@ def test_readings_come_back_bit_for_bit(rows: list[tuple[int, int, int, float, i
 
 
 def test_reading_starts_where_it_is_asked_to(folder: Path) -> None:
-    """From a position on only what ends after it comes, led by its segment's configuration."""
+    """From a position on only what ends after it comes, and always the tags that belong to it."""
     writer = Writer(folder)
-    writer.append(CONFIGURATION, encode_tick(1), encode_tick(2), new_segment=True)
-    writer.append(CONFIGURATION, encode_tick(3), encode_tick(4), new_segment=True)
+    writer.append(encode_tick(1), encode_tick(2))
+    writer.begin_segment()
+    writer.append(encode_tick(3), encode_tick(4))
     writer.close()
-    everything = writer.written
-    for index, (position, _) in enumerate(everything):
-        later = everything[index + 1 :]
-        segment = 0 if position < everything[2][0] else 3
-        leading = [everything[segment]] if everything[segment] not in later else []
-        assert read(folder, position) == leading + later
+    for index, (position, _) in enumerate(writer.written):
+        assert read(folder, position) == writer.written[index + 1 :]
+        assert next(records(folder, position)).kind == Kind.CONFIGURATION
+
+
+Small = tuple[Path, bytes, list[tuple[int, bytes]]]
 
 
 @pytest.fixture
-def small(folder: Path) -> tuple[Path, bytes, list[tuple[int, bytes]]]:
+def small(folder: Path) -> Small:
     """A spool of one small segment: its file, its bytes, its records."""
     writer = Writer(folder)
-    writer.append(CONFIGURATION, encode_tick(1), encode_readings(batch(1)), encode_tick(2),
-                  new_segment=True)  # fmt: skip
+    writer.append(SESSION, encode_tick(1), encode_readings(batch(1)), encode_tick(2))
     writer.close()
     [(_, path)] = segments(folder)
     return path, path.read_bytes(), writer.written
 
 
-def test_a_torn_tail_is_cut_at_every_byte(
-    small: tuple[Path, bytes, list[tuple[int, bytes]]], folder: Path
-) -> None:
+def test_a_torn_tail_is_cut_at_every_byte(small: Small, folder: Path) -> None:
     """Wherever a power cut ended the file, whole records stay and the next append follows them."""
     path, whole, written = small
     for size in range(len(whole) + 1):
         path.write_bytes(whole[:size])
-        sound = [(p, blob) for p, blob in written if p + len(MAGIC) <= size]
+        sound = [(p, blob) for p, blob in written if LEAD + p <= size]
         assert read(folder) == sound
         writer = Writer(folder)
         assert writer.position == (sound[-1][0] if sound else 0)
-        assert path.stat().st_size <= len(MAGIC) + writer.position
-        writer.append(CONFIGURATION, encode_tick(9))
+        assert path.stat().st_size == (LEAD + writer.position if size >= LEAD else 0)
+        writer.append(encode_tick(9))
         writer.close()
         assert read(folder) == sound + writer.written
         for _, other in segments(folder):
             other.unlink()
 
 
-def test_a_flipped_bit_ends_its_segment_and_no_other(
-    small: tuple[Path, bytes, list[tuple[int, bytes]]], folder: Path
-) -> None:
+def test_a_flipped_bit_ends_its_segment_and_no_other(small: Small, folder: Path) -> None:
     """A bit flipped anywhere hides that record and what follows in its segment, nothing before."""
     path, whole, written = small
     writer = Writer(folder)
-    writer.append(CONFIGURATION, encode_tick(8), new_segment=True)
+    writer.append(encode_tick(8))
     writer.close()
     for at in range(len(whole)):
         spoilt = bytearray(whole)
         spoilt[at] ^= 0x10
         path.write_bytes(spoilt)
-        hit = at - len(MAGIC)
-        sound = [(p, blob) for p, blob in written if p <= hit]
+        sound = [(p, blob) for p, blob in written if LEAD + p <= at]
         assert read(folder) == sound + writer.written, at
 
 
 def test_a_length_beyond_reason_is_damage(folder: Path) -> None:
     """A length that no record has is not read, however large the file says it is."""
-    folder.mkdir()
-    head = HEAD.pack(spool.MAX_RECORD + 1, 0, Kind.READINGS)
-    segment_path(folder, 0).write_bytes(MAGIC + encode_tick(1) + head + bytes(100))
-    assert read(folder) == [(len(encode_tick(1)), encode_tick(1))]
+    writer = Writer(folder)
+    writer.append(encode_tick(1))
+    writer.close()
+    [(_, path)] = segments(folder)
+    body = bytes(100)
+    head = HEAD.pack(spool.MAX_RECORD + 1, zlib.crc32(body, Kind.READINGS), Kind.READINGS)
+    path.write_bytes(path.read_bytes() + head + body)
+    assert read(folder) == writer.written
 
 
 def test_a_foreign_file_is_passed_over(folder: Path) -> None:
-    """A segment that does not begin as ours yields nothing and stops nobody."""
+    """A segment that does not begin as ours, with its tags, yields nothing and stops nobody."""
     writer = Writer(folder)
-    writer.append(CONFIGURATION, new_segment=True)
-    writer.append(CONFIGURATION, encode_tick(1), new_segment=True)
+    writer.append(encode_tick(0))
+    writer.begin_segment()
+    writer.append(encode_tick(1))
     writer.close()
-    segments(folder)[0][1].write_bytes(b"HZSPOOL2" + CONFIGURATION)
-    assert read(folder) == writer.written[1:]
+    [(_, path), _] = segments(folder)
+    for foreign in (
+        b"HZSPOOL2" + CONFIGURATION,
+        MAGIC + encode_tick(0),
+        MAGIC + HEAD.pack(spool.MAX_RECORD + 1, 0, Kind.CONFIGURATION),
+        MAGIC + CONFIGURATION[:-1] + b"x",
+    ):
+        path.write_bytes(foreign + encode_tick(0))
+        assert read(folder) == writer.written[1:]
 
 
 def test_kinds_of_a_newer_program_are_passed_over(folder: Path) -> None:
@@ -202,7 +228,7 @@ def test_kinds_of_a_newer_program_are_passed_over(folder: Path) -> None:
     body = b"something new"
     unknown = HEAD.pack(len(body), zlib.crc32(body, 77), 77) + body
     writer = Writer(folder)
-    writer.append(CONFIGURATION, unknown, encode_tick(1), new_segment=True)
+    writer.append(SESSION, unknown, encode_tick(1))
     writer.close()
     assert read(folder) == [writer.written[0], writer.written[2]]
     again = Writer(folder)
@@ -213,27 +239,43 @@ def test_kinds_of_a_newer_program_are_passed_over(folder: Path) -> None:
 def test_holes_between_segments_are_what_was_shed(folder: Path) -> None:
     """A position may jump: the next segment is named by it, and reading goes on across the hole."""
     writer = Writer(folder)
-    writer.append(CONFIGURATION, encode_tick(1), new_segment=True)
+    writer.append(encode_tick(1))
     end = writer.position
     writer.position += 5000
-    writer.append(CONFIGURATION, encode_tick(2))
+    writer.append(encode_tick(2))
+    writer.append(encode_tick(3))
     writer.close()
     assert [first for first, _ in segments(folder)] == [0, end + 5000]
     assert read(folder) == writer.written
-    assert read(folder, end + 100)[-2:] == writer.written[2:]
-    assert Spool(folder).position == writer.position
+    for start in (end, end + 100, end + 5000):
+        assert read(folder, start) == writer.written[1:]
+    assert Writer(folder).position == writer.position
+
+
+def test_a_full_segment_is_followed_by_the_next(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No segment grows without bound: the next begins at the first append past its size."""
+    size = len(encode_tick(0))
+    monkeypatch.setattr(spool, "SEGMENT_BYTES", 3 * size)
+    writer = Writer(folder)
+    for number in range(10):
+        writer.append(encode_tick(number))
+    writer.close()
+    assert [first for first, _ in segments(folder)] == [0, 3 * size, 6 * size, 9 * size]
+    assert read(folder) == writer.written
 
 
 def test_a_new_segment_that_never_got_a_record(folder: Path) -> None:
     """A crash between making a segment and writing to it costs nothing, whatever it left behind."""
-    for left in (b"", MAGIC[:3], MAGIC, MAGIC + CONFIGURATION[:4]):
+    for left in (b"", MAGIC[:3], MAGIC, MAGIC + CONFIGURATION[:4], MAGIC + CONFIGURATION):
         writer = Writer(folder)
-        writer.append(CONFIGURATION, encode_tick(1), new_segment=True)
+        writer.append(encode_tick(1))
         writer.close()
         segment_path(folder, writer.position).write_bytes(left)
         again = Writer(folder)
         assert again.position == writer.position
-        again.append(CONFIGURATION, encode_tick(2))
+        again.append(encode_tick(2))
         again.close()
         assert read(folder) == writer.written + again.written
         for _, path in segments(folder):
@@ -241,13 +283,13 @@ def test_a_new_segment_that_never_got_a_record(folder: Path) -> None:
 
 
 def test_a_start_makes_a_segment_of_its_own(folder: Path) -> None:
-    """What a new start appends begins a new segment, so that what was there is never written to."""
+    """What a new start appends begins a new segment: what was there is never written to."""
     first = Writer(folder)
-    first.append(CONFIGURATION, encode_tick(1), new_segment=True)
+    first.append(encode_tick(1))
     first.close()
     before = segments(folder)[0][1].read_bytes()
     second = Writer(folder)
-    second.append(CONFIGURATION, encode_tick(2))
+    second.append(encode_tick(2))
     second.close()
     assert segments(folder)[0][1].read_bytes() == before
     assert read(folder) == first.written + second.written
@@ -257,62 +299,60 @@ def test_cut_keeps_what_is_needed(folder: Path) -> None:
     """Only whole segments that end at or before the position go; the newest never does."""
     writer = Writer(folder)
     for number in range(4):
-        writer.append(CONFIGURATION, encode_tick(number), new_segment=True)
+        writer.append(encode_tick(number))
+        writer.begin_segment()
+    writer.append(encode_tick(4))
     firsts = [first for first, _ in segments(folder)]
-    writer.spool.cut(firsts[2] - 1)
+    assert writer.spool.cut(firsts[2] - 1) == 1
     assert [first for first, _ in segments(folder)] == firsts[1:]
-    writer.spool.cut(firsts[2])
+    assert writer.spool.cut(firsts[2]) == 1
     assert [first for first, _ in segments(folder)] == firsts[2:]
-    assert read(folder) == writer.written[4:]
-    writer.spool.cut(writer.position + 1000)
-    assert [first for first, _ in segments(folder)] == firsts[3:]
+    assert read(folder) == writer.written[2:]
+    assert writer.spool.cut(writer.position + 1000) == 2
+    assert [first for first, _ in segments(folder)] == firsts[4:]
     writer.append(encode_tick(9))
     writer.close()
-    assert read(folder) == writer.written[6:]
+    assert read(folder) == writer.written[4:]
 
 
 def test_bytes_used_is_what_lies_on_disk(folder: Path) -> None:
     """The size counts every segment with its head."""
     writer = Writer(folder)
     assert writer.spool.bytes_used() == 0
-    writer.append(CONFIGURATION, new_segment=True)
-    writer.append(CONFIGURATION, encode_tick(1), new_segment=True)
+    writer.append(SESSION)
+    writer.begin_segment()
+    writer.append(encode_tick(1))
     writer.close()
-    assert writer.spool.bytes_used() == writer.position + 2 * len(MAGIC)
+    assert writer.spool.bytes_used() == writer.position + 2 * LEAD
 
 
 def test_newest_readings(folder: Path) -> None:
     """The newest segments that hold enough readings come, oldest first, each with its tags."""
     writer = Writer(folder)
     for value in (100.0, 200.0, 300.0):
-        writer.append(CONFIGURATION, SESSION, encode_readings(batch(50, value)), encode_tick(1),
-                      new_segment=True)  # fmt: skip
+        writer.append(SESSION, encode_readings(batch(50, value)), encode_tick(1))
+        writer.begin_segment()
     writer.close()
 
-    def shown(found: list[Record]) -> list[float | str]:
+    def shown(found: Iterable[Record]) -> list[float | str]:
         return [
             float(decode_readings(r.body).value[0]) if r.kind == Kind.READINGS else r.kind.name
             for r in found
         ]
 
-    named = Kind.CONFIGURATION.name
-    assert shown(list(newest_readings(folder, 50))) == [named, 300.0]
-    assert shown(list(newest_readings(folder, 60))) == [named, 200.0, named, 300.0]
-    assert shown(list(newest_readings(folder, 10**6))) == [
-        named, 100.0, named, 200.0, named, 300.0
-    ]  # fmt: skip
-    assert shown(list(newest_readings(folder.parent / "none", 10))) == []
+    tags = Kind.CONFIGURATION.name
+    assert shown(newest_readings(folder, 50)) == [tags, 300.0]
+    assert shown(newest_readings(folder, 60)) == [tags, 200.0, tags, 300.0]
+    assert shown(newest_readings(folder, 10**6)) == [tags, 100.0, tags, 200.0, tags, 300.0]
+    assert shown(newest_readings(folder.parent / "none", 10)) == []
 
 
-def test_what_was_appended_may_be_read_before_it_is_closed(folder: Path) -> None:
+def test_what_was_synced_may_be_read_before_it_is_closed(folder: Path) -> None:
     """A reader beside the writer sees whole records only, and all that were synced."""
     writer = Writer(folder)
-    writer.append(CONFIGURATION, encode_readings(batch(10)), new_segment=True)
+    writer.append(SESSION, encode_readings(batch(10)))
     writer.spool.sync()
-    [(first, path)] = segments(folder)
-    assert [record.position for record in read_segment(path, first)] == [
-        position for position, _ in writer.written
-    ]
+    assert read(folder) == writer.written
     writer.close()
 
 
