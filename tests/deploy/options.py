@@ -1,0 +1,64 @@
+"""Settings models against the example files: what is not said, and what is said wrongly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, get_args
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.fields import FieldInfo
+
+Table = dict[str, Any]
+
+
+def unsaid(model: type[BaseModel], tables: Sequence[Table], at: str = "") -> list[str]:
+    """Return the options of a model that none of its tables mentions."""
+    missing: list[str] = []
+    for name, field in model.model_fields.items():
+        if not any(name in table for table in tables):
+            missing.append(at + name)
+        elif (below := table_of(field.annotation)) is not None:
+            missing += unsaid(below, list(inner(tables, name)), f"{at}{name}.")
+    return missing
+
+
+def misstated(
+    model: type[BaseModel], shipped: Sequence[Table], shown: Sequence[Table], at: str = ""
+) -> list[str]:
+    """Return the options that are shown and not set, with another value than their default."""
+    wrong: list[str] = []
+    for name, field in model.model_fields.items():
+        below = table_of(field.annotation)
+        if below is not None:
+            wrong += misstated(
+                below, list(inner(shipped, name)), list(inner(shown, name)), f"{at}{name}."
+            )
+        elif not field.is_required() and field.default not in (None, ()):
+            if any(name in table for table in shipped):
+                continue
+            wrong += [
+                f"{at}{name} = {table[name]!r}"
+                for table in shown
+                if name in table and valued(field, table[name]) != field.default
+            ]
+    return wrong
+
+
+def valued(field: FieldInfo, said: object) -> object:
+    """Return what the program makes of a value in a file."""
+    kind = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    return TypeAdapter(kind).validate_python(said)
+
+
+def table_of(annotation: object) -> type[BaseModel] | None:
+    """Return the model that an option's table has, or None for an option with a value."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := table_of(part))), None)
+
+
+def inner(tables: Sequence[Table], name: str) -> Iterator[Table]:
+    """Yield every table of this name."""
+    for table in tables:
+        below = table.get(name, [])
+        yield from below if isinstance(below, list) else [below]
