@@ -80,12 +80,25 @@ def test_client_is_believed(folder: Path) -> None:
 @pytest.mark.parametrize(("server", "client"), [("gw1", ""), ("broker", "broker")])
 def test_purposes_are_kept_apart(folder: Path, server: str, client: str) -> None:
     """A device cannot pose as the broker, nor the broker's certificate as a user."""
-    with pytest.raises(ssl.SSLError, match=r"(?i)certificate verify failed|purpose"):
+    with pytest.raises(ssl.SSLError, match=r"(?i)unsuitable certificate purpose"):
         shake(folder, host="broker.site", server=server, client=client)
 
 
+@pytest.mark.parametrize("name", ["broker", "gw1"])
+def test_issuer_is_named_by_its_key(folder: Path, name: str) -> None:
+    """A certificate tells the key that signed it: a renewed authority of the same name differs."""
+    authority, found = (
+        x509.load_pem_x509_certificate((folder / f"{each}.crt").read_bytes()).extensions
+        for each in ("ca", name)
+    )
+    signed_by = found.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    own = authority.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    assert signed_by.key_identifier == own.digest
+
+
 def test_keys_are_private(folder: Path) -> None:
-    """Keys are readable by their owner only, certificates by everybody."""
+    """Folder and keys are for their owner only, certificates can be read by everybody."""
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     for path in folder.iterdir():
         wanted = 0o600 if path.suffix == ".key" else 0o644
         assert stat.S_IMODE(path.stat().st_mode) == wanted, path
