@@ -14,7 +14,6 @@ const TEXTS = {
   "language.switch": ["Switch to English", "切换为中文"],
   "comma": ["，", ", "],
 
-  "login.title": ["登录", "Log in"],
   "login.name": ["账号", "Account"],
   "login.password": ["密码", "Password"],
   "login.send": ["登录", "Log in"],
@@ -191,7 +190,8 @@ const TEXTS = {
   "trend.raw.shown": ["原始值已取到", "Single readings received"],
   "trend.raw.none": ["原始数据未取到", "Single readings not available"],
   "trend.raw.thinned": ["原始值（已抽稀）", "raw (thinned)"],
-  "trend.describe": ["{tag} 近 {minutes} 分钟趋势，当前 {value}", "{tag}, last {minutes} minutes, now {value}"],
+  "trend.describe": ["{tag} 近 {minutes} 分钟趋势，最近值 {value}；{limits}", "{tag}, last {minutes} minutes, last value {value}; {limits}"],
+  "trend.unlimited": ["未设限值", "no limits"],
 
   "points.title": ["监测点", "Points"],
   "points.site": ["站点", "Site"],

@@ -157,9 +157,11 @@ export function drawLimits(plot, lines, nameOf) {
   ctx.font = fontOf(ctx, 12, 600);
   ctx.textAlign = "right";
   for (const line of lines) {
-    const y = Math.round(plot.valToPos(line.value, "y", true));
+    // On whole pixels: a limit that is smeared over two looks like two, and pale.
+    const thick = Math.round(2 * ratio);
+    const y = Math.round(plot.valToPos(line.value, "y", true)) + (thick % 2) / 2;
     ctx.strokeStyle = LINE_COLOURS[line.level];
-    ctx.lineWidth = 1.5 * ratio;
+    ctx.lineWidth = thick;
     ctx.setLineDash(line.level.length === 2 ? [] : [6 * ratio, 4 * ratio]);
     ctx.beginPath();
     ctx.moveTo(left, y);

@@ -213,11 +213,11 @@ class TrendView extends ScreenElement {
         </div>
       </header>
       <div class="readout">
-        <span>${this.readout || (unit ? `${t(`trend.raw.${this.raw}`)}` : "")}</span>
+        <span data-testid="readout">${this.readout || (unit ? `${t(`trend.raw.${this.raw}`)}` : "")}</span>
         <span class="key"><i class="band"></i>${t("trend.band")}<i class="mean"></i>${t("trend.mean")}<i class="raw"></i>${t("trend.raw")}</span>
       </div>
       <div class="plot" data-testid="trend" role="img" data-tag=${this.point?.tag ?? ""} data-raw=${this.raw} data-points=${this.answer?.summary.t.length ?? 0}
-        aria-label=${row ? t("trend.describe", { tag: row.tag, minutes: this.minutes, value }) : t("trend.title")}>
+        aria-label=${row ? t("trend.describe", { tag: row.tag, minutes: this.minutes, value, limits: limitsText(row) }) : t("trend.title")}>
         ${this.#say()}
       </div>`;
   }
@@ -236,6 +236,9 @@ function near(column, index) {
   for (let i = index; i >= 0; i -= 1) if (column[i] !== undefined) return column[i];
   return null;
 }
+
+const limitsText = ({ limits, unit }) =>
+  limitLines(limits).map((line) => `${t(`level.${line.level}`)} ${withUnit(line.value, unit)}`).join(t("comma")) || t("trend.unlimited");
 
 const zoomOf = (element) => element.currentCSSZoom ?? 1;
 
