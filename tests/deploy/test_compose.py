@@ -20,6 +20,7 @@ from tests.deploy.shipped import (
     COMPOSE,
     DEPLOY,
     MOSQUITTO,
+    OPERATIONS,
     ROOT,
     SITE,
     UNITS,
@@ -49,6 +50,12 @@ def dockerfile(name: str) -> dict[str, list[str]]:
             instruction, _, argument = line.partition(" ")
             found.setdefault(instruction, []).append(" ".join(argument.split()))
     return found
+
+
+def copied(name: str) -> list[str]:
+    """Return what a Dockerfile copies out of the repository."""
+    copies = [line.split() for line in dockerfile(name).get("COPY", [])]
+    return [source for words in copies if "--from" not in words[0] for source in words[:-1]]
 
 
 def extras(role: str) -> set[str]:
@@ -190,10 +197,30 @@ def test_builds_find_their_files() -> None:
         context = (COMPOSE.parent / service["build"]["context"]).resolve()
         assert context == ROOT
         assert (context / service["build"]["dockerfile"]) == DEPLOY / name / "Dockerfile"
-        for copied in dockerfile(name).get("COPY", []):
-            source = copied.split()[0]
-            if not source.startswith("--from"):
-                assert (ROOT / source).exists(), copied
+        for source in copied(name):
+            assert (ROOT / source).exists(), source
+
+
+@pytest.mark.parametrize("name", [*ROLES, "mosquitto"])
+def test_builder_sees_what_it_copies_and_no_secret(name: str) -> None:
+    """The builder is sent what the Dockerfile copies, and never the folder with the secrets."""
+    text = (DEPLOY / name / "Dockerfile.dockerignore").read_text(encoding="utf-8")
+    rules = [line for line in text.splitlines() if not line.startswith("#")]
+    sent = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
+    assert rules[0] == "*"
+    assert all({source, str(Path(source).parent)} & sent for source in copied(name))
+    assert not any("deploy/site".startswith(each) for each in sent)
+
+
+def test_image_is_built_from_what_the_wheel_holds() -> None:
+    """The folders that the wheel holds, its build hook and what it names are all copied."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    hatch = project["tool"]["hatch"]["build"]
+    needed = {*hatch["targets"]["wheel"]["packages"], hatch["hooks"]["custom"]["path"]}
+    needed |= {"pyproject.toml", project["project"]["readme"]}
+    needed |= set(project["project"]["license-files"])
+    for role in ROLES:
+        assert needed <= set(copied(role))
 
 
 def test_broker_image_has_the_paths_of_its_configuration() -> None:
@@ -236,3 +263,18 @@ def test_no_package_host_is_named() -> None:
     for role in (*ROLES, "mosquitto"):
         images += [line.split()[0] for line in dockerfile(role)["FROM"]]
     assert all("." not in image.split("/")[0].split(":")[0] for image in images)
+
+
+def test_the_page_tells_what_to_lay_ready() -> None:
+    """Each folder and secret that is mounted stands in the page, with the number of its reader."""
+    page = OPERATIONS.read_text(encoding="utf-8")
+    for name, service in compose()["services"].items():
+        for volume in service["volumes"]:
+            source = volume.split(":")[0]
+            if source.startswith("./"):
+                (number,) = re.findall(r"--uid (\d+)", " ".join(dockerfile(name)["RUN"]))
+                row = rf"^\| `{source[2:]}` \| .* \| {number} \|$"
+                assert re.search(row, page, re.MULTILINE), source
+    for name, secret in compose()["secrets"].items():
+        assert secret["file"] == f"./site/secrets/{name}"
+        assert re.search(rf"^\| `site/secrets` \| .*`{name}`", page, re.MULTILINE), name
