@@ -132,8 +132,8 @@ def verified(path: Path) -> Verification:
 
 
 @asynccontextmanager
-async def running(path: Path) -> AsyncIterator[Edge]:
-    """An edge that has subscribed, and somebody who hears its siren."""
+async def running(path: Path, *, client_port: int = 0) -> AsyncIterator[Edge]:
+    """An edge that has subscribed, and somebody who speaks to it and hears its siren."""
     site = load_site(path)
     again: list[str] = []
     commands: list[SirenCommand] = []
@@ -144,7 +144,7 @@ async def running(path: Path) -> AsyncIterator[Edge]:
             assert not message.retain
             commands.append(msgspec.json.decode(message.payload, type=SirenCommand))
 
-    async with aiomqtt.Client("127.0.0.1", site.settings.broker.port) as client:
+    async with aiomqtt.Client("127.0.0.1", client_port or site.settings.broker.port) as client:
         await client.subscribe(SIREN, qos=1)
         hearing = asyncio.create_task(hear(client))
         try:

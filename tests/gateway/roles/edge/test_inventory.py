@@ -1,0 +1,34 @@
+"""The inventory: what an edge tells its parents it watches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from gateway.northbound import wire
+from gateway.roles.edge.inventory import inventory_of
+from gateway.roles.edge.site import load_site
+from tests.gateway.roles.edge.edge import write_site
+
+
+def test_the_inventory_names_every_point_and_every_alarm(tmp_path: Path) -> None:
+    """Each point with unit and range, each alarm of the plant once, under its own tag."""
+    site = load_site(write_site(tmp_path, port=1))
+    told = msgspec.json.decode(msgspec.json.encode(inventory_of(site)), type=wire.Inventory)
+    assert (told.node, told.name, told.enterprise) == ("gw", "gw", "E")
+    assert told.division == "330106003000"
+    assert [(area.id, area.hazard) for area in told.areas] == [("A1", "ammonia_refrigeration")]
+    points = [(p.tag, p.area, p.device, p.unit, p.low, p.high, p.interval_s) for p in told.points]
+    assert points == [
+        ("A", "A1", "d1", "ppm", 0.0, 1000.0, 600.0),
+        ("B", "A1", "d1", "ppm", 0.0, 1000.0, 600.0),
+    ]
+    alarms = {point.tag: {rule.alarm for rule in point.rules} for point in told.points}
+    assert alarms == {
+        "A": {"gw/A/hh", "gw/A/h", "gw/A/no_data"},
+        "B": {"gw/B/h", "gw/B/no_data"},
+    }
+    limits = {r.alarm: (r.level, r.limit) for point in told.points for r in point.rules}
+    assert limits["gw/A/hh"] == ("hh", 500.0)
+    assert limits["gw/A/no_data"] == ("no_data", None)

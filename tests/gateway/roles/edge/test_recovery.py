@@ -1,0 +1,227 @@
+"""Starting after a crash at any point: as if there had been none, and nothing told twice."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from gateway.alarms import store as alarm_store
+from gateway.alarms.catalogue import node_alarms
+from gateway.alarms.desk import Desk, Transition
+from gateway.clock import ManualClock
+from gateway.db import Database
+from gateway.identity import Identity
+from gateway.journal import Chain, write_entries
+from gateway.model import NANOSECONDS
+from gateway.northbound.spool import Configuration, Spool, encode_readings, encode_tick, segments
+from gateway.pipeline.engine import Engine
+from gateway.readings import ReadingBatch
+from gateway.roles.edge.committer import set_position
+from gateway.roles.edge.recovery import open_store, take_up
+from gateway.roles.edge.site import Site, load_site
+from tests.gateway.roles.edge.edge import write_site
+
+START = 1_790_000_000 * NANOSECONDS
+#: What both points read, second by second; B has an on-delay of 2 s, which the clock ends.
+A = [20.0, 150.0, 150.0, 600.0, 20.0, 20.0, 150.0, 20.0, 600.0, 20.0, 20.0, 150.0]
+B = [20.0, 150.0, 150.0, 150.0, 150.0, 20.0, 20.0, 150.0, None, None, None, 20.0]
+SNAPSHOT = "INSERT INTO snapshot (id, position, body, made_ns) VALUES (1, ?, ?, 0)"
+
+
+@dataclass
+class Run:
+    """A run that was never interrupted: after each record, all that could have been kept."""
+
+    positions: list[int] = field(default_factory=list)
+    snapshots: list[bytes] = field(default_factory=list)
+    told: list[list[Transition]] = field(default_factory=list)
+    desk: Desk | None = None
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    path = write_site(tmp_path, port=1)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("latch = true", 'latch = true, on_delay = "2s"'))
+    return load_site(path)
+
+
+def new_desk(site: Site, life: str, epoch: str = "e1") -> Desk:
+    plant = site.plant
+    definitions = (*plant.definitions, *node_alarms(plant.node, plant.division))
+    return Desk(definitions, Chain(Identity(plant.node, life, epoch)))
+
+
+def spoken() -> Iterator[tuple[int, ReadingBatch]]:
+    for second, pair in enumerate(zip(A, B, strict=True)):
+        now = START + second * NANOSECONDS + NANOSECONDS // 4
+        yield (
+            START + second * NANOSECONDS,
+            ReadingBatch.from_rows(
+                [(p, now, now, v, 0) for p, v in enumerate(pair) if v is not None]
+            ),
+        )
+
+
+def uninterrupted(site: Site, spool: Spool, life: str) -> Run:
+    """Run everything, writing the spool as an edge does."""
+    engine, desk, run = Engine(site.plant), new_desk(site, life), Run()
+    for tick, batch in spoken():
+        found = engine.tick(tick)
+        steps = [(encode_tick(tick), found)] if found else []
+        detections, _ = engine.process(batch) if len(batch) else ([], None)
+        steps += [(encode_readings(batch), detections)] if len(batch) else []
+        for blob, edges in steps:
+            spool.append(blob, spool.position)
+            run.positions.append(spool.position)
+            run.told.append([t for edge in edges for t in desk.detect(edge)])
+        if steps:
+            # Between two records of one second nobody takes a snapshot.
+            run.snapshots += [b""] * (len(steps) - 1) + [engine.snapshot()]
+    spool.sync()
+    spool.close()
+    run.desk = desk
+    return run
+
+
+def commit(database: Database, run: Run, upto: int) -> None:
+    """Write what a transaction after record `upto` had written."""
+    transitions = [t for told in run.told[: upto + 1] for t in told]
+    with database.transaction():
+        write_entries(database, [(t.event.seq, t.entry) for t in transitions])
+        alarm_store.save(database, transitions)
+        set_position(database, run.positions[upto])
+
+
+def shape(transitions: list[Transition]) -> list[tuple[object, ...]]:
+    return [
+        (t.event.alarm, t.event.cause, t.event.source_ns, t.event.value, t.event.seq, t.event.prev)
+        for t in transitions
+    ]
+
+
+def test_a_crash_after_any_record_with_any_snapshot_loses_and_repeats_nothing(
+    site: Site, tmp_path: Path
+) -> None:
+    """Up to the committed position what the spool yields is discarded, after it is applied."""
+    configuration = Configuration(hash=site.hash, tags=[p.tag for p in site.plant.points])
+    made = open_store(tmp_path / "made", configuration=configuration, clock=ManualClock(START))
+    assert made.spool is not None
+    run = uninterrupted(site, made.spool, made.life)
+    made.database.close()
+    ((_, segment),) = segments(tmp_path / "made" / "spool")
+    with segment.open("ab") as file:
+        file.write(b"\x40\x00\x00\x00torn by the power cut")
+    count = len(run.positions)
+    assert sum(len(told) for told in run.told) > 12
+    tried = 0
+    for upto in range(count):
+        for snapshot in {None, upto // 2, upto}:
+            if snapshot is not None and not run.snapshots[snapshot]:
+                continue
+            folder = tmp_path / f"crash-{upto}-{snapshot}"
+            shutil.copytree(tmp_path / "made", folder)
+            database = Database(folder / "store.db", "edge")
+            commit(database, run, upto)
+            if snapshot is not None:
+                database.execute(SNAPSHOT, (run.positions[snapshot], run.snapshots[snapshot]))
+            database.close()
+            opened = open_store(folder, configuration=configuration, clock=ManualClock(START))
+            assert opened.life == made.life
+            assert not opened.new_life
+            engine = Engine(site.plant)
+            desk, pending, _ = take_up(
+                opened,
+                engine,
+                new_desk(site, made.life).definitions,
+                Identity("gw", made.life, "e1"),
+                now_ns=START,
+            )
+            assert run.desk is not None
+            assert desk.statuses == run.desk.statuses, (upto, snapshot)
+            expected = [t for told in run.told[upto + 1 :] for t in told]
+            assert shape(pending) == shape(expected), (upto, snapshot)
+            assert engine.snapshot() == run.snapshots[-1]
+            assert opened.spool is not None
+            assert opened.spool.position == run.positions[-1]
+            opened.spool.close()
+            opened.database.close()
+            tried += 1
+    assert tried > count
+
+
+def crashed(site: Site, folder: Path) -> tuple[Run, str]:
+    """A store that was committed to its middle."""
+    configuration = Configuration(hash=site.hash, tags=[p.tag for p in site.plant.points])
+    made = open_store(folder, configuration=configuration, clock=ManualClock(START))
+    assert made.spool is not None
+    run = uninterrupted(site, made.spool, made.life)
+    commit(made.database, run, len(run.positions) // 2)
+    made.database.close()
+    return run, made.life
+
+
+def begin(site: Site, folder: Path) -> tuple[Desk, list[Transition], Engine, str]:
+    """Open a store and take it up."""
+    configuration = Configuration(hash=site.hash, tags=[p.tag for p in site.plant.points])
+    opened = open_store(folder, configuration=configuration, clock=ManualClock(START))
+    engine = Engine(site.plant)
+    definitions = new_desk(site, opened.life).definitions
+    identity = Identity("gw", opened.life, "e2")
+    desk, pending, _ = take_up(opened, engine, definitions, identity, now_ns=START)
+    if opened.spool is not None:
+        opened.spool.close()
+    opened.database.close()
+    return desk, pending, engine, opened.life
+
+
+@pytest.mark.parametrize("body", [b"", b"garbage", b"\x81\xa1v\x07"])
+def test_a_snapshot_that_cannot_be_read_costs_time_alone(
+    site: Site, tmp_path: Path, body: bytes
+) -> None:
+    """The whole spool is run instead, to the same state."""
+    run, _ = crashed(site, tmp_path / "data")
+    database = Database(tmp_path / "data" / "store.db", "edge")
+    database.execute(SNAPSHOT, (run.positions[3], body))
+    database.close()
+    desk, pending, engine, _ = begin(site, tmp_path / "data")
+    assert run.desk is not None
+    assert desk.statuses == run.desk.statuses
+    assert engine.snapshot() == run.snapshots[-1]
+    assert pending
+
+
+def test_a_changed_site_file_moves_tags_not_numbers(site: Site, tmp_path: Path) -> None:
+    """Points in another order, one of them new: each tag finds its own readings and state again."""
+    run, _ = crashed(site, tmp_path / "data")
+    text = site.path.read_text(encoding="utf-8")
+    mark = "[[device.point]]"
+    head, first, second = text.split(mark)
+    extra = second.replace('"B"', '"C"').replace('"/b"', '"/c"')
+    moved = tmp_path / "moved.toml"
+    moved.write_text(mark.join((head, extra, second, first)), encoding="utf-8")
+    desk, _, engine, _ = begin(load_site(moved), tmp_path / "data")
+    assert run.desk is not None
+    assert desk.statuses == run.desk.statuses
+    values = dict(zip("CBA", engine.bank.point_values[:, 0].tolist(), strict=True))
+    assert (values["A"], values["B"]) == (A[-1], B[-1])
+    assert values["C"] != values["C"]
+
+
+def test_without_its_store_the_spool_raises_what_stands(site: Site, tmp_path: Path) -> None:
+    """A new life tells itself first, then each alarm whose condition holds; nothing of the past."""
+    run, life = crashed(site, tmp_path / "data")
+    for path in (tmp_path / "data").glob("store.db*"):
+        path.unlink()
+    desk, pending, _, new = begin(site, tmp_path / "data")
+    assert new != life
+    assert pending[0].event.kind == "life"
+    assert [t.event.seq for t in pending] == list(range(1, len(pending) + 1))
+    assert run.desk is not None
+    active = {alarm for alarm, status in run.desk.statuses.items() if status.active}
+    assert {t.event.alarm for t in pending[1:]} == active == {"gw/A/h"}
+    assert {alarm for alarm, status in desk.statuses.items() if status.active} == active
