@@ -143,6 +143,10 @@ class Parent:
         self.rejects: dict[str, str] = {}
         self.silent = False
         self.asked: list[str] = []
+        self.asked_at: list[float] = []
+        self.stream_status = 200
+        self.pairs: list[Answer] = []
+        self.asked_to_pair: list[bytes] = []
         self.closing = asyncio.Event()
         self.url = ""
 
@@ -163,6 +167,7 @@ class Parent:
         headers = {key.decode(): value.decode() for key, value in scope["headers"]}
         if scope["path"] == wire.ORDERS:
             self.asked.append(headers.get("last-event-id", ""))
+            self.asked_at.append(time.monotonic())
             await self._stream(send)
             return
         body = b""
@@ -189,6 +194,9 @@ class Parent:
                 clock_ns=1, anchored_seq=beat.last_seq, anchored_head=beat.head
             )
             return Answer(body=wire.encode(answer))
+        if path == wire.PAIR:
+            self.asked_to_pair.append(body)
+            return self.pairs.pop(0)
         intake = msgspec.json.decode(body, type=wire.Intake)
         self.posts.append(Post(path, time.monotonic(), headers, intake.items))
         scripted = self.script.popleft() if self.script else Answer(takes=True)
@@ -213,13 +221,13 @@ class Parent:
         await send(
             {
                 "type": "http.response.start",
-                "status": 200,
+                "status": self.stream_status,
                 "headers": [(b"content-type", b"text/event-stream")],
             }
         )
         text = self.streams.popleft() if self.streams else b": nothing\n\n"
         await send({"type": "http.response.body", "body": text, "more_body": True})
-        if not self.streams:
+        if not self.streams and self.stream_status == 200:
             await self.closing.wait()
         await send({"type": "http.response.body", "body": b""})
 

@@ -1,0 +1,138 @@
+"""A one-time code makes a token that only this node knows its credential."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from pathlib import Path
+
+import pytest
+
+from gateway.identity import load_key, public_hex
+from gateway.northbound import pairing as module
+from gateway.northbound.pairing import PairingError, pair, token_path
+from gateway.northbound.settings import ParentSettings
+from tests.gateway.northbound.site import Answer, Gateway, Parent, cutting, until
+from tests.gateway.supervision.world import World
+
+
+async def bought(url: str, folder: Path, code: str, **settings: str) -> str:
+    return await asyncio.to_thread(pair, ParentSettings(url=url, **settings), folder, code)
+
+
+async def test_a_code_makes_a_credential(world: World, tmp_path: Path, gateway: Gateway) -> None:
+    """The token lies in a file only its owner may read, and a centre takes events on it."""
+    code = await world.running.invite("gw1")
+    folder = tmp_path / "new" / "data"
+    assert await bought(world.running.url, folder, f" {code.lower()}\n") == "gw1"
+    path = folder / "parent.token"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert sorted(entry.name for entry in folder.iterdir()) == ["node.key", "parent.token"]
+    gateway.make(2)
+    async with gateway.uplink(world.running.url, path.read_text()):
+        await until(lambda: gateway.waiting() == 0)
+    keys = await world.rows("SELECT public_key FROM node WHERE node = 'gw1'")
+    assert keys == [(public_hex(load_key(folder)),)]
+
+
+async def test_a_code_is_used_once(world: World, tmp_path: Path) -> None:
+    """A second node with the same code gets nothing, and is told what to do."""
+    code = await world.running.invite("gw1")
+    await bought(world.running.url, tmp_path / "one", code)
+    with pytest.raises(PairingError, match=r"refused \(403\).*ask the centre for a new code"):
+        await bought(world.running.url, tmp_path / "two", code)
+    assert not (tmp_path / "two" / "parent.token").exists()
+
+
+async def test_a_wrong_code_buys_nothing(world: World, tmp_path: Path) -> None:
+    """A code that the centre never made leaves no credential behind."""
+    await world.running.invite("gw1")
+    with pytest.raises(PairingError, match="403"):
+        await bought(world.running.url, tmp_path, "AAAAA-BBBBB")
+    assert not (tmp_path / "parent.token").exists()
+
+
+async def test_the_same_code_works_when_the_answer_was_lost(
+    world: World, tmp_path: Path, gateway: Gateway
+) -> None:
+    """A node that never read the answer offers the same token again and is the same node."""
+    code = await world.running.invite("gw1")
+    async with cutting(world.running.port) as cutter:
+        cutter.lose = 1
+        with pytest.raises(PairingError, match="cannot be reached"):
+            await bought(cutter.url, tmp_path, code)
+        offered = tmp_path / "parent.token.offered"
+        assert stat.S_IMODE(offered.stat().st_mode) == 0o600
+        token = offered.read_text()
+        assert not (tmp_path / "parent.token").exists()
+        assert await bought(cutter.url, tmp_path, code) == "gw1"
+    assert (tmp_path / "parent.token").read_text() == token
+    assert not offered.exists()
+    gateway.make(1)
+    async with gateway.uplink(world.running.url, token):
+        await until(lambda: gateway.waiting() == 0)
+
+
+async def test_a_new_pairing_replaces_the_credential(
+    world: World, tmp_path: Path, gateway: Gateway
+) -> None:
+    """After a second code the old token opens nothing, and each pairing has a token of its own."""
+    tokens = []
+    for _ in range(2):
+        await bought(world.running.url, tmp_path, await world.running.invite("gw1"))
+        tokens.append((tmp_path / "parent.token").read_text())
+    assert tokens[0] != tokens[1]
+    gateway.make(1)
+    async with gateway.uplink(world.running.url, tokens[0]) as uplink:
+        await until(lambda: "refuses this node (401)" in uplink._reason)
+    assert gateway.waiting() == 1
+    async with gateway.uplink(world.running.url, tokens[1]):
+        await until(lambda: gateway.waiting() == 0)
+
+
+async def test_the_token_is_never_sent(parent: Parent, tmp_path: Path) -> None:
+    """What the parent is sent is the token's hash: it cannot be stolen on the way or there."""
+    parent.pairs = [Answer(200, b'{"node":"gw1"}')]
+    await bought(parent.url, tmp_path, "CODE")
+    [asked] = parent.asked_to_pair
+    token = (tmp_path / "parent.token").read_text()
+    assert len(token) > 32
+    assert token.encode() not in asked
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Answer(200, b"<html>"), "is no hazgate centre"),
+        (Answer(200, b'{"node": 5}'), "is no hazgate centre"),
+        (Answer(500, b"trouble"), r"refused \(500\): trouble"),
+        (Answer(429, b"wait"), r"refused \(429\): wait"),
+    ],
+)
+async def test_a_parent_that_is_none(
+    parent: Parent, tmp_path: Path, answer: Answer, told: str
+) -> None:
+    """Whatever answers at the address, without a pairing answer there is no credential."""
+    parent.pairs = [answer]
+    with pytest.raises(PairingError, match=told):
+        await bought(parent.url, tmp_path, "CODE")
+    assert not (tmp_path / "parent.token").exists()
+
+
+async def test_nobody_there(tmp_path: Path, unused_tcp_port: int) -> None:
+    """An address where nobody answers is named, with what to check."""
+    url = f"http://127.0.0.1:{unused_tcp_port}"
+    with pytest.raises(PairingError, match=rf"{url}: cannot be reached.*check the address"):
+        await bought(url, tmp_path, "CODE")
+
+
+async def test_the_token_may_lie_elsewhere(world: World, tmp_path: Path) -> None:
+    """A site file may name the file of the token."""
+    path = tmp_path / "secrets.token"
+    settings = ParentSettings(url=world.running.url, token_file=str(path))
+    assert token_path(settings, tmp_path / "data") == path
+    code = await world.running.invite("gw1")
+    await bought(world.running.url, tmp_path / "data", code, token_file=str(path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not list((tmp_path / "data").glob("*.token"))
+    assert module.offered_token(path)[0] != path.read_text()

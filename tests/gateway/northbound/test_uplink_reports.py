@@ -1,0 +1,100 @@
+"""What goes up beside events: summaries, answers to orders, heartbeats."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.northbound import uplink as module
+from gateway.northbound import wire
+from gateway.northbound.uplink import SUMMARIES_KEPT
+from tests.gateway.northbound.site import Answer, Gateway, Parent, until
+from tests.gateway.supervision.world import World
+
+
+def summary(number: int) -> wire.Summary:
+    point = wire.SummaryPoint(
+        tag="T1", last=1.0, min=1.0, max=1.0, mean=1.0, count=1, quality=0, source_ns=number
+    )
+    return wire.Summary(from_ns=number, to_ns=number + 1, points=[point])
+
+
+async def test_summaries_follow_in_order(gateway: Gateway, parent: Parent) -> None:
+    """Summaries go up oldest first, some to a post, and never before the events that wait."""
+    gateway.make(3)
+    async with gateway.uplink(parent.url) as uplink:
+        for number in range(50):
+            uplink.offer(summary(number))
+        await until(lambda: parent.kinds().count("summary") >= 50)
+    sent = [
+        msgspec.json.decode(body, type=wire.Summary).from_ns for body in parent.of_kind("summary")
+    ]
+    assert sent == list(range(50))
+    kinds = parent.kinds()
+    assert kinds.index("summary") > kinds.index("event")
+    assert max(len(post.items) for post in parent.intakes) <= module.SUMMARIES_A_POST
+
+
+async def test_an_hour_of_summaries_waits_and_the_oldest_are_shed(
+    gateway: Gateway, parent: Parent
+) -> None:
+    """Summaries are bounded: the oldest beyond it are shed and counted, the rest delivered."""
+    uplink = gateway.uplink(parent.url)
+    for number in range(SUMMARIES_KEPT + 25):
+        uplink.offer(summary(number))
+    assert gateway.metrics.summaries_shed.collect()[0].samples[0].value == 25
+    async with uplink:
+        await until(lambda: parent.kinds().count("summary") >= SUMMARIES_KEPT)
+    sent = [
+        msgspec.json.decode(body, type=wire.Summary).from_ns for body in parent.of_kind("summary")
+    ]
+    assert sent == list(range(25, SUMMARIES_KEPT + 25))
+
+
+async def test_summaries_that_met_an_outage_are_sent_again(
+    gateway: Gateway, parent: Parent
+) -> None:
+    """A summary leaves the queue with the parent's answer, not before."""
+    parent.script += [Answer(takes=True), Answer(500)]
+    async with gateway.uplink(parent.url) as uplink:
+        for number in range(3):
+            uplink.offer(summary(number))
+        await until(lambda: len([key for key in parent.stored if "/s" in key]) == 3)
+    assert parent.doubled == []
+
+
+async def test_answers_to_orders_survive_an_outage(gateway: Gateway, parent: Parent) -> None:
+    """Readings that an order asked for are delivered once the parent answers again."""
+    parent.script += [Answer(takes=True), Answer(503), Answer(500)]
+    async with gateway.uplink(parent.url) as uplink:
+        for number in range(3):
+            uplink.answers.append(
+                wire.Readings(order=f"o{number}", tag="T1", time_ns=[1], value=[2.0], quality=[0])
+            )
+        uplink.wake()
+        await until(lambda: not uplink.answers)
+    found = [msgspec.json.decode(body, type=wire.Readings) for body in parent.of_kind("readings")]
+    assert sorted({readings.order for readings in found}) == ["o0", "o1", "o2"]
+
+
+async def test_the_heartbeat_says_how_the_node_is(gateway: Gateway, parent: Parent) -> None:
+    """The heartbeat names the journal's head; what the parent anchored is told to the node."""
+    gateway.make(2)
+    async with gateway.uplink(parent.url):
+        await until(lambda: gateway.anchors)
+    beat = parent.beats[0]
+    assert (beat.node, beat.life, beat.epoch) == (
+        "gw1", gateway.identity.life, gateway.identity.epoch
+    )  # fmt: skip
+    assert (beat.last_seq, beat.head) == (2, gateway.chain.head)
+    assert (beat.coverage, beat.trouble, beat.clock_ns) == (1.0, [], gateway.clock.now_ns())
+    assert gateway.anchors[0] == (2, gateway.chain.head)
+
+
+async def test_a_real_centre_anchors_the_journal(gateway: Gateway, world: World) -> None:
+    """The centre anchors the head it is told, and the node learns of it."""
+    child = await world.child("gw1")
+    gateway.make(4)
+    async with gateway.uplink(world.running.url, child.token):
+        await until(lambda: gateway.anchors)
+    assert gateway.anchors[0] == (4, gateway.chain.head)
+    assert await world.rows("SELECT seq, head FROM anchor") == [(4, gateway.chain.head)]
