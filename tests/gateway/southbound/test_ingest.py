@@ -1,0 +1,281 @@
+"""Bad input from the field: quarantined or BAD, counted, never a crash, never "normal"."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device_profiles.quality import Quality, Verdict
+from gateway.model import NANOSECONDS
+from gateway.observe import Metrics
+from gateway.pipeline.engine import Engine
+from gateway.pipeline.plant import Plant
+from gateway.roles.edge.site import load_site
+from gateway.southbound.ingest import FUTURE_NS, KEPT_BYTES, KEPT_PAYLOADS, Ingest, judge_time
+from gateway.southbound.mqtt import Message
+
+NOW = 1_790_000_000 * NANOSECONDS
+SITE = """[node]
+id = "gw"
+division = "330106003000"
+enterprise = { name = "E" }
+[broker]
+url = "mqtt://127.0.0.1:1"
+[[area]]
+id = "A1"
+name = "Machine room"
+hazard = "ammonia_refrigeration"
+[[device]]
+id = "d1"
+profile = "generic/json"
+area = "A1"
+topic = "plant/+/v"
+time = "/ts"
+[[device.point]]
+channel = "nh3"
+pointer = "/a"
+tag = "A"
+unit = "ppm"
+range = [0, 1000]
+limits = { h = 100, deadband = 5 }
+[[device.point]]
+channel = "nh3"
+pointer = "/b/0"
+tag = "B"
+unit = "ppm"
+range = [0, 1000]
+limits = { l = 10 }
+"""
+STANDING = {"ts": NOW // 1_000_000, "a": 150, "b": [5]}
+
+
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Plant:
+    path = tmp_path_factory.mktemp("site") / "site.toml"
+    path.write_text(SITE, encoding="utf-8")
+    return load_site(path).plant
+
+
+def message(payload: bytes, topic: str = "plant/d1/v", at: int = NOW, **flags: bool) -> Message:
+    stated = {"retain": False, "dup": False, "fenced": False, **flags}
+    return Message(topic, payload, qos=1, mid=1, connection=1, received_ns=at, **stated)
+
+
+def verdicts(quality: np.ndarray) -> set[Verdict]:
+    return {Quality(int(each)).verdict for each in quality}
+
+
+DEEP = b'{"ts": 1, "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+UNDECODABLE = {
+    "empty": b"",
+    "cut off": b'{"ts": 1, "a": 1',
+    "no JSON": b"hello",
+    "no UTF-8": b'{"a": "\xff\xfe"}',
+    "zeros": bytes(64),
+    "binary": bytes(range(256)),
+    "deep nesting": DEEP,
+    "deep objects": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+    "a megabyte": b"x" * 1_000_000,
+    "a megabyte of brackets": b"[" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("payload", UNDECODABLE.values(), ids=UNDECODABLE.keys())
+def test_what_cannot_be_decoded_is_kept_counted_and_bad(plant: Plant, payload: bytes) -> None:
+    """The payload is quarantined with its reason, and its device's points are BAD, not silent."""
+    metrics = Metrics()
+    taken = Ingest(plant, metrics).take([message(payload)])
+    (kept,) = taken.quarantined
+    assert kept.reason.startswith("undecodable: ")
+    assert (kept.topic, kept.at_ns, kept.size) == ("plant/d1/v", NOW, len(payload))
+    assert kept.payload == payload[:KEPT_BYTES]
+    assert taken.batch.quality.tolist() == [Quality.UNDECODABLE] * 2
+    assert np.isnan(taken.batch.value).all()
+    assert metrics.quarantined.labels("undecodable")._value.get() == 1
+    assert metrics.messages._value.get() == 1
+
+
+BAD_VALUES = {
+    "text": b'"150"',
+    "null": b"null",
+    "true": b"true",
+    "NaN": b"NaN",
+    "Infinity": b"Infinity",
+    "1e400": b"1e400",
+    "-1e400": b"-1e400",
+    "a number of 400 digits": b"1" + b"0" * 400,
+    "an object": b"{}",
+    "an array": b"[150]",
+    "below its range": b"-1",
+    "above its range": b"1000.5",
+}
+
+
+@pytest.mark.parametrize("value", BAD_VALUES.values(), ids=BAD_VALUES.keys())
+def test_a_value_that_is_none_is_bad_and_holds_what_stands(plant: Plant, value: bytes) -> None:
+    """It is BAD and clears no alarm, whatever it looks like; the point beside it is untouched."""
+    ingest, engine = Ingest(plant, Metrics()), Engine(plant)
+    raised, _ = engine.process(ingest.take([message(json.dumps(STANDING).encode())]).batch)
+    assert [edge.active for edge in raised] == [True, True]
+    later = NOW + NANOSECONDS
+    payload = b'{"ts": %d, "a": %s, "b": [20]}' % (later // 1_000_000, value)
+    taken = ingest.take([message(payload, at=later)])
+    by_point = dict(zip(taken.batch.point.tolist(), taken.batch.quality.tolist(), strict=True))
+    if taken.quarantined:
+        # Not JSON at all (NaN, Infinity): then nothing of the message is believed.
+        assert set(by_point.values()) == {int(Quality.UNDECODABLE)}
+    else:
+        assert Quality(by_point[0]).verdict == Verdict.BAD
+        assert by_point[1] == Quality.GOOD
+    cleared, _ = engine.process(taken.batch)
+    assert 0 not in {plant.rules[edge.row].point for edge in cleared}
+
+
+TIMES = {
+    "missing": (b"", Quality.TIME_MISSING),
+    "null": (b'"ts": null,', Quality.TIME_MISSING),
+    "text": (b'"ts": "yesterday",', Quality.TIME_IMPLAUSIBLE),
+    "before any sensor": (b'"ts": 12,', Quality.TIME_IMPLAUSIBLE),
+    "a day ahead": (b'"ts": %d,' % (NOW // 10**6 + 86_400_000), Quality.TIME_FUTURE),
+    "six seconds ahead": (b'"ts": %d,' % (NOW // 10**6 + 6_000), Quality.TIME_FUTURE),
+}
+
+
+@pytest.mark.parametrize(("time", "expected"), TIMES.values(), ids=TIMES.keys())
+def test_a_time_that_is_none_makes_the_reading_uncertain(
+    plant: Plant, time: bytes, expected: Quality
+) -> None:
+    """The received time stands in: such a reading raises like a good one and never clears."""
+    ingest, engine = Ingest(plant, Metrics()), Engine(plant)
+    taken = ingest.take([message(b'{%s "a": 150, "b": [5]}' % time)])
+    assert taken.batch.time_ns.tolist() == [NOW] * 2
+    found = {Quality(each) for each in taken.batch.quality.tolist()}
+    assert {each.verdict for each in found} == {Verdict.UNCERTAIN}
+    if time != b'"ts": "yesterday",':
+        assert found == {expected}
+    raised, _ = engine.process(taken.batch)
+    assert [edge.active for edge in raised] == [True, True]
+    later = ingest.take([message(b'{%s "a": 20, "b": [50]}' % time, at=NOW + NANOSECONDS // 2)])
+    assert engine.process(later.batch)[0] == []
+
+
+def test_a_clock_a_little_ahead_is_believed(plant: Plant) -> None:
+    """Up to five seconds ahead is transport and drift, not another clock's mistake."""
+    ahead = NOW + FUTURE_NS
+    assert judge_time(ahead, 0, NOW, retained=False, fenced=False) == (ahead, 0)
+    told = judge_time(ahead + 1, 0, NOW, retained=False, fenced=False)
+    assert told == (NOW, Quality.TIME_FUTURE)
+    taken = Ingest(plant, Metrics()).take(
+        [message(json.dumps({**STANDING, "ts": ahead // 1_000_000}).encode())]
+    )
+    assert verdicts(taken.batch.quality) == {Verdict.GOOD}
+
+
+@pytest.mark.parametrize(
+    ("flag", "quality"), [("retain", Quality.RETAINED), ("fenced", Quality.FENCED)]
+)
+def test_old_values_without_a_time_meet_fixed_limits_only(
+    plant: Plant, flag: str, quality: Quality
+) -> None:
+    """A retained or queued value of unknown age may raise a limit; it clears nothing."""
+    ingest, engine = Ingest(plant, Metrics()), Engine(plant)
+    first = ingest.take([message(b'{"a": 150, "b": [5]}', **{flag: True})])
+    assert set(first.batch.quality.tolist()) == {int(quality)}
+    raised, _ = engine.process(first.batch)
+    assert [(edge.active, edge.historical) for edge in raised] == [(True, True)] * 2
+    calm = ingest.take([message(b'{"a": 20, "b": [50]}', at=NOW + NANOSECONDS, **{flag: True})])
+    assert engine.process(calm.batch)[0] == []
+    # One that says its own time is as good as that time.
+    told = ingest.take([message(json.dumps(STANDING).encode(), **{flag: True})])
+    assert verdicts(told.batch.quality) == {Verdict.GOOD}
+
+
+def test_a_topic_that_nobody_owns_is_kept_and_counted(plant: Plant) -> None:
+    """It is told, its payload kept, and it makes no reading."""
+    metrics = Metrics()
+    taken = Ingest(plant, metrics).take(
+        [message(b"{}", topic=topic) for topic in ("plant/d1", "plant/d1/v/x", "", "x")]
+    )
+    assert len(taken.batch) == 0
+    assert {kept.reason.split(":")[0] for kept in taken.quarantined} == {"unrouted"}
+    assert metrics.unrouted._value.get() == len(taken.quarantined) == 4
+
+
+def test_the_quarantine_is_bounded(plant: Plant) -> None:
+    """A flood of broken megabytes costs a fixed room; every one of them is still counted."""
+    metrics = Metrics()
+    flood = [message(b"\x00" * 1_000_000)] * 1000
+    taken = Ingest(plant, metrics).take(flood)
+    assert len(taken.quarantined) == KEPT_PAYLOADS
+    assert sum(len(kept.payload) for kept in taken.quarantined) <= KEPT_PAYLOADS * KEPT_BYTES
+    assert metrics.quarantined.labels("undecodable")._value.get() == 1000
+    assert len(taken.batch) == 2000
+
+
+def test_good_messages_beside_broken_ones_lose_nothing(plant: Plant) -> None:
+    """Order is kept and each message is judged alone."""
+    good = json.dumps(STANDING).encode()
+    taken = Ingest(plant, Metrics()).take([message(p) for p in (good, b"{", good, b"", good)])
+    assert [Quality(q).verdict for q in taken.batch.quality.tolist()[::2]] == [
+        Verdict.GOOD, Verdict.BAD, Verdict.GOOD, Verdict.BAD, Verdict.GOOD,
+    ]  # fmt: skip
+
+
+def test_a_repeated_message_is_known_by_its_flag(plant: Plant) -> None:
+    """Only what the broker marks as repeated is compared: a device may repeat itself."""
+    metrics = Metrics()
+    ingest = Ingest(plant, metrics)
+    payload = json.dumps(STANDING).encode()
+    ingest.expect_again([message(payload), message(b"{"), message(b"{}", topic="nobody")])
+    assert len(ingest.take([message(payload)]).batch) == 2
+    assert len(ingest.take([message(payload, dup=True)]).batch) == 0
+    assert metrics.duplicates._value.get() == 2
+    other = json.dumps({**STANDING, "a": 151}).encode()
+    assert ingest.take([message(other, dup=True)]).batch.value.tolist() == [151.0]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=10,
+)
+documents = st.dictionaries(st.sampled_from(["ts", "a", "b", "c"]), json_values)
+
+
+@given(
+    st.lists(
+        st.binary(max_size=200)
+        | documents.map(lambda each: json.dumps(each).encode())
+        | json_values.map(lambda each: json.dumps(each).encode()),
+        min_size=1,
+        max_size=8,
+    ),
+    st.sampled_from([{}, {"retain": True}, {"fenced": True}, {"retain": True, "dup": True}]),
+)
+def test_whatever_is_sent_nothing_raises_and_only_numbers_are_good(
+    plant: Plant,
+    payloads: list[bytes],
+    flags: dict[str, bool],
+) -> None:
+    """Any bytes give readings or a quarantine entry; GOOD and UNCERTAIN ones hold usable values."""
+    metrics = Metrics()
+    sent = [message(payload, **flags) for payload in payloads]
+    taken = Ingest(plant, metrics).take(sent)
+    assert len(taken.batch) == 2 * len(payloads)
+    for value, quality, time_ns in zip(
+        taken.batch.value.tolist(),
+        taken.batch.quality.tolist(),
+        taken.batch.time_ns.tolist(),
+        strict=True,
+    ):
+        assert time_ns <= NOW + FUTURE_NS
+        if Quality(quality).verdict == Verdict.BAD:
+            continue
+        assert math.isfinite(value)
+        assert 0 <= value <= 1000
+    Engine(plant).process(taken.batch)
