@@ -61,6 +61,7 @@ def replay(
     out: Annotated[Path | None, typer.Option(help="One event per line.")] = None,
     compare: Annotated[Path | None, typer.Option(help="Another site file: the difference.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Readings at once; changes speed only.")] = 4096,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the devices.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Run recorded readings through a site's rules.
@@ -72,7 +73,8 @@ def replay(
     from gateway.southbound.recording import RecordingError
 
     def one(path: Path, target: Path | None) -> ReplaySummary:
-        return replay_file(load_site(path), input_file, target, batch=batch)
+        site = load_site(path)
+        return replay_file(site, input_file, target, batch=batch, workers=workers)
 
     try:
         found = one(config, out)

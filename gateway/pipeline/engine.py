@@ -68,10 +68,15 @@ class Engine:
 
     def process(self, batch: ReadingBatch) -> tuple[list[Detection], Counts]:
         """Return the edges that these readings make, in their order, and what became of them."""
+        placed, counts = self.place(batch)
+        return [detection for _, detection in placed], counts
+
+    def place(self, batch: ReadingBatch) -> tuple[list[tuple[int, Detection]], Counts]:
+        """Do as `process`, each edge with the index of the reading that made it."""
         edges, counts = self.bank.take(
             batch.point, batch.time_ns, batch.received_ns, batch.value, GRADES[batch.quality]
         )
-        return [self._detection(edge, batch) for edge in edges], counts
+        return [(edge.at, self._detection(edge, batch)) for edge in edges], counts
 
     def tick(self, now_ns: int) -> list[Detection]:
         """Return the edges of delays that have run out by the whole second `now_ns`."""

@@ -7,9 +7,14 @@ same events. Life and epoch are zero, so two replays of one file are the same to
 
 from __future__ import annotations
 
+import heapq
+import multiprocessing
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from gateway import __version__
@@ -22,7 +27,7 @@ from gateway.pipeline.engine import Engine
 from gateway.pipeline.plant import Plant
 from gateway.readings import ReadingBatch, Row
 from gateway.roles.edge.line import GRACE_NS
-from gateway.roles.edge.site import Site
+from gateway.roles.edge.site import Site, load_site
 from gateway.southbound.liveness import Liveness
 from gateway.southbound.recording import Recording
 
@@ -49,103 +54,159 @@ class ReplaySummary:
         return sum(self.raised.values()) / self.days if self.days > 0 else 0.0
 
 
-class Replay:
-    """A plant's engine and desk, moved by recorded readings alone.
+#: Where a detection stands among all: row of the recording, then tick or reading, then order there.
+Place = tuple[int, int, int, int, int, int]
+
+
+class Run:
+    """A plant's engine, moved by recorded readings alone.
 
     Parameters
     ----------
     plant
         The bound site.
-    configuration
-        Hash of what was applied, told in the first events as a live node tells it.
     batch
         Readings given to the engine at once; it changes nothing but speed.
+    share, shares
+        Only the devices whose number modulo `shares` is `share` are run: their detections, merged
+        with those of the other shares by place, are the same as those of one run.
     """
 
-    def __init__(self, plant: Plant, *, configuration: str = "", batch: int = 4096) -> None:
-        self.summary = ReplaySummary()
+    def __init__(self, plant: Plant, *, batch: int, share: int = 0, shares: int = 1) -> None:
+        self.readings = 0
+        self.first_ns = 0
+        self.last_ns = 0
         self._batch = batch
+        self._plant = plant
+        self._mine = [point.device % shares == share for point in plant.points]
         self._engine = Engine(plant)
         self._liveness = Liveness(plant)
-        self._desk = Desk(
-            (*plant.definitions, *node_alarms(plant.node, plant.division)),
-            Chain(Identity(plant.node, NONE, NONE)),
-            clock_source="replay",
-        )
-        self._configuration = configuration
         self._second: int | None = None
 
-    def run(self, chunks: Iterable[list[Row]]) -> Iterator[Transition]:
-        """Yield every transition that these readings make, in order."""
-        for chunk in chunks:
-            waiting: list[Row] = []
-            for row in chunk:
-                second = (row[2] - GRACE_NS) // NANOSECONDS
-                if self._second is None:
-                    self._second = second
-                    self._liveness.begin(row[2])
-                    self.summary.first_ns = row[1]
-                    yield self._desk.note("life", now_ns=row[2], detail={"store": ""})
-                    yield self._desk.note("start", now_ns=row[2], detail=self._start())
-                if second > self._second or len(waiting) >= self._batch:
-                    yield from self._process(waiting)
-                    waiting = []
-                    yield from self._advance(second)
+    def detections(self, chunks: Iterable[list[Row]]) -> Iterator[tuple[Place, Detection]]:
+        """Yield every edge that these readings make, in order."""
+        waiting: list[Row] = []
+        numbers: list[int] = []
+        for number, row in enumerate(chain.from_iterable(chunks)):
+            second = (row[2] - GRACE_NS) // NANOSECONDS
+            if self._second is None:
+                self._second = second
+                self._liveness.begin(row[2])
+                self.first_ns = row[1]
+            if second > self._second or len(waiting) >= self._batch:
+                yield from self._process(waiting, numbers)
+                waiting, numbers = [], []
+                yield from self._advance(second, number)
+            self.readings += 1
+            self.last_ns = row[1]
+            if self._mine[row[0]]:
                 waiting.append(row)
-            yield from self._process(waiting)
+                numbers.append(number)
+        yield from self._process(waiting, numbers)
 
-    def _start(self) -> dict[str, object]:
-        return {
-            "version": __version__,
-            "configuration": self._configuration,
-            "spool_records": 0,
-        }
-
-    def _process(self, rows: list[Row]) -> Iterator[Transition]:
+    def _process(self, rows: list[Row], numbers: list[int]) -> Iterator[tuple[Place, Detection]]:
         if not rows:
             return
-        detections, _ = self._engine.process(ReadingBatch.from_rows(rows))
-        self.summary.readings += len(rows)
-        self.summary.last_ns = rows[-1][1]
-        yield from self._move(detections)
+        placed, _ = self._engine.place(ReadingBatch.from_rows(rows))
+        for order, (at, detection) in enumerate(placed):
+            yield (numbers[at], 1, order, 0, 0, 0), detection
 
-    def _advance(self, second: int) -> Iterator[Transition]:
+    def _advance(self, second: int, number: int) -> Iterator[tuple[Place, Detection]]:
         heard = self._engine.heard
         while self._second is not None and self._second < second:
             due = min(self._engine.next_due(), self._liveness.next_due(heard))
             # Seconds in which nothing can happen are passed over, not run.
             self._second = max(self._second + 1, min(second, -(-due // NANOSECONDS)))
             now = self._second * NANOSECONDS
-            yield from self._move(self._engine.tick(now) + self._liveness.tick(now, heard))
+            for found in self._engine.tick(now):
+                point = self._plant.rules[found.row].point
+                yield (number, 0, self._second, 0, point, found.row), found
+            for found in self._liveness.tick(now, heard):
+                point = found.row - self._plant.silence_row
+                if self._mine[point]:
+                    phase = 1 if found.active else 2  # Liveness tells who fell before who spoke
+                    yield (number, 0, self._second, phase, point, found.row), found
 
-    def _move(self, detections: list[Detection]) -> Iterator[Transition]:
-        for detection in detections:
-            for transition in self._desk.detect(detection):
-                self.summary.events += 1
-                if transition.event.cause == Cause.RAISE:
-                    self.summary.raised[transition.event.alarm] += 1
-                yield transition
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one worker found."""
+
+    found: list[tuple[Place, Detection]]
+    readings: int
+    first_ns: int
+    last_ns: int
 
 
-def replay_file(site: Site, source: Path, target: Path | None, *, batch: int) -> ReplaySummary:
+def run_share(plant: Plant, source: Path, batch: int, share: int, shares: int) -> Share:
+    """Run one share of a plant's devices through a recording."""
+    run = Run(plant, batch=batch, share=share, shares=shares)
+    found = list(run.detections(Recording(source, plant.points).rows()))
+    return Share(found, run.readings, run.first_ns, run.last_ns)
+
+
+def run_file_share(site: Path, source: Path, batch: int, share: int, shares: int) -> Share:
+    """Do the same from the site file, in a process that has nothing yet."""
+    return run_share(load_site(site).plant, source, batch, share, shares)
+
+
+def tell(site: Site, parts: list[Share], summary: ReplaySummary) -> Iterator[Transition]:
+    """Yield the events that a live node's desk would make of these detections."""
+    plant = site.plant
+    desk = Desk(
+        (*plant.definitions, *node_alarms(plant.node, plant.division)),
+        Chain(Identity(plant.node, NONE, NONE)),
+        clock_source="replay",
+    )
+    if summary.readings:
+        first = summary.first_ns
+        detail = {"version": __version__, "configuration": site.hash, "spool_records": 0}
+        yield desk.note("life", now_ns=first, detail={"store": ""})
+        yield desk.note("start", now_ns=first, detail=detail)
+    for _, detection in heapq.merge(*(part.found for part in parts), key=lambda each: each[0]):
+        for transition in desk.detect(detection):
+            summary.events += 1
+            if transition.event.cause == Cause.RAISE:
+                summary.raised[transition.event.alarm] += 1
+            yield transition
+
+
+def replay_file(
+    site: Site, source: Path, target: Path | None, *, batch: int, workers: int = 1
+) -> ReplaySummary:
     """Replay a file into a file of events, one a line; return the summary.
+
+    Parameters
+    ----------
+    workers
+        Processes that share the devices; the events are the same, byte for byte.
 
     Raises
     ------
     RecordingError
         The recording cannot be read.
     """
-    recording = Recording(source, site.plant.points)
-    run = Replay(site.plant, configuration=site.hash, batch=batch)
-    run.summary.unknown = tuple(recording.unknown)
-    if target is None:
-        for _ in run.run(recording.rows()):
-            pass
-        return run.summary
-    with target.open("wb") as file:
-        for transition in run.run(recording.rows()):
-            file.write(transition.entry + b"\n")
-    return run.summary
+    unknown = Recording(source, site.plant.points).unknown
+    if workers == 1:
+        parts = [run_share(site.plant, source, batch, 0, 1)]
+    else:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+            asked = [
+                pool.submit(run_file_share, site.path, source, batch, share, workers)
+                for share in range(workers)
+            ]
+            parts = [each.result() for each in asked]
+    summary = ReplaySummary(
+        readings=parts[0].readings,
+        first_ns=parts[0].first_ns,
+        last_ns=parts[0].last_ns,
+        unknown=tuple(unknown),
+    )
+    with target.open("wb") if target is not None else nullcontext() as file:
+        for transition in tell(site, parts, summary):
+            if file is not None:
+                file.write(transition.entry + b"\n")
+    return summary
 
 
 def differences(one: ReplaySummary, other: ReplaySummary) -> dict[str, int]:

@@ -14,7 +14,7 @@ from typing import Self
 MOSQUITTO_PATHS = ("/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto")
 CONFIGURATION = """listener {port} 127.0.0.1
 allow_anonymous true
-max_inflight_messages 1000
+max_inflight_messages 10000
 max_queued_messages 100000
 persistence {persistence}
 persistence_location {folder}/

@@ -24,8 +24,9 @@ class BrokerSettings(BaseModel):
     cert_file: str | None = None
     key_file: str | None = None
     keep_alive_s: Annotated[int, Field(ge=5, le=3600)] = 30
-    #: Messages the broker may have in flight to us (MQTT 5 Receive Maximum).
-    receive_maximum: Annotated[int, Field(ge=1, le=65535)] = 1000
+    #: Messages the broker may have in flight to us (MQTT 5 Receive Maximum). A queue that fits is
+    #: delivered in its order after a restart; in a longer one Mosquitto lets new messages overtake.
+    receive_maximum: Annotated[int, Field(ge=1, le=65535)] = 10_000
     session_expiry_s: Annotated[int, Field(ge=60)] = 7 * 24 * 3600
 
     @model_validator(mode="after")
