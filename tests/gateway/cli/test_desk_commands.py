@@ -1,0 +1,149 @@
+"""`alarms`, `journal verify` and `pair`: the desk without a browser, against running nodes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+from click.testing import Result
+
+from gateway.clock import SystemClock
+from gateway.roles.centre import CentreSettings, open_centre
+from gateway.simulation.broker import LocalBroker, mosquitto
+from tests.gateway.cli.shell import figures, hazgate
+from tests.gateway.roles.edge.edge import running, stored, until, write_site
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[LocalBroker]:
+    if mosquitto() is None:
+        pytest.skip("mosquitto is not installed")
+    with LocalBroker(tmp_path / "broker", program=mosquitto()) as started:
+        yield started
+
+
+async def beside(*arguments: object) -> Result:
+    """Run a command while the edge of this test goes on."""
+    return await asyncio.to_thread(hazgate, *arguments)
+
+
+@pytest.mark.broker
+async def test_alarms_are_listed_and_acknowledged(tmp_path: Path, broker: LocalBroker) -> None:
+    """The list shows what stands; an acknowledgement is an event with who and why."""
+    path = write_site(tmp_path, port=broker.port)
+    async with running(path) as edge:
+        assert figures(await beside("alarms", "list", "--config", path, "--json"))["alarms"] == []
+        await edge.say(150.0)
+        await until(lambda: any(event.alarm == "gw/A/h" for event in stored(tmp_path / "data")))
+        listed = figures(await beside("alarms", "list", "--config", path, "--json"))
+        (row,) = listed["alarms"]
+        assert (row["alarm"], row["state"], row["value"], row["limit"], row["revision"]) == (
+            "gw/A/h", "UNACK", 150.0, 100.0, 1,
+        )  # fmt: skip
+        who = ("--config", path, "--operator", "Li Lei", "--comment", "fans run")
+        done = await beside("alarms", "ack", "gw/A/h", *who)
+        assert (done.exit_code, done.stdout.strip()) == (0, "applied")
+        text = (await beside("alarms", "list", "--config", path)).stdout
+        assert "ACKED" in text
+        assert "1 alarm(s) stand" in text
+        again = await beside("alarms", "ack", "gw/A/h", *who)
+        assert again.exit_code == 1
+        assert again.stdout.startswith("refused: ")
+        shelved = await beside("alarms", "shelve", "gw/A/h", *who, "--hours", "1")
+        assert shelved.exit_code == 0
+        assert (await beside("alarms", "unshelve", "gw/A/h", *who)).exit_code == 0
+        unknown = await beside("alarms", "ack", "gw/Z/h", *who)
+        assert unknown.exit_code == 1
+        assert "gw/A/h" in unknown.stderr
+    (event,) = [e for e in stored(tmp_path / "data") if e.cause == "acknowledge"]
+    assert event.operator.startswith("Li Lei (")
+    assert event.comment == "fans run"
+
+
+def test_without_a_store_the_next_step_is_told(tmp_path: Path) -> None:
+    """No edge ever ran here: status 1, and what to start."""
+    path = write_site(tmp_path, port=1)
+    found = hazgate("alarms", "list", "--config", path)
+    assert found.exit_code == 1
+    assert "start the edge first" in found.stderr
+    assert hazgate("alarms", "list", "--config", tmp_path / "absent.toml").exit_code == 1
+
+
+@pytest.mark.broker
+async def test_a_journal_that_was_altered_is_told(tmp_path: Path, broker: LocalBroker) -> None:
+    """Status 0 and no problem as written; 1, and the entry, after anybody changed a byte."""
+    async with running(write_site(tmp_path, port=broker.port)) as edge:
+        await edge.say(150.0, 20.0, 160.0)
+        store = tmp_path / "data"
+        await until(lambda: any(event.value == 160.0 for event in stored(store)))
+    good = hazgate("journal", "verify", store, "--json")
+    assert good.exit_code == 0
+    told = figures(good)
+    assert told["problems"] == []
+    assert told["not_anchored"] == told["entries"] == len(stored(store))
+    assert hazgate("journal", "verify", store / "store.db").exit_code == 0
+    events = stored(store)
+    altered = next(event for event in events if event.value == 160.0)
+    connection = apsw.Connection(str(store / "store.db"))
+    with connection:
+        connection.execute(
+            "UPDATE journal SET entry = CAST(replace(CAST(entry AS TEXT), '160.0', '16.00') "
+            "AS BLOB) WHERE seq = ?",
+            (altered.seq,),
+        )
+    connection.close()
+    bad = hazgate("journal", "verify", store, "--json")
+    assert bad.exit_code == 1
+    assert any(f"entry {altered.seq}:" in problem for problem in figures(bad)["problems"])
+    connection = apsw.Connection(str(store / "store.db"))
+    with connection:
+        connection.execute("DELETE FROM journal WHERE seq = ?", (altered.seq - 1,))
+    connection.close()
+    gone = hazgate("journal", "verify", store)
+    assert gone.exit_code == 1
+    assert "missing" in gone.stdout
+
+
+@pytest.mark.parametrize("body", [None, b"no database at all" * 100], ids=["absent", "odd"])
+def test_a_file_that_is_no_journal_is_told(tmp_path: Path, body: bytes | None) -> None:
+    """Absent or something else: status 1 and a line, never a traceback or a new file."""
+    path = tmp_path / "store.db"
+    if body is not None:
+        path.write_bytes(body)
+    found = hazgate("journal", "verify", path)
+    assert found.exit_code == 1
+    assert str(path) in found.stderr
+    assert path.exists() == (body is not None)
+
+
+async def test_a_site_is_paired_by_a_code(tmp_path: Path) -> None:
+    """The code buys a credential once; a wrong or used one is refused, and the reason told."""
+    settings = CentreSettings.model_validate(
+        {
+            "node": {"id": "county", "name": "County centre"},
+            "listen": {"address": "127.0.0.1:0"},
+            "store": {"folder": str(tmp_path / "centre")},
+        }
+    )
+    async with asyncio.timeout(60), open_centre(settings, clock=SystemClock()) as centre:
+        parent = f'[parent]\nurl = "{centre.url}"'
+        path = write_site(tmp_path, port=1, more=parent)
+        wrong = await beside("pair", "--config", path, "--code", "AAAAA-AAAAA-AAAAA")
+        assert wrong.exit_code == 1
+        assert "refused" in wrong.stderr
+        code = await centre.invite("gw")
+        good = await beside("pair", "--config", path, "--code", code)
+        assert (good.exit_code, good.stdout.strip()) == (0, "paired as gw")
+        token = tmp_path / "data" / "parent.token"
+        assert token.stat().st_mode & 0o077 == 0
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    found = hazgate("pair", "--config", write_site(alone, port=1), "--code", "X")
+    assert found.exit_code == 1
+    assert "[parent]" in found.stderr
+    away = hazgate("pair", "--config", path, "--code", "X")
+    assert away.exit_code == 1
+    assert "cannot be reached" in away.stderr
