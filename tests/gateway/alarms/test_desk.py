@@ -317,7 +317,10 @@ def test_a_new_life_tells_what_stands_anew() -> None:
     """A new life says so first, then carries each standing alarm with its counters at one."""
     desk = make_desk()
     desk.detect(edge())
+    desk.detect(edge(active=False))
+    desk.detect(edge())
     desk.order(request(desk, Cause.ACKNOWLEDGE), now_ns=NOW)
+    assert desk.status(HIGH).occurrence == 2
     desk.detect(edge(GAS, historical=True))
     desk.detect(edge(STUCK))
     desk.detect(edge(STUCK, active=False))
