@@ -12,9 +12,9 @@ import io
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError, ValidationInfo
 
 from device_profiles.problems import describe, describe_syntax, dotted
 from device_profiles.toml_lines import Path as KeyPath
@@ -23,6 +23,16 @@ from device_profiles.toml_lines import locate
 M = TypeVar("M", bound=BaseModel)
 #: Columns of a table of points that are numbers, and the one that is a list.
 NUMBERS = frozenset({"scale", "offset"})
+
+
+def beside(written: str, info: ValidationInfo) -> str:
+    """Return a path as the file that names it means it: relative to that file's folder."""
+    folder = (info.context or {}).get("folder")
+    return str(folder / written) if isinstance(folder, Path) else written
+
+
+#: A path in a file that people write.
+WrittenPath = Annotated[str, AfterValidator(beside)]
 
 
 class ConfigError(Exception):
@@ -69,7 +79,8 @@ def load(
     if prepare is not None:
         prepare(document, path)
     try:
-        return model.model_validate(document), text
+        context = {"folder": path.absolute().parent}
+        return model.model_validate(document, context=context), text
     except ValidationError as error:
         raise ConfigError(describe(error, model, source=str(path), text=text)) from error
 

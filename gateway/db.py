@@ -29,6 +29,10 @@ class StoreFullError(StoreError):
     """There is no room left on the disk of the store."""
 
 
+class StoreNewerError(StoreError):
+    """The file was made by a newer program: sound, and not to be touched by this one."""
+
+
 class StoreBrokenError(StoreError):
     """The disk refused a write or a sync, or the file is not a sound store of ours."""
 
@@ -48,7 +52,9 @@ class Database:
     Raises
     ------
     StoreBrokenError
-        The file is no sound store, or was made by a newer program.
+        The file is no sound store.
+    StoreNewerError
+        It was made by a newer program, and is left as it is.
     """
 
     def __init__(
@@ -147,7 +153,7 @@ def migrate(connection: apsw.Connection, folder: str) -> None:
     )
     done = int(str(connection.execute("PRAGMA user_version").fetchall()[0][0]))
     if done > len(steps):
-        raise StoreBrokenError(
+        raise StoreNewerError(
             f"{connection.filename}: made by a newer program (schema {done}, this one knows "
             f"{len(steps)}); start the newer program, or give this one a folder of its own"
         )

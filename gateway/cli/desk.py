@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import secrets
 import time
 from pathlib import Path
@@ -146,6 +147,12 @@ def in_service(
     order(config, alarm, Cause.IN_SERVICE, operator, comment)
 
 
+def console_user() -> str:
+    """Return who types: the account, and who became it by sudo."""
+    user, person = getpass.getuser(), os.environ.get("SUDO_USER")
+    return f"{person} as {user}" if person and person != user else user
+
+
 def order(
     config: Path, alarm: str, cause: Cause, operator: str, comment: str, *, hours: float = 0.0
 ) -> None:
@@ -161,7 +168,7 @@ def order(
         action=cause.value,
         alarm=alarm,
         revision=statuses[alarm].revision,
-        operator=f"{operator} ({getpass.getuser()} at the console)",
+        operator=f"{operator} ({console_user()} at the console)",
         comment=comment,
         expires_ns=now + ORDER_LIFE_S * NANOSECONDS,
         to_ns=now + int(hours * 3600 * NANOSECONDS) if hours else 0,
@@ -242,12 +249,10 @@ def pair(
     if parent is None:
         complain([f"{config}:1: parent: is missing; write [parent] with its url"])
     try:
-        node = buy(parent, site.folder, code)
+        buy(parent, site.folder, code, node=site.settings.node.id)
     except PairingError as error:
         complain([str(error)])
-    if node != site.settings.node.id:
-        complain([f"the code was made for {node}, this site is {site.settings.node.id}"])
-    typer.echo(f"paired as {node}")
+    typer.echo(f"paired as {site.settings.node.id}")
 
 
 def open_store(config: Path, *, writing: bool = False) -> Database:

@@ -11,6 +11,7 @@ import typer
 from gateway.cli.output import SiteOption, complain
 from gateway.clock import ScaledClock, SystemClock
 from gateway.config import ConfigError, load
+from gateway.db import StoreError
 from gateway.model import Clock
 from gateway.observe import start_log
 
@@ -53,6 +54,9 @@ def edge(
 def centre(
     config: Annotated[Path, typer.Option("--config", help="The file of the centre.")],
     *,
+    reset_password: Annotated[
+        str, typer.Option(help="Give this account a new password and print it once.")
+    ] = "",
     log_json: LogJson = False,
     clock_speed: SpeedOption = 1.0,
     clock_origin: OriginOption = 0,
@@ -62,13 +66,20 @@ def centre(
     Example: hazgate centre --config centre.toml
     """
     from gateway.roles.centre import CentreSettings, run_centre
+    from gateway.supervision.divisions import DivisionsError
 
     start_log(json=log_json)
     try:
         settings, _ = load(config, CentreSettings)
+        asyncio.run(
+            run_centre(settings, clock=clock_of(clock_speed, clock_origin), renew=reset_password)
+        )
     except ConfigError as error:
         complain(error.problems)
-    asyncio.run(run_centre(settings, clock=clock_of(clock_speed, clock_origin)))
+    except (DivisionsError, StoreError) as error:
+        complain([str(error)])
+    except OSError as error:
+        complain([f"{config}: the centre cannot start: {error}; is its address free and its own?"])
 
 
 def demo(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import suppress
 from types import TracebackType
@@ -42,7 +43,7 @@ class Downlink:
         token: str,
         *,
         carry_out: Callable[[wire.Order], None],
-        verify: str | bool = True,
+        verify: ssl.SSLContext | bool = True,
     ) -> None:
         self._carry_out = carry_out
         self._client = httpx.AsyncClient(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import ssl
 from pathlib import Path
 
 import httpx
@@ -37,25 +38,37 @@ def offered_token(path: Path) -> tuple[str, Path]:
     return token, waiting
 
 
-def pair(settings: ParentSettings, folder: Path, code: str) -> str:
-    """Buy the credential with a code and keep it in a file only this node may read.
+def trusting(settings: ParentSettings) -> ssl.SSLContext | bool:
+    """Return whose certificates to trust: those of the stated file, else the system's."""
+    return ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else True
 
-    Returns
-    -------
-    str
-        The node id the code was made for.
+
+def pair(settings: ParentSettings, folder: Path, code: str, *, node: str) -> None:
+    """Make this node's token its credential by a code, and keep it where only the node may read.
+
+    Parameters
+    ----------
+    node
+        Whose credential it shall be: a code made for another node is of no use here.
 
     Raises
     ------
     PairingError
-        The parent cannot be reached, or the code is wrong, used or too old.
+        The parent cannot be reached, the code is wrong, used, too old or another node's, or the
+        token cannot be kept.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o750)
     path = token_path(settings, folder)
-    token, waiting = offered_token(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        token, waiting = offered_token(path)
+        key = load_key(folder)
+    except OSError as error:
+        raise PairingError(
+            f"{folder}: cannot keep key and token: {error}; run this as the gateway's own user"
+        ) from error
     request = wire.PairRequest(
         code=code.strip(),
-        public_key=public_hex(load_key(folder)),
+        public_key=public_hex(key),
         token_hash=hashlib.sha256(token.encode()).hexdigest(),
     )
     try:
@@ -63,7 +76,7 @@ def pair(settings: ParentSettings, folder: Path, code: str) -> str:
             settings.url.rstrip("/") + wire.PAIR,
             content=wire.encode(request),
             headers={"Content-Type": "application/json"},
-            verify=settings.ca_file or True,
+            verify=trusting(settings),
             trust_env=False,
             timeout=10.0,
         )
@@ -80,5 +93,10 @@ def pair(settings: ParentSettings, folder: Path, code: str) -> str:
         bought = msgspec.json.decode(answer.content, type=wire.PairAnswer)
     except msgspec.DecodeError as error:
         raise PairingError(f"{settings.url}: is no hazgate centre: {error}") from error
+    if bought.node != node:
+        waiting.unlink()
+        raise PairingError(
+            f"{settings.url}: the code was made for {bought.node}, this node is {node}; ask the "
+            f"centre for a code for {node}"
+        )
     waiting.replace(path)
-    return bought.node

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from gateway.config import WrittenPath
+
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -20,10 +22,10 @@ class ParentSettings(Written):
     """The node above. The token is what pairing left in the store's folder, unless stated here."""
 
     url: str
-    token_file: str | None = None
+    token_file: WrittenPath | None = None
     #: A one-time code left here is used at start, until the node is paired.
-    code_file: str | None = None
-    ca_file: str | None = None
+    code_file: WrittenPath | None = None
+    ca_file: WrittenPath | None = None
 
     @model_validator(mode="after")
     def _url(self) -> Self:
@@ -40,7 +42,7 @@ class ParentSettings(Written):
 class StoreSettings(Written):
     """Where alarms, journal and readings are kept, and how much of the disk they may take."""
 
-    folder: str = "data"
+    folder: WrittenPath = "data"
     #: Room kept back for alarms on a full disk, MiB.
     reserve_mib: Annotated[int, Field(ge=1, le=1024)] = 16
     #: Raw readings kept in the spool, MiB; history keeps them longer.
@@ -55,4 +57,4 @@ class InfluxSettings(Written):
     url: str
     bucket: str = "hazgate"
     org: str = "hazgate"
-    token_file: str | None = None
+    token_file: WrittenPath | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -87,7 +88,7 @@ class Uplink:
     destination
         Whose rows of the outbox it delivers.
     verify
-        CA file, or True for the system's.
+        Whose certificates to trust; True for the system's.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class Uplink:
         source: Source,
         clock: Clock,
         metrics: Metrics,
-        verify: str | bool = True,
+        verify: ssl.SSLContext | bool = True,
     ) -> None:
         self.connected = False
         self.answers: deque[wire.Readings] = deque(maxlen=64)

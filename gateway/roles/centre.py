@@ -25,6 +25,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -38,6 +39,7 @@ import uvicorn
 from argon2 import PasswordHasher
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from gateway.config import ConfigError, WrittenPath
 from gateway.identity import write_secret
 from gateway.model import Clock
 from gateway.observe import log
@@ -68,8 +70,8 @@ class ListenSettings(_Table):
     """Where it listens; port 0 takes a free one. With `cert` and `key` it speaks TLS."""
 
     address: Annotated[str, Field(pattern=f"^{ADDRESS}$")] = "127.0.0.1:8080"
-    cert: Path | None = None
-    key: Path | None = None
+    cert: WrittenPath | None = None
+    key: WrittenPath | None = None
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> ListenSettings:
@@ -93,13 +95,16 @@ class ListenSettings(_Table):
 class StoreSettings(_Table):
     """Where it keeps its store and key."""
 
-    folder: Path = Path("centre-data")
+    # Also the default folder is relative to the file that leaves this table out.
+    model_config = ConfigDict(extra="forbid", frozen=True, revalidate_instances="always")
+
+    folder: Annotated[WrittenPath, Field(validate_default=True)] = "centre-data"
 
 
 class DivisionSettings(_Table):
     """The table of divisions; without one every code contains only itself."""
 
-    file: Path | None = None
+    file: WrittenPath | None = None
 
 
 class PairingSettings(_Table):
@@ -113,7 +118,7 @@ class CentreSettings(_Table):
 
     node: NodeSettings
     listen: ListenSettings = ListenSettings()
-    store: StoreSettings = StoreSettings()
+    store: Annotated[StoreSettings, Field(validate_default=True)] = StoreSettings()
     divisions: DivisionSettings = DivisionSettings()
     pairing: PairingSettings = PairingSettings()
 
@@ -170,20 +175,24 @@ async def open_centre(
 
     Raises
     ------
+    ConfigError
+        The certificate or its key cannot be used.
     OSError
         The address is taken or not ours.
     DivisionsError
         The table of divisions has problems.
     """
     table = settings.divisions.file
-    rows = divisions.read(table) if table is not None else []
+    rows = divisions.read(Path(table)) if table is not None else []
     listen = settings.listen
     secure = listen.cert is not None
+    # Before the store: a first password must not be made by a start that then fails.
+    _check_certificate(listen)
     with _bound(listen) as listener:
         port = listener.getsockname()[1]
         async with Centre(
             settings.node.id,
-            settings.store.folder,
+            Path(settings.store.folder),
             clock=clock,
             name=settings.node.name,
             division=settings.node.division,
@@ -219,6 +228,7 @@ async def run_centre(
     *,
     clock: Clock,
     ready: Callable[[RunningCentre], None] | None = None,
+    renew: str = "",
 ) -> None:
     """Run a centre until SIGTERM, SIGINT or cancellation; print the first password once.
 
@@ -226,6 +236,13 @@ async def run_centre(
     ----------
     ready
         Called when the centre answers.
+    renew
+        An account that gets a new password, printed once: for one that was forgotten.
+
+    Raises
+    ------
+    ConfigError
+        There is no account to renew.
     """
     stop = asyncio.Event()
     with _signals(stop):
@@ -235,6 +252,12 @@ async def run_centre(
                     f"first start: log in at {running.url} as admin with password "
                     f"{running.first_password} (shown once; change it)\n"
                 )
+                sys.stdout.flush()
+            if renew:
+                password = await running.centre.accounts.renew(renew)
+                if password is None:
+                    raise ConfigError([f"reset-password: there is no account {renew}"])
+                sys.stdout.write(f"account {renew}: new password {password} (shown once)\n")
                 sys.stdout.flush()
             if ready is not None:
                 ready(running)
@@ -258,6 +281,19 @@ async def _serving(server: _Server, centre: Centre, listener: socket.socket) -> 
         await task
 
 
+def _check_certificate(listen: ListenSettings) -> None:
+    if listen.cert is None or listen.key is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(listen.cert, listen.key)
+    except (OSError, ssl.SSLError) as error:
+        reason = (
+            f"listen: cert {listen.cert} with key {listen.key} cannot be used: {error}; give the "
+            "PEM files of a certificate and its own key, readable by this user"
+        )
+        raise ConfigError([reason]) from error
+
+
 @contextmanager
 def _bound(listen: ListenSettings) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
@@ -270,7 +306,7 @@ def _bound(listen: ListenSettings) -> Iterator[socket.socket]:
 async def _invite(centre: Centre, settings: CentreSettings) -> None:
     for node in settings.pairing.nodes:
         paired = await centre.store.read(partial(pairing.is_paired, node=node))
-        path = settings.store.folder / f"pairing-{node}.code"
+        path = Path(settings.store.folder) / f"pairing-{node}.code"
         if paired:
             path.unlink(missing_ok=True)
             continue

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from gateway.config import WrittenPath
+
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -19,10 +21,10 @@ class BrokerSettings(BaseModel):
     version: Literal["3.1.1", "5"] = "5"
     client_id: str | None = None
     username: str | None = None
-    password_file: str | None = None
-    ca_file: str | None = None
-    cert_file: str | None = None
-    key_file: str | None = None
+    password_file: WrittenPath | None = None
+    ca_file: WrittenPath | None = None
+    cert_file: WrittenPath | None = None
+    key_file: WrittenPath | None = None
     keep_alive_s: Annotated[int, Field(ge=5, le=3600)] = 30
     #: Messages the broker may have in flight to us (MQTT 5 Receive Maximum). A queue that fits is
     #: delivered in its order after a restart; in a longer one Mosquitto lets new messages overtake.

@@ -128,6 +128,28 @@ class Accounts:
             stored = await asyncio.to_thread(self._hasher.hash, password)
         await self._store.write(lambda write: replace(write, subject, stored, operator=operator))
 
+    async def renew(self, name: str) -> str | None:
+        """Give an account a new random password, end its sessions; None where there is none."""
+        found = await self._store.read(lambda database: load(database, name))
+        if found is None:
+            return None
+        password = secrets.token_urlsafe(12)
+        await self.change(found[0], password, operator="operating system")
+        return password
+
+    async def change_own(self, name: str, old: str, new: str, *, address: str) -> None:
+        """Replace the password of who knows the old one; every session of the account ends.
+
+        Raises
+        ------
+        LoginError
+            The old password is wrong, or there were too many failures of late.
+        AccountError
+            The new one is too short or too long.
+        """
+        subject = await self._known(name, old, address=address)
+        await self.change(subject, new, operator=name)
+
     async def open(self, name: str, password: str, *, address: str) -> Session:
         """Open a session for who knows the password.
 
@@ -136,6 +158,24 @@ class Accounts:
         LoginError
             Wrong name or password, or too many failures of late.
         """
+        subject = await self._known(name, password, address=address)
+        identity = secrets.token_urlsafe(32)
+
+        def work(write: Write) -> int:
+            expires_ns = write.now_ns + SESSION_NS
+            write.execute("DELETE FROM session WHERE expires_ns <= ?", (write.now_ns,))
+            write.execute(
+                "INSERT INTO session (id_hash, account, expires_ns) VALUES (?, ?, ?)",
+                (hashed(identity), subject.name, expires_ns),
+            )
+            write.journal(
+                "login", operator=subject.name, detail={"result": "opened", "address": address}
+            )
+            return expires_ns
+
+        return Session(identity, subject, await self._store.write(work))
+
+    async def _known(self, name: str, password: str, *, address: str) -> Subject:
         pair = f"{name}\n{address}"
         keys = ((self._pairs, pair), (self._addresses, address), (self._names, name))
         if any(throttle.blocked(key) for throttle, key in keys):
@@ -155,22 +195,7 @@ class Accounts:
                 )
             raise LoginError("wrong", "name or password is wrong")
         self._pairs.succeeded(pair)
-        identity = secrets.token_urlsafe(32)
-        subject = found[0]
-
-        def work(write: Write) -> int:
-            expires_ns = write.now_ns + SESSION_NS
-            write.execute("DELETE FROM session WHERE expires_ns <= ?", (write.now_ns,))
-            write.execute(
-                "INSERT INTO session (id_hash, account, expires_ns) VALUES (?, ?, ?)",
-                (hashed(identity), subject.name, expires_ns),
-            )
-            write.journal(
-                "login", operator=subject.name, detail={"result": "opened", "address": address}
-            )
-            return expires_ns
-
-        return Session(identity, subject, await self._store.write(work))
+        return found[0]
 
     def _check(self, subject: Subject, password: str | None) -> None:
         if not subject.division and subject.role is not Role.ADMINISTRATOR:

@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from gateway.db import Database, StoreBrokenError, StoreError, StoreFullError
+from gateway.db import Database, StoreBrokenError, StoreError, StoreFullError, StoreNewerError
 
 INSERT = "INSERT INTO node_self (name, value) VALUES (?, ?)"
 NAMES = "SELECT name FROM node_self ORDER BY name"
@@ -184,7 +184,7 @@ def test_a_store_of_a_newer_program_is_refused(path: Path) -> None:
     database.execute("PRAGMA user_version=99")
     database.close()
     before = path.read_bytes()
-    with pytest.raises(StoreBrokenError, match=r"store\.db: made by a newer program .*schema 99"):
+    with pytest.raises(StoreNewerError, match=r"store\.db: made by a newer program .*schema 99"):
         Database(path, "edge")
     assert path.read_bytes() == before
 

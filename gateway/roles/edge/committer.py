@@ -71,11 +71,15 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What became durable: messages accepted so far, events written, readings shed."""
+    """What became durable: messages accepted so far, events written, readings shed.
+
+    `seconds` is how long the oldest work of it had waited.
+    """
 
     accepted: int
     events: int
     shed: int
+    seconds: float
 
 
 @dataclass(slots=True)
@@ -129,7 +133,8 @@ class Committer:
         self._destinations = tuple(destinations)
         self._committed = committed
         self._troubled = troubled
-        self._queue: queue.Queue[Work | None] = queue.Queue()
+        self._queue: queue.Queue[tuple[float, Work | None]] = queue.Queue()
+        self._oldest = 0.0
         # Each is moved by one thread alone.
         self._bytes_in = 0
         self._bytes_out = 0
@@ -148,7 +153,7 @@ class Committer:
 
     def stop(self) -> None:
         """Finish what was handed over, sync, and end the thread."""
-        self._queue.put(None)
+        self._queue.put((0.0, None))
         self._thread.join(timeout=30)
 
     @property
@@ -164,7 +169,7 @@ class Committer:
     def submit(self, work: Work) -> None:
         """Hand over; never blocks."""
         self._bytes_in += len(work.blob)
-        self._queue.put_nowait(work)
+        self._queue.put_nowait((time.monotonic(), work))
 
     async def act(self, act: Callable[[Database], Any]) -> Any:
         """Do something with the store in the store's thread and return its result."""
@@ -176,13 +181,14 @@ class Committer:
         ended = False
         while not ended:
             group = _Group()
-            first = self._queue.get()
+            since, first = self._queue.get()
+            self._oldest = self._oldest or since
             while first is not None:
                 group.work.append(first)
                 if len(group.work) >= GROUP:
                     break
                 try:
-                    first = self._queue.get_nowait()
+                    _, first = self._queue.get_nowait()
                 except queue.Empty:
                     break
             ended = first is None
@@ -218,7 +224,9 @@ class Committer:
             self._release_reserve()
             self._commit(group, transitions)
         shed, self._shed = self._shed, 0
-        self._tell(self._committed, Committed(self._accepted, len(transitions), shed))
+        waited, self._oldest = time.monotonic() - self._oldest, 0.0
+        done = Committed(self._accepted, len(transitions), shed, waited)
+        self._tell(self._committed, done)
         for work in group.work:
             self._do(work)
 

@@ -26,7 +26,7 @@ from gateway.northbound.spool import (
     encode_tick,
 )
 from gateway.northbound.summary import Summaries
-from gateway.observe import Metrics
+from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.pacing import OLDEST_S, PAUSE_S, Pacing
@@ -38,6 +38,7 @@ from gateway.southbound.mqtt import Message
 GRACE_NS: Final = 200_000_000
 #: More seconds than this in one go are a jump of the clock, not a busy loop.
 MAX_TICKS: Final = 120
+LOG = log("roles.edge.line")
 
 
 class Line:
@@ -115,7 +116,7 @@ class Line:
         waiting = [message for message in messages if message.qos]
         self.unacknowledged.extend(waiting)
         self.accepted += len(waiting)
-        full = self.pacing.arrived(len(waiting), monotonic_ns=self.clock.monotonic_ns())
+        full = self._arrived(len(waiting))
         if blob or waiting or transitions:
             self._hand_over(blob, transitions, readings=len(batch), sync=full)
         self.summaries.add(batch)
@@ -177,13 +178,13 @@ class Line:
         """Return the messages that may be acknowledged: those among the first `accepted` ever."""
         first = self.accepted - len(self.unacknowledged)
         count = max(0, min(accepted - first, len(self.unacknowledged)))
-        self.pacing.durable(count)
+        self.pacing.durable(count, monotonic_ns=self.clock.monotonic_ns())
         return [self.unacknowledged.popleft() for _ in range(count)]
 
     def forget_messages(self) -> None:
         """Let go of what was not acknowledged: on the next connection it comes again."""
         self.ingest.expect_again(tuple(self.unacknowledged))
-        self.pacing.durable(len(self.unacknowledged))
+        self.pacing.durable(len(self.unacknowledged), monotonic_ns=self.clock.monotonic_ns())
         self.unacknowledged.clear()
 
     def snapshot(self) -> None:
@@ -239,6 +240,18 @@ class Line:
             )
         )
         self.position += len(blob)
+
+    def _arrived(self, count: int) -> bool:
+        pacing = self.pacing
+        known = pacing.limited
+        full = pacing.arrived(count, monotonic_ns=self.clock.monotonic_ns())
+        if pacing.limited and not known:
+            self.metrics.window_limited.inc()
+            LOG.warning(
+                "the broker's in-flight window limits the rate; raise max_inflight_messages there",
+                window=pacing.window,
+            )
+        return full
 
     def _arm(self) -> None:
         loop = asyncio.get_running_loop()

@@ -211,6 +211,7 @@ class EdgeNode:
         )
         return Upward(
             receivers,
+            node=self.plant.node,
             folder=self.site.folder,
             source=source,
             carry_out=self.orders.take,

@@ -17,7 +17,7 @@ import numpy as np
 from gateway.alarms import store as alarm_store
 from gateway.alarms.catalogue import AlarmDefinition
 from gateway.alarms.desk import Desk, Transition
-from gateway.db import Database, StoreBrokenError, StoreFullError
+from gateway.db import Database, StoreBrokenError, StoreError
 from gateway.identity import Identity, random_bits
 from gateway.journal import Chain
 from gateway.model import Clock, Detection
@@ -76,7 +76,7 @@ def open_store(
             spool = Spool(folder / "spool", configuration)
             life, new = take_life(database)
             return Opened(database, spool, life, new, trouble)
-        except (OSError, StoreBrokenError, StoreFullError) as error:
+        except (OSError, StoreError) as error:
             trouble = str(error)
     return memory_store(trouble)
 

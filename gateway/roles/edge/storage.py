@@ -216,6 +216,7 @@ class Storage:
         self._committer.database.listen(self._filled)
 
     def _durable(self, done: Committed) -> None:
+        self._metrics.commit_seconds.observe(done.seconds)
         if done.shed:
             self._metrics.shed.inc(done.shed)
             self.shed(done.shed, "storage full")

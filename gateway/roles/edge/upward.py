@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -13,7 +14,7 @@ from typing import Final, Self
 from gateway.model import Clock
 from gateway.northbound import wire
 from gateway.northbound.downlink import Downlink
-from gateway.northbound.pairing import PairingError, pair, token_path
+from gateway.northbound.pairing import PairingError, pair, token_path, trusting
 from gateway.northbound.settings import ParentSettings
 from gateway.northbound.uplink import Source, Uplink
 from gateway.observe import Metrics, log
@@ -41,6 +42,8 @@ class Upward:
     ----------
     receivers
         Parent, screen, both or none.
+    node
+        Its id.
     folder
         The node's store: tokens are kept there.
     source
@@ -53,6 +56,7 @@ class Upward:
         self,
         receivers: Sequence[Above],
         *,
+        node: str,
         folder: Path,
         source: Source,
         carry_out: Callable[[wire.Order], None],
@@ -61,6 +65,7 @@ class Upward:
     ) -> None:
         self.uplinks: list[Uplink] = []
         self._receivers = tuple(receivers)
+        self._node = node
         self._folder = folder
         self._source = source
         self._carry_out = carry_out
@@ -110,7 +115,7 @@ class Upward:
 
     async def _connect(self, above: Above) -> None:
         token = await self._credential(above.settings)
-        verify = above.settings.ca_file or True
+        verify = await asyncio.to_thread(trusting, above.settings)
         uplink = Uplink(
             above.settings.url,
             token,
@@ -139,7 +144,9 @@ class Upward:
             if code is not None and code.exists():
                 text = await asyncio.to_thread(code.read_text, encoding="ascii")
                 try:
-                    await asyncio.to_thread(pair, settings, self._folder, text)
+                    await asyncio.to_thread(
+                        partial(pair, settings, self._folder, text, node=self._node)
+                    )
                 except PairingError as error:
                     reason = str(error)
                 else:
@@ -171,7 +178,7 @@ class LocalScreen:
         self._node = node
         self._name = name
         self._division = division
-        self._folder = folder / "screen"
+        self._folder = folder.absolute() / "screen"
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:

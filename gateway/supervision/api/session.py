@@ -37,6 +37,14 @@ class Login(BaseModel):
     password: Annotated[str, Field(max_length=accounts.MAX_PASSWORD)]
 
 
+class PasswordChange(BaseModel):
+    """The own password, old and new."""
+
+    model_config = ConfigDict(extra="forbid")
+    old: Annotated[str, Field(max_length=accounts.MAX_PASSWORD)]
+    new: Annotated[str, Field(max_length=accounts.MAX_PASSWORD)]
+
+
 class AccountChange(BaseModel):
     """What an account may do; the password is left as it is when none is given."""
 
@@ -111,6 +119,27 @@ async def log_in(request: Request, login: Login, centre: CentreDep) -> Response:
 async def who(asking: ViewerDep) -> Response:
     """Answer with the account of the session."""
     return answer(shown(asking.subject))
+
+
+@router.put("/session/password", status_code=204, summary="Change my password")
+async def change_password(
+    request: Request, change: PasswordChange, asking: ViewerDep, centre: CentreDep
+) -> Response:
+    """Replace the own password; every session of the account ends, this one too."""
+    address = request.client.host if request.client else ""
+    try:
+        await centre.accounts.change_own(
+            asking.subject.name, change.old, change.new, address=address
+        )
+    except LoginError as error:
+        # Not 401: the session itself is good.
+        status = 429 if error.code == "throttled" else 403
+        raise problem(status, error.code, str(error)) from error
+    except AccountError as error:
+        raise problem(422, "account", str(error)) from error
+    response = Response(status_code=204)
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    return response
 
 
 @router.delete("/session", status_code=204, summary="Log out")

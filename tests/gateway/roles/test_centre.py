@@ -43,7 +43,7 @@ def settings(folder: Path, **tables: Any) -> CentreSettings:
         {
             "node": {"id": "county"},
             "listen": {"address": "127.0.0.1:0"},
-            "store": {"folder": folder / "centre"},
+            "store": {"folder": str(folder / "centre")},
             **tables,
         }
     )
@@ -99,7 +99,7 @@ async def test_tls(tmp_path: Path) -> None:
     cert, key = tmp_path / "centre.crt", tmp_path / "centre.key"
     issued.cert_chain_pems[0].write_to_path(cert)
     issued.private_key_pem.write_to_path(key)
-    listen = {"address": "127.0.0.1:0", "cert": cert, "key": key}
+    listen = {"address": "127.0.0.1:0", "cert": str(cert), "key": str(key)}
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     async with open_centre(settings(tmp_path, listen=listen), clock=SystemClock()) as running:

@@ -166,3 +166,33 @@ async def test_ended_session_ends_its_stream(world: World) -> None:
         )
         with pytest.raises(EOFError):
             await stream.next()
+
+
+async def test_own_password_is_changed(world: World) -> None:
+    """Who knows the old password sets a new one; every session of the account ends with it."""
+    person = await world.person("li", Role.OPERATOR, "330106")
+    other = await world.login("li", PASSWORD)
+    path = "/api/v1/session/password"
+    wrong = await person.put(path, json={"old": "not it", "new": "another long password"})
+    assert (wrong.status_code, wrong.json()["detail"]["code"]) == (403, "wrong")
+    short = await person.put(path, json={"old": PASSWORD, "new": "short"})
+    assert short.status_code == 422
+    assert (await person.get("/api/v1/session")).status_code == 200
+    answer = await person.put(path, json={"old": PASSWORD, "new": "another long password"})
+    assert answer.status_code == 204
+    for client in (person, other):
+        assert (await client.get("/api/v1/session")).status_code == 401
+    again = await world.client()
+    old = {"name": "li", "password": PASSWORD}
+    assert (await again.post("/api/v1/session", json=old)).status_code == 401
+    assert (await world.login("li", "another long password")) is not None
+
+
+async def test_forgotten_password_is_renewed(world: World) -> None:
+    """The one who runs the centre gives an account a new password; the old one is void."""
+    person = await world.person("li", Role.OPERATOR, "330106")
+    password = await world.centre.accounts.renew("li")
+    assert password is not None
+    assert (await person.get("/api/v1/session")).status_code == 401
+    await world.login("li", password)
+    assert await world.centre.accounts.renew("nobody") is None

@@ -328,7 +328,7 @@ def settings_in(folder: Path, **tables: Any) -> CentreSettings:
         {
             "node": {"id": "county", "name": "County centre"},
             "listen": {"address": "127.0.0.1:0"},
-            "store": {"folder": folder},
+            "store": {"folder": str(folder)},
             **tables,
         }
     )

@@ -11,7 +11,7 @@ def test_half_of_a_stated_window_is_made_durable() -> None:
     """Not before half the messages the broker may have in flight wait, and then at once."""
     pacing = Pacing(100)
     assert [pacing.arrived(1, monotonic_ns=0) for _ in range(50)] == [False] * 49 + [True]
-    pacing.durable(50)
+    pacing.durable(50, monotonic_ns=0)
     assert not pacing.arrived(49, monotonic_ns=0)
     assert pacing.arrived(1, monotonic_ns=0)
 
@@ -28,21 +28,32 @@ def test_a_wider_window_is_learned_from_what_waits() -> None:
     pacing = Pacing(None)
     assert pacing.arrived(300, monotonic_ns=0)
     assert pacing.window == 300
-    pacing.durable(300)
+    pacing.durable(300, monotonic_ns=0)
     assert not pacing.arrived(149, monotonic_ns=0)
 
 
 def test_a_narrower_window_is_learned_from_pauses() -> None:
-    """A broker that stops at the same number again and again has reached its own window."""
+    """A broker that stops at one number again and again, and goes on at once, is at its window."""
     pacing = Pacing(1000)
-    for turn in range(CONFIRMATIONS + 1):
-        assert not pacing.limited
+    for turn in range(CONFIRMATIONS):
         assert not pacing.arrived(20, monotonic_ns=turn)
+        assert not pacing.limited
         pacing.paused()
-        pacing.durable(20)
+        pacing.durable(20, monotonic_ns=turn)
+    assert pacing.arrived(10, monotonic_ns=9)
     assert pacing.limited
     assert pacing.window == 20
-    assert pacing.arrived(10, monotonic_ns=9)
+
+
+def test_devices_that_speak_together_are_no_window() -> None:
+    """The same number each second, with nothing after the acknowledgement, limits nothing."""
+    pacing = Pacing(1000)
+    for second in range(40):
+        pacing.arrived(200, monotonic_ns=second * SECOND)
+        pacing.paused()
+        pacing.durable(200, monotonic_ns=second * SECOND + 5_000_000)
+    assert pacing.window == 1000
+    assert not pacing.limited
 
 
 def test_pauses_at_changing_numbers_teach_nothing() -> None:
@@ -52,7 +63,7 @@ def test_pauses_at_changing_numbers_teach_nothing() -> None:
         count = 20 + turn % 7
         pacing.arrived(count, monotonic_ns=turn)
         pacing.paused()
-        pacing.durable(count)
+        pacing.durable(count, monotonic_ns=turn)
     assert pacing.window == 1000
     assert not pacing.limited
 
@@ -63,7 +74,7 @@ def test_a_window_found_too_narrow_is_widened_again() -> None:
     for turn in range(CONFIRMATIONS + 1):
         pacing.arrived(20, monotonic_ns=turn)
         pacing.paused()
-        pacing.durable(20)
+        pacing.durable(20, monotonic_ns=turn)
     pacing.arrived(30, monotonic_ns=9)
     assert (pacing.window, pacing.limited) == (30, False)
 
