@@ -1,0 +1,211 @@
+"""The engine is a function of what it is given: cut, stopped and started, it finds the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device_profiles.quality import Quality
+from gateway.model import NANOSECONDS, Detection
+from gateway.pipeline.engine import Engine, Snapshot
+from gateway.pipeline.plant import Plant
+from gateway.readings import ReadingBatch, Row
+from gateway.roles.edge.site import load_site
+
+START = 1_790_000_000 * NANOSECONDS
+SITE = """[node]
+id = "gw"
+division = "330106003000"
+enterprise = { name = "E" }
+[broker]
+url = "mqtt://127.0.0.1:1"
+[[area]]
+id = "A1"
+name = "Room"
+hazard = "ammonia_refrigeration"
+[[device]]
+id = "d1"
+profile = "generic/json"
+area = "A1"
+topic = "p/1"
+[[device.point]]
+channel = "x"
+pointer = "/x"
+tag = "A"
+unit = "ppm"
+interval = "1s"
+limits = { hh = 115, h = 100, l = 10, deadband = 5, on_delay = "1500ms", off_delay = "2s" }
+trend = { horizon = "60s", tau = "1s" }
+rate = { limit = 30, tau = "2s" }
+[[device.point]]
+channel = "x"
+pointer = "/y"
+tag = "B"
+unit = "ppm"
+interval = "1s"
+limits = { h = 100 }
+[[device]]
+id = "d2"
+profile = "generic/json"
+area = "A1"
+topic = "p/2"
+[[device.point]]
+channel = "x"
+pointer = "/z"
+tag = "C"
+unit = "ppm"
+interval = "1s"
+limits = { h = 100, latch = true }
+"""
+QUALITIES = [Quality.GOOD] * 6 + [Quality.TIME_MISSING, Quality.FENCED, Quality.MISSING]
+
+
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Plant:
+    return plant_of(tmp_path_factory.mktemp("site"), SITE)
+
+
+def plant_of(folder: Path, text: str) -> Plant:
+    path = folder / "site.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_site(path).plant
+
+
+#: Steps: a reading of some point some time later, some of it late, or a tick of the clock.
+READING = st.tuples(
+    st.integers(0, 2),
+    st.integers(0, 1500),
+    st.sampled_from([0, 0, 0, 0, 200, 90_000]),
+    st.sampled_from([5.0, 20.0, 50.0, 99.0, 100.0, 108.0, 114.9, 120.0, float("nan")]),
+    st.sampled_from(QUALITIES),
+)
+STEPS = st.lists(st.none() | READING, max_size=60)
+Step = tuple[int, list[Row]]
+
+
+def timed(steps: Sequence[tuple[int, int, int, float, Quality] | None]) -> list[Step | Row]:
+    """Readings with their instants; a step of the clock is an instant alone."""
+    now, found = START, []
+    for step in steps:
+        if step is None:
+            now += NANOSECONDS
+            found.append(now // NANOSECONDS * NANOSECONDS)
+            continue
+        point, after_ms, late_ms, value, quality = step
+        now += after_ms * 1_000_000
+        found.append((point, now - late_ms * 1_000_000, now, value, int(quality)))
+    return found
+
+
+def run(engine: Engine, steps: Sequence[object], cuts: Sequence[int]) -> list[Detection]:
+    """Run steps, readings between two cuts or ticks as one batch."""
+    found: list[Detection] = []
+    waiting: list[Row] = []
+
+    def flush() -> None:
+        if waiting:
+            found.extend(engine.process(ReadingBatch.from_rows(waiting))[0])
+            waiting.clear()
+
+    for number, step in enumerate(steps):
+        if number in cuts:
+            flush()
+        if isinstance(step, int):
+            flush()
+            found.extend(engine.tick(step))
+        else:
+            waiting.append(step)  # type: ignore[arg-type]
+    flush()
+    return found
+
+
+def shown(found: Sequence[Detection]) -> list[str]:
+    """Detections so that two NaN are the same."""
+    return [repr(each) for each in found]
+
+
+@given(STEPS, st.sets(st.integers(0, 60)))
+def test_batches_may_be_cut_anywhere(
+    plant: Plant, steps: list[tuple[int, int, int, float, Quality] | None], cuts: set[int]
+) -> None:
+    """One by one, all at once, or cut at random: the same edges in the same order and state."""
+    told = timed(steps)
+    engines = [Engine(plant) for _ in range(3)]
+    one = run(engines[0], told, range(61))
+    assert shown(run(engines[1], told, ())) == shown(one)
+    assert shown(run(engines[2], told, tuple(cuts))) == shown(one)
+    assert engines[0].snapshot() == engines[1].snapshot() == engines[2].snapshot()
+
+
+@given(STEPS, st.integers(0, 60))
+def test_a_restored_snapshot_goes_on_as_if_nothing_had_been(
+    plant: Plant, steps: list[tuple[int, int, int, float, Quality] | None], at: int
+) -> None:
+    """Stopped anywhere and started on its snapshot, it finds what the uninterrupted run finds."""
+    told = timed(steps)
+    whole = Engine(plant)
+    run(whole, told[:at], ())
+    body = whole.snapshot()
+    expected = run(whole, told[at:], ())
+    other = Engine(plant)
+    other.restore(body)
+    assert other.snapshot() == body
+    assert shown(run(other, told[at:], ())) == shown(expected)
+    assert other.snapshot() == whole.snapshot()
+
+
+def test_only_the_very_same_rule_is_taken_up_again(plant: Plant, tmp_path: Path) -> None:
+    """A changed limit starts anew; the rules beside it, and the points, keep their state."""
+    engine = Engine(plant)
+    rows = [(p, START, START, 150.0, 0) for p in range(3)]
+    assert len(engine.process(ReadingBatch.from_rows(rows))[0]) == 2
+    body = engine.snapshot()
+    text = SITE.replace("{ h = 100 }", "{ h = 110 }").replace(
+        "hh = 115, h = 100", "hh = 115, h = 101"
+    )
+    changed = plant_of(tmp_path, text)
+    other = Engine(changed)
+    other.restore(body)
+    standing = {changed.definitions[each.row].alarm for each in other.standing()}
+    assert standing == {"gw/C/h"}
+    assert other.bank.point_values[:, 0].tolist() == [150.0] * 3
+    # A's HH goes on in its on-delay, its H begins a new one.
+    later = [(0, START + 1_600_000_000, START + 1_600_000_000, 150.0, 0)]
+    edges = other.process(ReadingBatch.from_rows(later))[0]
+    assert {changed.definitions[each.row].alarm for each in edges if each.active} >= {"gw/A/hh"}
+    assert "gw/A/h" not in {changed.definitions[each.row].alarm for each in edges}
+
+
+def test_a_snapshot_is_keyed_by_names(plant: Plant, tmp_path: Path) -> None:
+    """Points in another order find their own state: no number of one site file is kept."""
+    engine = Engine(plant)
+    rows = [(p, START, START, 10.0 * (p + 2), 0) for p in range(3)]
+    engine.process(ReadingBatch.from_rows(rows))
+    state = msgspec.msgpack.decode(engine.snapshot(), type=Snapshot)
+    assert set(state.points) == {"A", "B", "C"}
+    assert set(state.devices) == {"d1", "d2"}
+    head, *devices = SITE.split("[[device]]")
+    moved = Engine(plant_of(tmp_path, "[[device]]".join((head, *reversed(devices)))))
+    moved.restore(engine.snapshot())
+    values = {p.tag: moved.bank.point_values[p.index, 0] for p in moved.plant.points}
+    assert values == {"A": 20.0, "B": 30.0, "C": 40.0}
+
+
+def test_a_tick_says_when_it_is_due(plant: Plant) -> None:
+    """A running delay names its second; no tick before it fires, the one at it does."""
+    engine = Engine(plant)
+    assert engine.next_due() > START + 10**18
+    at = START + NANOSECONDS // 4
+    engine.process(ReadingBatch.from_rows([(0, at, at, 105.0, 0)]))
+    due = engine.next_due()
+    assert due == START + 2 * NANOSECONDS
+    assert engine.tick(due - NANOSECONDS) == []
+    (edge,) = engine.tick(due)
+    assert (plant.definitions[edge.row].alarm, edge.active) == ("gw/A/h", True)
+    assert (edge.time_ns, edge.value) == (due, 105.0)
+    assert engine.tick(due + NANOSECONDS) == []
