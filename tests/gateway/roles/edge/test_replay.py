@@ -127,6 +127,7 @@ def test_delays_and_silence_run_on_the_recordings_time(small: Site, tmp_path: Pa
         (5 * second, "B", "no_data", "raise"),
         (10 * second, "A", "no_data", "clear"),
         (10 * second, "B", "no_data", "clear"),
+        (12 * second, "B", "h", "clear"),
     ]  # fmt: skip
 
 
