@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Final
+
 import typer
 
 from gateway.cli import desk, files, run, site
@@ -18,6 +21,23 @@ for module in (run, site, files, desk):
     module.register(app)
 
 
+#: What a missing module belongs to: a centre installs no numba, an edge no FastAPI.
+EXTRAS: Final = {
+    "numba": "edge", "numpy": "edge", "paho": "edge", "duckdb": "edge",
+    "fastapi": "centre", "uvicorn": "centre", "argon2": "centre",
+    "aiomqtt": "demo", "amqtt": "demo", "influxdb_client": "influx",
+}  # fmt: skip
+
+
 def main() -> None:
     """Entry point of the `hazgate` command."""
-    app()
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        sys.exit(
+            f"this command needs {error.name}, which is not installed here; install it with: "
+            f'pip install "hazgate[{extra}]"'
+        )

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from device_profiles.instant import from_nanoseconds
 from device_profiles.problems import ProfileError
 from device_profiles.registry import load_registry
 from device_profiles.vectors import run_vectors, summary
-from gateway.cli.output import JsonOption, complain, say
+from gateway.cli.output import JsonOption, SiteOption, complain, say
+from gateway.config import ConfigError
 
 FolderOption = Annotated[Path | None, typer.Option("--folder", help="Profiles of your own.")]
 profiles = typer.Typer(no_args_is_help=True, help="Device profiles and their test vectors.")
@@ -90,6 +92,35 @@ def run_tests(*, folder: FolderOption = None, as_json: JsonOption = False) -> No
             typer.echo(f"{result.profile}: example {result.number}: {problem}", err=True)
     say(summary(results), as_json=as_json)
     raise typer.Exit(1 if failed else 0)
+
+
+@profiles.command()
+def quarantine(
+    config: SiteOption,
+    *,
+    count: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Show payloads that could not be decoded, each with the reason: where a profile begins.
+
+    Example: hazgate profiles quarantine --config site.toml
+    """
+    from gateway.northbound.spool import newest_quarantined
+    from gateway.roles.edge.site import load_site
+
+    try:
+        site = load_site(config)
+    except ConfigError as error:
+        complain(error.problems)
+    rows = {
+        f"{from_nanoseconds(each.at_ns, 'iso8601')} {each.topic}": (
+            f"{each.reason} ({each.size} bytes): {each.payload[:200].decode(errors='replace')!r}"
+        )
+        for each in newest_quarantined(site.folder / "spool", count)
+    }
+    if not rows and not as_json:
+        typer.echo("no payload waits in quarantine")
+    say(rows, as_json=as_json)
 
 
 @profiles.command()

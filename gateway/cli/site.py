@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.cli.output import JsonOption, SiteOption, complain, say
-from gateway.config import ConfigError
+from gateway.config import ConfigError, load
 
 
 def register(app: typer.Typer) -> None:
@@ -21,26 +22,26 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Site files.", show_default=False)],
+    files: Annotated[
+        list[Path], typer.Argument(help="Files of sites and of centres.", show_default=False)
+    ],
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Check site files and tell every problem, each with its line.
+    """Check the files of sites and centres and tell every problem, each with its line.
 
     Example: hazgate check site.toml
     """
-    from gateway.roles.edge.site import load_site
-
     problems: list[str] = []
     points = alarms = 0
     for path in files:
         try:
-            plant = load_site(path).plant
+            found = check_centre(path) if is_centre(path) else check_site(path)
         except ConfigError as error:
             problems += error.problems
             continue
-        points += len(plant.points)
-        alarms += len(plant.definitions)
+        points += found[0]
+        alarms += found[1]
     if as_json:
         figures = {"files": len(files), "points": points, "alarms": alarms, "problems": problems}
         say(figures, as_json=True)
@@ -50,6 +51,50 @@ def check(
         if not problems:
             typer.echo(f"{len(files)} file(s), {points} points, {alarms} alarms: no problems")
     raise typer.Exit(1 if problems else 0)
+
+
+def is_centre(path: Path) -> bool:
+    """Return whether a file is a centre's: it listens, and watches nothing itself."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
+    own = {"listen", "pairing", "divisions"}
+    return bool(own & document.keys()) and not {"broker", "area", "device"} & document.keys()
+
+
+def check_centre(path: Path) -> tuple[int, int]:
+    """Check a centre's file; it has no points and no alarms.
+
+    Raises
+    ------
+    ConfigError
+        With every problem.
+    """
+    from gateway.roles.centre import CentreSettings
+    from gateway.supervision.divisions import DivisionsError, read
+
+    settings, _ = load(path, CentreSettings)
+    if settings.divisions.file is not None:
+        try:
+            read(Path(settings.divisions.file))
+        except DivisionsError as error:
+            raise ConfigError([str(error)]) from error
+    return 0, 0
+
+
+def check_site(path: Path) -> tuple[int, int]:
+    """Check a site file; return its points and alarms.
+
+    Raises
+    ------
+    ConfigError
+        With every problem.
+    """
+    from gateway.roles.edge.site import load_site
+
+    plant = load_site(path).plant
+    return len(plant.points), len(plant.definitions)
 
 
 def replay(

@@ -235,6 +235,21 @@ def newest_readings(folder: Path, count: int) -> Iterator[Record]:
                 yield record
 
 
+def newest_quarantined(folder: Path, count: int) -> list[Quarantined]:
+    """Return the newest payloads in quarantine, the newest first."""
+    found: list[Quarantined] = []
+    for first, path in reversed(segments(folder)):
+        here = [
+            msgspec.msgpack.decode(record.body, type=Quarantined)
+            for record in read_segment(path, first)
+            if record.kind == Kind.QUARANTINE
+        ]
+        found += reversed(here)
+        if len(found) >= count:
+            break
+    return found[:count]
+
+
 class Spool:
     """The writer: one thread appends and syncs.
 

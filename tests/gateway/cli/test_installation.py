@@ -1,0 +1,70 @@
+"""Files of centres in `check`, workers in `replay`, and what an installation lacks."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from gateway import cli
+from tests.chain.site import site_text
+from tests.gateway.cli.shell import figures, hazgate
+
+CENTRE = '[node]\nid = "county"\n[listen]\naddress = "127.0.0.1:8080"\n'
+
+
+def test_centre_file_is_checked(tmp_path: Path) -> None:
+    """A good one is a file without points; a bad one is told by line, its divisions too."""
+    path = tmp_path / "centre.toml"
+    path.write_text(CENTRE)
+    told = figures(hazgate("check", path, "--json"))
+    assert told == {"files": 1, "points": 0, "alarms": 0, "problems": []}
+    path.write_text(CENTRE.replace("address", "adress") + '[divisions]\nfile = "none.csv"\n')
+    found = hazgate("check", path)
+    assert found.exit_code == 1
+    assert f"{path}:4: listen.adress: unknown key" in found.stdout
+    path.write_text(CENTRE + '[divisions]\nfile = "none.csv"\n')
+    assert "none.csv" in hazgate("check", path).stdout
+
+
+def test_workers_change_nothing_but_speed(tmp_path: Path) -> None:
+    """However many processes share the devices, the events are the same to the byte."""
+    chance = random.Random(5)
+    site = tmp_path / "site.toml"
+    text = site_text("mqtt://127.0.0.1:1", points=7).replace('"10min"', '"2s"')
+    site.write_text(text, encoding="utf-8")
+    rows = ["time," + ",".join(f"T{n:02}" for n in range(7))]
+    now = 1_790_000_000_000
+    for _ in range(400):
+        now += chance.choice([200, 500, 1000, 7000])
+        cells = [str(chance.choice([20, 98, 105, 700, ""])) for _ in range(7)]
+        rows.append(f"{now},{','.join(cells)}")
+    (tmp_path / "said.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    found = []
+    for workers in (1, 2, 3):
+        out = tmp_path / f"{workers}.jsonl"
+        arguments = ("--input", tmp_path / "said.csv", "--out", out, "--workers", workers)
+        told = figures(hazgate("replay", "--config", site, *arguments, "--json"))
+        found.append((told, out.read_bytes()))
+    assert found[0][0]["by_alarm"].keys() >= {"chain-gw/T00/h", "chain-gw/T01/no_data"}
+    assert found[1] == found[0]
+    assert found[2] == found[0]
+
+
+def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command whose modules are not installed says which extra brings them."""
+
+    def lacking() -> None:
+        raise ModuleNotFoundError("No module named 'numba'", name="numba.core")
+
+    monkeypatch.setattr(cli, "app", lacking)
+    with pytest.raises(SystemExit, match=r'pip install "hazgate\[edge\]"'):
+        cli.main()
+
+    def broken() -> None:
+        raise ModuleNotFoundError("No module named 'gateway.typo'", name="gateway.typo")
+
+    monkeypatch.setattr(cli, "app", broken)
+    with pytest.raises(ModuleNotFoundError):
+        cli.main()
