@@ -96,7 +96,9 @@ class Gateway:
             anchored=lambda seq, head: self.anchors.append((seq, head)),
         )  # fmt: skip
 
-    def uplink(self, url: str, token: str = "t", *, destination: str = "parent") -> Uplink:
+    def uplink(
+        self, url: str, token: str = "t", *, destination: str = "parent", verify: Any = True
+    ) -> Uplink:
         return Uplink(
             url,
             token,
@@ -104,6 +106,7 @@ class Gateway:
             source=self.source(),
             clock=self.clock,
             metrics=self.metrics,
+            verify=verify,
         )
 
 
