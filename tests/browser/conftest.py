@@ -23,9 +23,15 @@ ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run",
 )  # fmt: skip
-#: Notes every sound that plays and every violation of the page's own policy.
+#: Notes every sound that plays, every word that is drawn, every violation of the page's own policy.
 WITNESS = """
 window.__playing = 0;
+window.__drawn = [];
+const fillText = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, x, ...given) {
+  window.__drawn.push([text, this.getTransform().e + x]);
+  return fillText.call(this, text, x, ...given);
+};
 window.__contexts = [];
 window.__violations = [];
 document.addEventListener("securitypolicyviolation", (event) =>

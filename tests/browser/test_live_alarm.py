@@ -9,7 +9,7 @@ import time
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.plant import NODE, Plant
+from tests.browser.plant import NODE, Plant, until
 
 pytestmark = pytest.mark.browser
 
@@ -107,10 +107,36 @@ def test_trend_shows_limits_and_values(plant: Plant, screen: Page) -> None:
     assert found["HH"] > 300, found
     assert found["H"] > 150, found
     assert found["curve"] > 5, found
+    check_time_axis(screen, drawn)
     box = drawn.bounding_box()
     assert box is not None
-    screen.mouse.move(box["x"] + box["width"] - 14, box["y"] + box["height"] / 2)
-    expect(screen.get_by_test_id("readout")).to_contain_text("(40–80)")
+    screen.mouse.move(box["x"] + box["width"] - 13, box["y"] + box["height"] / 2)
+    expect(screen.get_by_test_id("readout")).to_contain_text(re.compile(r"mean .*\(\d+–80\)"))
+
+
+def check_time_axis(page: Page, canvas: Locator) -> None:
+    """Each time below the trend stands where it was: the right edge is now."""
+    page.evaluate("window.__drawn = []")
+    # The next reading, within ten seconds, draws the whole trend anew.
+    until(lambda: len(times_of(page)) > 1, 20, "a new drawing")
+    now = page.get_by_test_id("clock").locator("b").inner_text()
+    ticks = times_of(page)
+    (first, left), (second, right) = ticks[:2]
+    assert (second - first) % 1440 == 5, ticks
+    edge = canvas.evaluate("(one) => one.width") - 12
+    shown = second + (edge - right) / (right - left) * 5
+    assert shown % 1440 == pytest.approx(minute(now), abs=0.3), (ticks, now)
+
+
+def times_of(page: Page) -> list[tuple[float, float]]:
+    """Return the times drawn, in minutes of the day, with where they stand."""
+    drawn = page.evaluate("window.__drawn")
+    return [(minute(text), x) for text, x in drawn if re.fullmatch(r"\d\d:\d\d", text)]
+
+
+def minute(text: str) -> float:
+    hour, minutes, seconds = (int(part) for part in f"{text}:0".split(":")[:3])
+    return hour * 60 + minutes + seconds / 60
 
 
 def pixels(canvas: Locator, colours: dict[str, str]) -> dict[str, int]:

@@ -126,7 +126,7 @@ export const rowStyle = css`
   .where span, .when { color: var(--muted); }
   .when b { color: var(--text); font-weight: 600; margin-left: 6px; }
   .flag { border: 1px dashed #6d7780; border-radius: 3px; padding: 0 5px; color: var(--text); white-space: nowrap; font-size: 12px; }
-  .order { color: var(--text); font-weight: 600; }
+  .order { color: var(--text); font-weight: 600; margin-left: 6px; }
   .order[data-status="refused"], .order[data-status="expired"] { color: #9c0b18; }
   .order::before { content: "▸ "; }
   .warn { font-size: 12.5px; font-weight: 600; }

@@ -17,10 +17,11 @@ class SoundControl extends ScreenElement {
     css`
       :host { position: relative; }
       .state { background: transparent; color: var(--bar-text); border-color: #6f8191; }
-      .state:hover:not(:disabled) { background: #34485a; }
+      .state[data-sound="on"]:hover { background: #34485a; }
       .state[data-sound="blocked"], .state[data-sound="none"], .state[data-sound="muted"] {
         background: #ffc83d; color: #171c21; border-color: #ffc83d; font-weight: 600; }
       .state[data-sound="sounding"] { background: #ffffff; color: #171c21; font-weight: 600; }
+      .state[data-sound]:not([data-sound="on"]):hover { background: #ffe3a0; }
       svg { width: 16px; height: 16px; vertical-align: -3px; margin-right: 4px; fill: none; stroke: currentColor; stroke-width: 2; }
       .menu { position: absolute; right: 0; top: calc(100% + 6px); z-index: 5; width: 260px; padding: 10px; display: grid; gap: 8px;
         background: var(--panel); color: var(--text); border: 1px solid var(--line); border-radius: 6px; box-shadow: 0 4px 16px #0005; }

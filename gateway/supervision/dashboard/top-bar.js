@@ -51,7 +51,7 @@ class TopBar extends ScreenElement {
       button { background: transparent; color: inherit; border-color: #6f8191; }
       button:hover:not(:disabled) { background: #34485a; }
       button.links { padding: 2px 8px; }
-      button.links.down { background: #ffc83d; color: #171c21; border-color: #ffc83d; font-weight: 600; }
+      button.links.down, button.links.down:hover { background: #ffc83d; color: #171c21; border-color: #ffc83d; font-weight: 600; }
       .switches, .account { display: flex; align-items: center; gap: 8px; }
       .account span { line-height: 1.15; max-width: 130px; overflow: hidden; text-overflow: ellipsis; }
       .account small { display: block; font-size: 11.5px; color: var(--bar-muted); }
@@ -69,7 +69,9 @@ class TopBar extends ScreenElement {
         .who, .live, .clock { order: -2; }
         .who { flex: 1 1 0; gap: 6px; min-width: 0; }
         .who img { width: 28px; height: 28px; }
+        .who div { overflow: hidden; }
         .live { gap: 6px; margin-right: 6px; }
+        .clock .off { display: block; max-width: 112px; white-space: normal; line-height: 1.2; }
         .links, .account span { display: none; }
         ul { gap: 6px; }
         li { min-width: 0; font-size: 17px; gap: 3px; }

@@ -92,26 +92,55 @@ export function valueRange(data, lines) {
   return [low >= 0 && low - room < 0 ? 0 : low - room, high + room];
 }
 
+/** The places of values with a gap on either side: no line leads to them, so they need a dot to be seen. */
+export function isolated(column) {
+  const found = [];
+  let before = null;
+  let last = -1;
+  column.forEach((value, i) => {
+    if (value === undefined) return;
+    if (value === null && last >= 0 && before === null) found.push(last);
+    if (value === null) last = -1;
+    else {
+      before = last < 0 ? null : last;
+      last = i;
+    }
+  });
+  if (last >= 0 && before === null) found.push(last);
+  return found;
+}
+
 /** Draw the spans behind the curves. */
-export function drawSpans(plot, found, words) {
+export function drawSpans(plot, found) {
   const { ctx } = plot;
   const { top, height } = plot.bbox;
   ctx.save();
-  for (const span of found) {
-    const left = plot.valToPos(Math.max(span.from, plot.scales.x.min), "x", true);
-    const right = plot.valToPos(Math.min(span.to, plot.scales.x.max), "x", true);
-    if (right <= left) continue;
-    ctx.fillStyle = hatch(ctx, span.kind);
-    ctx.fillRect(left, top, right - left, height);
-    label(ctx, words[span.kind], (left + right) / 2, right - left, top + height / 2);
+  for (const { left, wide, kind } of inView(plot, found)) {
+    ctx.fillStyle = hatch(ctx, kind);
+    ctx.fillRect(left, top, wide, height);
   }
   ctx.restore();
 }
 
+/** Say what the spans are, over everything: a word under grid lines is hard to read. */
+export function nameSpans(plot, found, words) {
+  const { ctx } = plot;
+  const { top, height } = plot.bbox;
+  ctx.save();
+  for (const { left, wide, kind } of inView(plot, found)) label(plot, words[kind], left + wide / 2, wide, top + height / 2);
+  ctx.restore();
+}
+
+function inView(plot, found) {
+  const place = (ms) => plot.valToPos(Math.min(Math.max(ms, plot.scales.x.min), plot.scales.x.max), "x", true);
+  return found.map(({ from, to, kind }) => ({ left: place(from), wide: place(to) - place(from), kind })).filter(({ wide }) => wide > 0);
+}
+
 // In the middle, on a ground of its own: limits stand at the edges, and hatching makes letters hard to read.
-function label(ctx, text, x, space, y) {
+function label(plot, text, x, space, y) {
+  const { ctx } = plot;
   const ratio = devicePixelRatio;
-  ctx.font = fontOf(ctx, 12);
+  ctx.font = fontOf(plot, 12);
   const wide = ctx.measureText(text).width + 12 * ratio;
   if (wide > space) return;
   ctx.fillStyle = "#f3f4f5";
@@ -122,7 +151,8 @@ function label(ctx, text, x, space, y) {
   ctx.fillText(text, x, y);
 }
 
-const fontOf = (ctx, size, weight = 400) => `${weight} ${size * devicePixelRatio}px ${getComputedStyle(ctx.canvas).fontFamily}`;
+// The plot's own element has a font of the plotting library; what stands around it has the screen's.
+const fontOf = (plot, size, weight = 400) => `${weight} ${size * devicePixelRatio}px ${getComputedStyle(plot.root.parentElement).fontFamily}`;
 
 const hatches = new Map();
 
@@ -154,8 +184,8 @@ export function drawLimits(plot, lines, nameOf) {
   const { left, width, top } = plot.bbox;
   const ratio = devicePixelRatio;
   ctx.save();
-  ctx.font = fontOf(ctx, 12, 600);
-  ctx.textAlign = "right";
+  ctx.font = fontOf(plot, 12, 600);
+  ctx.textAlign = "left";
   for (const line of lines) {
     // On whole pixels: a limit that is smeared over two looks like two, and pale.
     const thick = Math.round(2 * ratio);
@@ -171,9 +201,10 @@ export function drawLimits(plot, lines, nameOf) {
     const under = line.level.startsWith("l") || y - 16 * ratio < top;
     ctx.textBaseline = under ? "top" : "bottom";
     const wide = ctx.measureText(text).width;
-    const x = left + width - 4 * ratio;
+    // At the old end: the newest values are what is looked for.
+    const x = left + 6 * ratio;
     ctx.fillStyle = "#ffffffd9";
-    ctx.fillRect(x - wide - 3 * ratio, under ? y + ratio : y - 17 * ratio, wide + 6 * ratio, 16 * ratio);
+    ctx.fillRect(x - 3 * ratio, under ? y + ratio : y - 17 * ratio, wide + 6 * ratio, 16 * ratio);
     ctx.fillStyle = LINE_COLOURS[line.level] === "#c40d1e" ? "#9c0b18" : "#7d4005";
     ctx.fillText(text, x, under ? y + 3 * ratio : y - 2 * ratio);
   }

@@ -8,7 +8,7 @@ import { language, t } from "./i18n.js";
 import { controls } from "./look.js";
 import { pointKey } from "./picture.js";
 import { ScreenElement } from "./screen-element.js";
-import { COLUMN, columns, drawLimits, drawSpans, limitLines, spans, valueRange } from "./trend-plot.js";
+import { COLUMN, columns, drawLimits, drawSpans, isolated, limitLines, nameSpans, spans, valueRange } from "./trend-plot.js";
 import { figure, withUnit } from "./words.js";
 
 const WINDOWS = [5, 15, 60, 120];
@@ -130,9 +130,9 @@ class TrendView extends ScreenElement {
   }
 
   #show() {
-    const now = this.clock.now();
-    this.#to = now;
-    this.#from = now - this.minutes * MINUTE;
+    // Whole milliseconds: from a fraction the plotting library makes ticks just before the minute they mean.
+    this.#to = Math.round(this.clock.now());
+    this.#from = this.#to - this.minutes * MINUTE;
     const { answer } = this;
     this.#data = answer ? columns(answer) : [[], [], [], [], []];
     this.#lines = limitLines(answer?.limits);
@@ -150,6 +150,7 @@ class TrendView extends ScreenElement {
     const font = `12px ${getComputedStyle(box).fontFamily}`;
     const axis = { stroke: "#48525b", grid: { stroke: "#e1e5e8", width: 1 }, ticks: { stroke: "#b9c0c6", width: 1, size: 5 }, font };
     const quiet = { points: { show: false } };
+    const alone = { show: true, size: 6, width: 0, filter: (plot, series) => isolated(plot.data[series]) };
     return {
       width: box.clientWidth || 300,
       height: box.clientHeight || 200,
@@ -163,20 +164,20 @@ class TrendView extends ScreenElement {
         y: { range: () => valueRange(this.#data, this.#lines) },
       },
       axes: [
-        { ...axis, size: 28, gap: 3, space: 70, values: (plot, splits) => splits.map((ms) => timeText(ms).slice(0, 5)) },
+        { ...axis, size: 28, gap: 3, space: 70, values: (plot, splits) => splits.map((ms) => timeText(Math.round(ms)).slice(0, 5)) },
         { ...axis, size: 54, gap: 4, values: (plot, splits) => splits.map(figure) },
       ],
       series: [
         {},
         { ...quiet, stroke: "#8fa5b8", width: 0.5 },
         { ...quiet, stroke: "#8fa5b8", width: 0.5 },
-        { stroke: "#1f4f7d", width: 2, points: { size: 4, fill: "#1f4f7d" } },
-        { ...quiet, stroke: "#4b5560", width: 1 },
+        { stroke: "#1f4f7d", width: 2, points: { ...alone, fill: "#1f4f7d" } },
+        { stroke: "#4b5560", width: 1, points: { ...alone, fill: "#4b5560" } },
       ],
       bands: [{ series: [COLUMN.max, COLUMN.min], fill: "#1f4f7d40" }],
       hooks: {
-        drawClear: [(plot) => drawSpans(plot, this.#spans, { none: t("level.no_data"), bad: t("trend.bad") })],
-        draw: [(plot) => drawLimits(plot, this.#lines, (line) => `${t(`level.${line.level}`)} ${figure(line.value)}`)],
+        drawClear: [(plot) => drawSpans(plot, this.#spans)],
+        draw: [(plot) => nameSpans(plot, this.#spans, { none: t("level.no_data"), bad: t("trend.bad") }), (plot) => drawLimits(plot, this.#lines, (line) => `${t(`level.${line.level}`)} ${figure(line.value)}`)],
         setCursor: [(plot) => this.#point(plot.cursor.idx)],
       },
     };
@@ -206,7 +207,7 @@ class TrendView extends ScreenElement {
     const value = row ? withUnit(row.last, unit) : "";
     return html`<link rel="stylesheet" href="/static/vendor/uplot/dist/uPlot.min.css">
       <header>
-        <h2>${this.point ? html`${this.point.tag} ${row?.name}<small>${row ? `${row.area_name || row.area} · ${row.node_name}` : ""}</small>` : t("trend.title")}</h2>
+        <h2>${this.point ? html`${this.point.tag} ${row?.name}<small>${row ? placeText(row, this.picture.nodes.size > 1) : ""}</small>` : t("trend.title")}</h2>
         ${row ? html`<span class="now ${current ? "" : "old"}">${value}</span>` : nothing}
         <div class="pair">
           ${WINDOWS.map((n) => html`<button data-minutes=${n} aria-pressed=${n === this.minutes} @click=${() => (this.minutes = n)}>${t(`trend.${n}`)}</button>`)}
@@ -236,6 +237,8 @@ function near(column, index) {
   for (let i = index; i >= 0; i -= 1) if (column[i] !== undefined) return column[i];
   return null;
 }
+
+const placeText = (row, withSite) => [row.area_name || row.area, withSite && row.node_name].filter(Boolean).join(" · ");
 
 const limitsText = ({ limits, unit }) =>
   limitLines(limits).map((line) => `${t(`level.${line.level}`)} ${withUnit(line.value, unit)}`).join(t("comma")) || t("trend.unlimited");
