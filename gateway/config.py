@@ -103,34 +103,41 @@ def add_point_tables(document: dict[str, Any], path: Path) -> None:
         A table is missing or has a cell that cannot be read.
     """
     problems: list[str] = []
-    for device in document.get("device", []):
+    devices = document.get("device")
+    for device in devices if isinstance(devices, list) else []:
         name = device.get("points") if isinstance(device, dict) else None
-        if not isinstance(name, str):
-            continue
+        points = device.setdefault("point", []) if isinstance(name, str) else None
+        if not isinstance(name, str) or not isinstance(points, list):
+            continue  # the model says what is wrong with it
         table = path.parent / name
         try:
-            rows = list(csv.DictReader(io.StringIO(read(table))))
+            # A table saved by a spreadsheet begins with a mark that is no part of its first column.
+            rows = csv.DictReader(io.StringIO(read(table).removeprefix("\ufeff")))
+            for row in rows:
+                try:
+                    points.append(point_from_row(row))
+                except ValueError as error:
+                    problems.append(f"{table}:{rows.line_num}: {error}")
         except ConfigError as error:
             problems += error.problems
-            continue
-        points = device.setdefault("point", [])
-        for number, row in enumerate(rows, start=2):
-            try:
-                points.append(point_from_row(row))
-            except ValueError as error:
-                problems.append(f"{table}:{number}: {error}")
+        except csv.Error as error:
+            problems.append(f"{table}:{rows.line_num}: {error}; write one point a line")
     if problems:
         raise ConfigError(problems)
 
 
 def point_from_row(row: Mapping[str, str | None]) -> dict[str, Any]:
     """Return one row of a table of points as the document would say it."""
+    if None in row:
+        raise ValueError("has more cells than the first line has columns; quote a cell with commas")
     point: dict[str, Any] = {}
     for column, cell in row.items():
         text = (cell or "").strip()
-        if not text or column is None:
+        if not text:
             continue
         parent, _, key = column.rpartition(".")
+        if parent and (row.get(parent) or "").strip():
+            raise ValueError(f"{column}: stands beside a column {parent}; keep one of them")
         target = point.setdefault(parent, {}) if parent else point
         if column == "rules":
             target[key] = text.split()

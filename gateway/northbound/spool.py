@@ -184,16 +184,30 @@ def read_segment(path: Path, first: int, start: int = 0) -> Iterator[Record]:
         yield Record(first, Kind.CONFIGURATION, configuration)
         position = max(first, start)
         file.seek(position - first, os.SEEK_CUR)
-        while len(head := file.read(HEAD.size)) == HEAD.size:
-            length, checksum, number = HEAD.unpack(head)
-            if length > MAX_RECORD:
-                return
-            body = file.read(length)
-            if len(body) < length or zlib.crc32(body, number) != checksum:
-                return
-            position += HEAD.size + length
+        for number, body in read_records(file):
+            position += HEAD.size + len(body)
             if number in KINDS:  # another is a newer program's: kept, not understood
                 yield Record(position, Kind(number), body)
+
+
+def read_records(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield number of kind and body of every sound record, known or not; stop at a torn one."""
+    while len(head := file.read(HEAD.size)) == HEAD.size:
+        length, checksum, number = HEAD.unpack(head)
+        if length > MAX_RECORD:
+            return
+        body = file.read(length)
+        if len(body) < length or zlib.crc32(body, number) != checksum:
+            return
+        yield number, body
+
+
+def end_of(path: Path, first: int) -> int:
+    """Return the position after the last sound record of a segment, of whatever kind."""
+    with path.open("rb") as file:
+        if read_head(file) is None:
+            return first
+        return first + sum(HEAD.size + len(body) for _, body in read_records(file))
 
 
 def count_readings(path: Path, first: int) -> int:
@@ -276,9 +290,7 @@ class Spool:
         existing = segments(folder)
         if existing:
             first, path = existing[-1]
-            last = first
-            for record in read_segment(path, first):
-                last = record.position
+            last = end_of(path, first)
             self.position = last
             # What follows was never acknowledged to anyone: it may go. What stays may have been
             # written by a process that died before its sync, and will be acknowledged now.

@@ -21,7 +21,7 @@ import httpx
 import msgspec
 
 from gateway import __version__
-from gateway.db import Database, StoreBrokenError
+from gateway.db import Database, StoreError
 from gateway.identity import Identity
 from gateway.model import Clock
 from gateway.northbound import outbox, wire
@@ -118,6 +118,7 @@ class Uplink:
             trust_env=False,
         )
         self._lag = 0
+        self._wait = RETRY_FIRST_S
         self._count = 0
         self._reason = ""
         self._tasks: list[asyncio.Task[None]] = []
@@ -155,7 +156,6 @@ class Uplink:
         self._wake.set()
 
     async def _deliver(self) -> None:
-        wait = RETRY_FIRST_S
         while True:
             pause = 0.0
             try:
@@ -165,11 +165,11 @@ class Uplink:
                 pause = error.wait_s
             except UplinkRejectedError as error:
                 self._away(str(error))
-                wait = RETRY_LAST_S
-            except StoreBrokenError as error:
+                self._wait = RETRY_LAST_S
+            except StoreError as error:
                 self._away(str(error))
-            await asyncio.sleep(max(pause, wait * JITTER.uniform(0.5, 1.0)))
-            wait = min(RETRY_LAST_S, wait * 2) if not self.connected else RETRY_FIRST_S
+            await asyncio.sleep(max(pause, self._wait * JITTER.uniform(0.5, 1.0)))
+            self._wait = min(RETRY_LAST_S, self._wait * 2)
             self._set(connected=False)
 
     async def _session(self) -> None:
@@ -192,6 +192,8 @@ class Uplink:
                 pass
             await self._post_summaries(who)
             await self._post_answers(who)
+            # Everything was taken: the next outage is a new one.
+            self._wait = RETRY_FIRST_S
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), HEARTBEAT_S)
 
@@ -298,7 +300,7 @@ class Uplink:
             wait = answer.headers.get("Retry-After", "")
             raise UplinkUnavailableError(
                 f"the parent answers {answer.status_code}: {answer.text[:200]}",
-                wait_s=min(float(wait), 300.0) if wait.isdigit() else 0.0,
+                wait_s=min(float(wait), 300.0) if wait.isdecimal() else 0.0,
             )
         return answer.content
 

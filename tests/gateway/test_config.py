@@ -175,6 +175,38 @@ def test_a_column_that_no_point_has_is_refused(file: Path) -> None:
     assert "colour: unknown key" in problem
 
 
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("channel,tag\nnh3,T1,what,is,this\n", "points.csv:2: has more cells than the first line"),
+        ("channel,tag\n\n\nnh3,T1,what\n", "points.csv:4: has more cells than the first line"),
+        ("channel,limits,limits.h\nnh3,x,5\n", "points.csv:2: limits.h: stands beside a column"),
+        ("channel,tag\nnh3," + "T" * 200_000, "field larger than field limit"),
+    ],
+)
+def test_a_table_of_another_shape_is_told(file: Path, table: str, told: str) -> None:
+    """A row that fits no column, or cells that exclude each other, are told at their line."""
+    file.write_text(SITE + TABLE)
+    (file.parent / "points.csv").write_text(table)
+    [problem] = problems(file)
+    assert told in problem
+
+
+def test_a_table_may_come_from_a_spreadsheet(file: Path) -> None:
+    """The mark with which spreadsheets begin a UTF-8 file is no part of the first column."""
+    file.write_text(SITE + TABLE)
+    row = "nh3,T1,/a,ppm,0 500,1s,100,150,5,\n"
+    (file.parent / "points.csv").write_text(COLUMNS + row, encoding="utf-8-sig")
+    assert [point.tag for point in load_site(file).plant.points] == ["T1"]
+
+
+@pytest.mark.parametrize("wrong", ["device = 5\n", SITE + TABLE + "point = 5\n"])
+def test_a_device_that_is_no_table_is_told(file: Path, wrong: str) -> None:
+    """A key of the wrong kind is a problem with a line, not a stack trace."""
+    file.write_text(wrong)
+    assert any("must be a list" in problem for problem in problems(file))
+
+
 def test_an_empty_table_watches_nothing(file: Path) -> None:
     """A device whose table has no row is refused: it would be silent for ever."""
     file.write_text(SITE + TABLE)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,3 +113,21 @@ def test_random_bits_are_64() -> None:
     made = {random_bits() for _ in range(1000)}
     assert len(made) == 1000
     assert all(len(bits) == 16 and int(bits, 16) >= 0 for bits in made)
+
+
+def test_a_write_cut_short_replaces_nothing(tmp_path: Path) -> None:
+    """When the system takes only part of a secret, the old one stays and the error is told."""
+    path = tmp_path / "token"
+    write_secret(path, b"old")
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "from gateway.identity import write_secret\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (16, resource.RLIM_INFINITY))\n"
+        "try: write_secret(Path(sys.argv[1]), b'n' * 32)\n"
+        "except OSError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert "File too large" in done.stdout
+    assert path.read_bytes() == b"old"

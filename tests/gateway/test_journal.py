@@ -145,6 +145,14 @@ def alter_hash_alone(book: Book) -> None:
     book.database.execute("UPDATE journal SET hash = ? WHERE seq = 12", ("0" * 64,))
 
 
+def alter_with_sql(book: Book) -> None:
+    book.database.execute("UPDATE journal SET entry = replace(entry, '11.0', '9.0') WHERE seq = 12")
+
+
+def forge_signature_as_text(book: Book) -> None:
+    book.database.execute("UPDATE journal_segment SET signature = 'yes' WHERE last_seq = 20")
+
+
 def garble(book: Book) -> None:
     book.put(12, b'{"v":1,"kind":')
 
@@ -233,6 +241,8 @@ def remove_segment(book: Book) -> None:
         (alter_with_hash, r"journal entry 13: does not follow the entry before"),
         (alter_last, r"segment 21-30: its head is not the hash of entry 30"),
         (alter_hash_alone, r"journal entry 12: its hash .* it was altered"),
+        (alter_with_sql, r"journal entry 12: its hash .* it was altered"),
+        (forge_signature_as_text, r"segment 11-20: the signature does not fit"),
         (garble, r"journal entry 12: not readable"),
         (remove_one, r"journal entry 13: expected 12; entries are missing"),
         (remove_and_close_up, r"journal entry 12: says it is a{16}/13; it was moved"),
@@ -320,3 +330,14 @@ def test_a_chain_goes_on_where_it_was_left() -> None:
     write_entries(database, [(1, first), (2, second)])
     assert verify(database).problems == ()
     database.close()
+
+
+def test_without_a_stated_key_all_segments_have_one(book: Book) -> None:
+    """A segment by another key than the first is found also where no key is stated."""
+    before, head = book.hash_of(20), book.hash_of(COUNT)
+    book.database.execute(
+        "UPDATE journal_segment SET public_key = ?, signature = ? WHERE last_seq = ?",
+        (public_hex(FOREIGN), FOREIGN.sign(segment_bytes(21, COUNT, before, head)), COUNT),
+    )
+    [problem] = book.problems(key="")
+    assert problem.startswith("journal segment 21-30: signed by another key")

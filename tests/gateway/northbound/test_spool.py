@@ -364,3 +364,16 @@ def test_decoded_readings_are_copies_of_nobody(folder: Path) -> None:
     assert np.array_equal(back.value, batch(2).value)
     assert struct.calcsize("<iqqdB") == spool.READING_BYTES
     assert not folder.exists()
+
+
+def test_what_a_newer_program_wrote_last_is_kept(folder: Path) -> None:
+    """A record of an unknown kind at the very end is no torn tail: it is not cut off."""
+    body = b"something new"
+    unknown = HEAD.pack(len(body), zlib.crc32(body, 77), 77) + body
+    writer = Writer(folder)
+    writer.append(encode_tick(1), unknown)
+    writer.close()
+    before = segments(folder)[0][1].read_bytes()
+    again = Writer(folder)
+    assert again.position == writer.position
+    assert segments(folder)[0][1].read_bytes() == before

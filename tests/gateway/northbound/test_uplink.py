@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from gateway.db import StoreBrokenError
+from gateway.db import StoreBrokenError, StoreError, StoreFullError
 from gateway.northbound import uplink as module
 from gateway.northbound import wire
 from gateway.northbound.uplink import UplinkUnavailableError
@@ -134,7 +134,8 @@ async def test_a_parent_that_asks_to_wait_is_waited_for(
 
 
 @pytest.mark.parametrize(
-    ("stated", "wait"), [("7", 7.0), ("86400", 300.0), ("soon", 0.0), ("-5", 0.0), ("", 0.0)]
+    ("stated", "wait"),
+    [("7", 7.0), ("86400", 300.0), ("soon", 0.0), ("\xb2", 0.0), ("-5", 0.0), ("", 0.0)],
 )
 async def test_retry_after_has_a_bound(
     gateway: Gateway, parent: Parent, stated: str, wait: float
@@ -278,10 +279,13 @@ async def test_a_new_life_begins_with_its_present_state(gateway: Gateway, parent
     assert lives[1] == gateway.identity.life != lives[0]
 
 
-async def test_a_store_that_breaks_does_not_end_delivery(gateway: Gateway, parent: Parent) -> None:
-    """A store that cannot be read for a while is tried again; the task does not die of it."""
+@pytest.mark.parametrize("trouble", [StoreBrokenError, StoreFullError])
+async def test_a_store_in_trouble_does_not_end_delivery(
+    gateway: Gateway, parent: Parent, trouble: type[StoreError]
+) -> None:
+    """A store that fails or is full for a while is tried again; the task does not die of it."""
     made = gateway.make(3)
-    failures = [StoreBrokenError("disk"), StoreBrokenError("disk")]
+    failures = [trouble("disk"), trouble("disk")]
     sound = gateway.act
 
     def act(asked: object) -> object:
@@ -317,3 +321,20 @@ async def test_two_sessions_after_each_other_repeat_nothing(
     async with gateway.uplink(parent.url):
         await until(lambda: gateway.waiting() == 0)
     assert parent.of_kind("event") == made
+
+
+async def test_each_outage_begins_with_a_short_wait(
+    gateway: Gateway, parent: Parent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outages of long ago do not lengthen the wait after the next: delivery resumes at once."""
+    monkeypatch.setattr(module, "RETRY_LAST_S", 60.0)
+    async with gateway.uplink(parent.url) as uplink:
+        for _ in range(9):
+            gateway.make(1)
+            uplink.wake()
+            await until(lambda: gateway.waiting() == 0 and not uplink._wake.is_set())
+            parent.script.append(Answer(500))
+            gateway.make(1)
+            uplink.wake()
+            await until(lambda: gateway.waiting() == 0)
+    assert max(later.at - earlier.at for earlier, later in pairwise(parent.intakes)) < 2.0

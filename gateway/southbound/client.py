@@ -1,0 +1,143 @@
+"""paho's client with the two things that come in masses done in bulk: PUBLISH in, PUBACK out.
+
+paho asks the kernel for single bytes, builds a dozen objects a message and sends each
+acknowledgement in a system call of its own. Here the socket is read in large pieces, whole PUBLISH
+packets are taken straight from them, and acknowledgements leave together. Whatever else comes (and
+any PUBLISH that is torn, malformed, of QoS 2 or without a topic) is paho's, in the order it came.
+"""
+
+from __future__ import annotations
+
+import ssl
+import struct
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from paho.mqtt.client import Client
+from paho.mqtt.packettypes import PacketTypes
+
+READ_BYTES: Final = 262_144
+PUBLISH: Final = 0x30
+DUP: Final = 0x08
+RETAIN: Final = 0x01
+MOST_LENGTH_BYTES: Final = 4
+CONTINUES: Final = 0x80
+#: First two bytes of a PUBACK that says nothing but success: the type, and two bytes to follow.
+PUBACK_HEAD: Final = 0x4002
+
+
+class Published(NamedTuple):
+    """One PUBLISH packet of QoS 0 or 1."""
+
+    topic: bytes
+    payload: bytes
+    qos: int
+    retain: bool
+    dup: bool
+    mid: int
+
+
+def length_at(buffer: bytes, at: int) -> tuple[int, int] | None:
+    """Return a variable byte integer and the index after it; None where it is torn or too long."""
+    value = shift = 0
+    for index in range(at, min(at + MOST_LENGTH_BYTES, len(buffer))):
+        byte = buffer[index]
+        value |= (byte & 0x7F) << shift
+        if byte < CONTINUES:
+            return value, index + 1
+        shift += 7
+    return None
+
+
+def take_published(buffer: bytes, at: int, *, five: bool) -> tuple[list[Published], int]:
+    """Return the whole PUBLISH packets that stand at `at`, and the index after the last of them.
+
+    Parameters
+    ----------
+    buffer, at
+        Bytes of the stream, and where a packet begins.
+    five
+        Whether the protocol is MQTT 5, whose packets carry properties; none of them matters here
+        (we announce no topic aliases).
+
+    Notes
+    -----
+    Stops before anything that is not a whole, well-formed PUBLISH of QoS 0 or 1.
+    """
+    found: list[Published] = []
+    while at < len(buffer):
+        first = buffer[at]
+        qos = (first >> 1) & 3
+        head = length_at(buffer, at + 1)
+        if first & 0xF0 != PUBLISH or qos > 1 or head is None:
+            break
+        length, begin = head
+        end = begin + length
+        if end > len(buffer) or length < 2 + 2 * qos:
+            break
+        body = begin + 2 + (buffer[begin] << 8 | buffer[begin + 1])
+        topic = buffer[begin + 2 : body]
+        mid = 0
+        if qos:
+            if body + 2 > end:
+                break
+            mid = buffer[body] << 8 | buffer[body + 1]
+            body += 2
+        if five:
+            properties = length_at(buffer[:end], body) if body < end else None
+            if properties is None:
+                break
+            body = properties[0] + properties[1]
+        if body > end or not topic or (qos and not mid):
+            break
+        found.append(
+            Published(topic, buffer[body:end], qos, bool(first & RETAIN), bool(first & DUP), mid)
+        )
+        at = end
+    return found, at
+
+
+class BufferedClient(Client):
+    """paho's client, reading the socket in large pieces."""
+
+    _buffer = b""
+    _read_at = 0
+
+    def published(self, *, five: bool) -> list[Published]:
+        """Return the whole PUBLISH packets at hand; the library does what comes after them."""
+        if self._in_packet["command"]:
+            return []  # the library has begun a packet
+        found, self._read_at = take_published(self._buffer, self._read_at, five=five)
+        return found
+
+    def acknowledge(self, mids: Sequence[int]) -> None:
+        """Send PUBACK for each of these packet identifiers, in one piece."""
+        if mids:
+            words = [PUBACK_HEAD] * (2 * len(mids))
+            words[1::2] = mids
+            packet = struct.pack(f">{len(words)}H", *words)
+            self._packet_queue(PacketTypes.PUBACK << 4, packet, 0, 0)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether bytes are at hand that no readiness of the socket will announce."""
+        if self._read_at < len(self._buffer):
+            return True
+        sock = self._sock
+        return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if self._read_at >= len(self._buffer):
+            sock = self._sock
+            if sock is None:
+                raise ConnectionError("no connection")
+            try:
+                self._buffer = sock.recv(READ_BYTES)
+            except ssl.SSLWantReadError as error:
+                raise BlockingIOError from error
+            self._read_at = 0
+            if not self._buffer:
+                return b""
+        piece = self._buffer[self._read_at : self._read_at + bufsize]
+        self._read_at += len(piece)
+        return piece
