@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import get_args
 
@@ -25,6 +26,8 @@ SINGLE = re.compile(r'\bt\("([a-z]+)"\)')
 PREFIX = re.compile(r"`([a-z]+(?:\.[a-z]+)*\.)\$\{[^}]*\}((?:\.[a-z]+)*)`")
 PLACE = re.compile(r"\{(\w+)\}")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
+#: What an operator must reach or see at any time.
+BAR = ("counts", "sound", "live", "clock", "language", "logout")
 #: Says nothing on purpose; and what an operator presses to read the *other* language.
 EMPTY = {"trend.raw."}
 OF_THE_OTHER = {"language.other", "language.switch"}
@@ -133,3 +136,20 @@ def test_first_language_is_the_browsers(
     """A browser that asks for Chinese gets Chinese, every other one English."""
     page = open_page(plant, language=locale)
     expect(page.locator("html")).to_have_attribute("lang", chosen)
+
+
+@pytest.mark.browser
+def test_bar_fits_every_screen(screen: Page) -> None:
+    """From a telephone to a wall, nothing of the bar lies outside the screen or overlaps."""
+    parts = [screen.get_by_test_id(name) for name in BAR]
+    for _ in ("en", "zh-CN"):
+        for width in (360, 390, 768, 1024, 1280, 1440, 1920, 2560):
+            screen.set_viewport_size({"width": width, "height": 1200})
+            boxes = [part.bounding_box() for part in parts]
+            rims = [(b["x"], b["y"], b["x"] + b["width"], b["y"] + b["height"]) for b in boxes if b]
+            assert len(rims) == len(BAR)
+            assert all(left >= 0 and right <= width for left, _, right, _ in rims), (width, rims)
+            for one, other in combinations(rims, 2):
+                beside = one[2] <= other[0] or other[2] <= one[0]
+                assert beside or one[3] <= other[1] or other[3] <= one[1], (width, one, other)
+        screen.get_by_test_id("language").click()

@@ -51,7 +51,7 @@ const TEXTS = {
 
   "sound.on": ["声音正常", "Sound on"],
   "sound.sounding": ["正在鸣响", "Sounding"],
-  "sound.blocked": ["声音未启用，点击启用", "Sound is off: click to enable"],
+  "sound.blocked": ["启用声音", "Enable sound"],
   "sound.none": ["本浏览器不能发声", "This browser cannot make sound"],
   "sound.muted": ["已消音，剩余 {left}", "Muted, {left} left"],
   "sound.mute": ["消音", "Mute"],

@@ -21,11 +21,12 @@ class TopBar extends ScreenElement {
     controls,
     markStyle,
     css`
-      header { display: flex; align-items: center; gap: 6px 14px; min-height: 52px; padding: 6px 12px;
+      header { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 14px; min-height: 52px; padding: 6px 12px;
         background: var(--bar); color: var(--bar-text); }
       header > * { flex: none; }
-      .who { display: flex; align-items: center; gap: 10px; flex: 0 1 auto; min-width: 110px; }
+      .who { display: flex; align-items: center; gap: 10px; flex: 1000 1 110px; max-width: max-content; }
       .who div { min-width: 0; }
+      .who img { flex: none; }
       .who img { width: 30px; height: 30px; }
       .who b { font-size: 18px; line-height: 1.1; display: block; }
       .who span { font-size: 12px; color: var(--bar-muted); display: block; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
@@ -47,12 +48,13 @@ class TopBar extends ScreenElement {
       .live[data-state="stale"] i { border-radius: 0; background: #ffc83d; }
       .clock { text-align: right; line-height: 1.15; }
       .clock b { display: block; font-size: 17px; }
-      .clock .off { color: #ffd766; }
+      .clock .off { display: block; max-width: 190px; white-space: normal; color: #ffd766; }
       button { background: transparent; color: inherit; border-color: #6f8191; }
       button:hover:not(:disabled) { background: #34485a; }
       button.links { padding: 2px 8px; }
       button.links.down, button.links.down:hover { background: #ffc83d; color: #171c21; border-color: #ffc83d; font-weight: 600; }
       .switches, .account { display: flex; align-items: center; gap: 8px; }
+      .switches { margin-left: auto; }
       .account span { line-height: 1.15; max-width: 130px; overflow: hidden; text-overflow: ellipsis; }
       .account small { display: block; font-size: 11.5px; color: var(--bar-muted); }
       @media (max-width: 1500px) {
@@ -64,18 +66,19 @@ class TopBar extends ScreenElement {
       }
       @media (max-width: 760px) {
         /* Two lines: who, live and time above; counts and switches below. Links have their own tab. */
-        header { flex-wrap: wrap; gap: 6px; padding: 6px 8px; }
+        header { gap: 6px; padding: 6px 8px; }
         header::before { content: ""; order: -1; flex: 0 0 100%; }
         .who, .live, .clock { order: -2; }
-        .who { flex: 1 1 0; gap: 6px; min-width: 0; }
+        .who { flex: 1 1 0; gap: 6px; }
         .who img { width: 28px; height: 28px; }
         .who div { overflow: hidden; }
         .live { gap: 6px; margin-right: 6px; }
-        .clock .off { display: block; max-width: 112px; white-space: normal; line-height: 1.2; }
-        .links, .account span { display: none; }
-        ul { gap: 6px; }
+        .clock .off { max-width: 112px; line-height: 1.2; }
+        .gap, .links, .account span { display: none; }
+        ul { gap: 4px; }
+        hz-sound-control { margin-left: auto; }
         li { min-width: 0; font-size: 17px; gap: 3px; }
-        .switches { gap: 6px; }
+        .switches { gap: 6px; margin: 0; }
         button { padding: 2px 8px; min-height: 40px; }
       }
     `,

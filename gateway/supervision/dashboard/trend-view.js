@@ -157,8 +157,7 @@ class TrendView extends ScreenElement {
       ms: 1,
       padding: [10, 12, 0, 0],
       legend: { show: false },
-      // The page may be enlarged; a pointer is told in the enlarged measure, the plot reckons in its own.
-      cursor: { move: (plot, x, y) => [x / zoomOf(box), y / zoomOf(box)], y: false, drag: { x: false, y: false, setScale: false }, points: { show: false } },
+      cursor: { y: false, drag: { x: false, y: false, setScale: false }, points: { show: false } },
       scales: {
         x: { time: true, range: () => [this.#from, this.#to] },
         y: { range: () => valueRange(this.#data, this.#lines) },
@@ -242,8 +241,6 @@ const placeText = (row, withSite) => [row.area_name || row.area, withSite && row
 
 const limitsText = ({ limits, unit }) =>
   limitLines(limits).map((line) => `${t(`level.${line.level}`)} ${withUnit(line.value, unit)}`).join(t("comma")) || t("trend.unlimited");
-
-const zoomOf = (element) => element.currentCSSZoom ?? 1;
 
 const isOver = (status) => ["refused", "expired", "unavailable", "none"].includes(status);
 
