@@ -112,6 +112,16 @@ def test_trend_shows_limits_and_values(plant: Plant, screen: Page) -> None:
     assert box is not None
     screen.mouse.move(box["x"] + box["width"] - 13, box["y"] + box["height"] / 2)
     expect(screen.get_by_test_id("readout")).to_contain_text(re.compile(r"mean .*\(\d+–80\)"))
+    # Also where the page is enlarged, the pointer points at what it is told of.
+    screen.set_viewport_size({"width": 1920, "height": 1080})
+    wide = drawn.bounding_box()
+    assert wide is not None
+    assert wide["width"] > box["width"]
+    across = wide["x"] + wide["width"] * 0.6
+    screen.mouse.move(across, wide["y"] + wide["height"] / 2)
+    line = screen.locator(".u-cursor-x").bounding_box()
+    assert line is not None
+    assert line["x"] == pytest.approx(across, abs=4)
 
 
 def check_time_axis(page: Page, canvas: Locator) -> None:

@@ -157,7 +157,7 @@ class TrendView extends ScreenElement {
       ms: 1,
       padding: [10, 12, 0, 0],
       legend: { show: false },
-      cursor: { y: false, drag: { x: false, y: false, setScale: false }, points: { show: false } },
+      cursor: { bind: { mousemove: pointerIn }, y: false, drag: { x: false, y: false, setScale: false }, points: { show: false } },
       scales: {
         x: { time: true, range: () => [this.#from, this.#to] },
         y: { range: () => valueRange(this.#data, this.#lines) },
@@ -236,6 +236,16 @@ function near(column, index) {
   for (let i = index; i >= 0; i -= 1) if (column[i] !== undefined) return column[i];
   return null;
 }
+
+// The page may be enlarged: the pointer is told in the enlarged measure, and the plot reckons in its own.
+const pointerIn = (plot, target, handle) => (event) => {
+  const zoom = target.currentCSSZoom ?? 1;
+  const { left, top } = plot.rect;
+  const { buttons, movementX, movementY } = event;
+  const place = { clientX: left + (event.clientX - left) / zoom, clientY: top + (event.clientY - top) / zoom };
+  handle(new MouseEvent("mousemove", { ...place, buttons, movementX, movementY }));
+  return null;
+};
 
 const placeText = (row, withSite) => [row.area_name || row.area, withSite && row.node_name].filter(Boolean).join(" · ");
 
