@@ -8,12 +8,13 @@ integers (ns), documents are BLOBs of JSON.
 
 from __future__ import annotations
 
+import fcntl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import apsw
 
@@ -31,6 +32,10 @@ class StoreFullError(StoreError):
 
 class StoreNewerError(StoreError):
     """The file was made by a newer program: sound, and not to be touched by this one."""
+
+
+class StoreInUseError(StoreError):
+    """Another process writes this store."""
 
 
 class StoreBrokenError(StoreError):
@@ -142,6 +147,33 @@ def translated(path: Path | None) -> Iterator[None]:
         raise StoreBrokenError(
             f"{where}: {error}; the file is not sound, restore or set it aside"
         ) from error
+    except apsw.Error as error:
+        # A table that is missing, a key that is there twice: no store of ours, or two who write.
+        raise StoreBrokenError(f"{where}: {error}; it is no sound store of this node") from error
+
+
+def lock(folder: Path) -> BinaryIO:
+    """Take a store's folder for this process alone, for as long as the returned file is open.
+
+    Raises
+    ------
+    StoreInUseError
+        Another process has it.
+    OSError
+        The folder cannot be written.
+    """
+    file = (folder / "lock").open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise StoreInUseError(
+            f"{folder}: another process runs on this store; stop it, or give each its own folder"
+        ) from error
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def migrate(connection: apsw.Connection, folder: str) -> None:

@@ -11,7 +11,7 @@ import typer
 from gateway.cli.output import SiteOption, complain
 from gateway.clock import ScaledClock, SystemClock
 from gateway.config import ConfigError, load
-from gateway.db import StoreError
+from gateway.db import StoreError, StoreInUseError
 from gateway.model import Clock
 from gateway.observe import start_log
 
@@ -44,9 +44,11 @@ def edge(
     start_log(json=log_json)
     try:
         site = load_site(config)
+        reason = asyncio.run(run_edge(site, clock=clock_of(clock_speed, clock_origin)))
     except ConfigError as error:
         complain(error.problems)
-    reason = asyncio.run(run_edge(site, clock=clock_of(clock_speed, clock_origin)))
+    except StoreInUseError as error:
+        complain([str(error)])
     if reason:
         execute_again(reason)
 

@@ -195,7 +195,8 @@ class Uplink:
             # Everything was taken: the next outage is a new one.
             self._wait = RETRY_FIRST_S
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), HEARTBEAT_S)
+                async with asyncio.timeout(HEARTBEAT_S):
+                    await self._wake.wait()
 
     async def _drain(self, who: Identity) -> bool:
         """Send one batch of events; return whether more may wait."""

@@ -123,7 +123,15 @@ class DeviceSettings(Written):
     id: Identifier
     profile: str
     area: str
-    topic: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^#\x00]*$")]
+    #: `+` stands for one whole level; a broker refuses it inside one.
+    topic: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=512,
+            pattern=r"^(\+|[^#+/\x00]*)(/(\+|[^#+/\x00]*))*$",
+        ),
+    ]
     time: TimeSource | None = None
     point: tuple[PointSettings, ...] = ()
     points: str | None = None

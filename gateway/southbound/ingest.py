@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -105,14 +104,6 @@ class Ingest:
         self._metrics.messages.inc(len(messages))
         self._metrics.readings.inc(len(rows))
         return Taken(ReadingBatch.from_rows(rows), tuple(kept))
-
-    def expect_again(self, messages: Sequence[Message]) -> None:
-        """Know the readings of these messages again: they were taken and not acknowledged."""
-        rows: list[Row] = []
-        for message in messages:
-            with suppress(LookupError, DecodeError):
-                rows += self._rows(message)
-        self.remember(ReadingBatch.from_rows(rows))
 
     def _rows(self, message: Message) -> list[Row]:
         number = self.router.find(message.topic)

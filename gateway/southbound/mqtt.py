@@ -195,6 +195,7 @@ class BrokerSession:
         sock = client.socket()
         if not isinstance(sock, socket.socket):
             raise ConnectionError("the broker closed the connection at once")
+        client.on_socket_close = self._on_socket_close
         self.connection += 1
         self._client, self._socket = client, sock
         if not self._paused:
@@ -205,7 +206,9 @@ class BrokerSession:
         deadline = asyncio.get_running_loop().time() + CONNECT_S
         while not self._lost.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._lost.wait(), 1.0)
+                # Not wait_for: in Python 3.11 it loses a cancellation that comes with the event.
+                async with asyncio.timeout(1.0):
+                    await self._lost.wait()
             if self._client is None:
                 return
             if not self.connected and asyncio.get_running_loop().time() > deadline:
@@ -312,6 +315,15 @@ class BrokerSession:
     ) -> None:
         self._reason = self._reason or f"connection lost: {reason}"
         self._lost.set()
+
+    @staticmethod
+    def _on_socket_close(_client: Client, _userdata: object, sock: object) -> None:
+        # Before paho closes it: the loop would keep the number, and a new socket that is given
+        # the same number would never be reported readable.
+        if isinstance(sock, socket.socket) and sock.fileno() >= 0:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(sock)
+            loop.remove_writer(sock)
 
     def _on_message(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
         try:

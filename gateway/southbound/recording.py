@@ -10,8 +10,9 @@ from __future__ import annotations
 import csv
 import gzip
 import math
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TextIO, cast
 
@@ -91,20 +92,30 @@ class Recording:
                 yield reading(point, time_ns, cell, "GOOD")
 
     def _header(self) -> list[str]:
-        if self.path.suffix == ".parquet":
-            return list(self._parquet("LIMIT 0").columns)
-        with self._text() as file:
-            return next(csv.reader(file), [])
+        with self._told():
+            if self.path.suffix == ".parquet":
+                return [column[0] for column in self._parquet("LIMIT 0").description]
+            with self._text() as file:
+                return next(csv.reader(file), [])
 
     def _records(self) -> Iterator[Mapping[str, Any]]:
-        if self.path.suffix != ".parquet":
-            with self._text() as file:
-                yield from csv.DictReader(file)
-            return
-        result = self._parquet("")
-        while rows := result.fetchmany(CHUNK):
-            for row in rows:
-                yield dict(zip(self.columns, row, strict=True))
+        with self._told():
+            if self.path.suffix != ".parquet":
+                with self._text() as file:
+                    yield from csv.DictReader(file)
+                return
+            result = self._parquet("")
+            while rows := result.fetchmany(CHUNK):
+                for row in rows:
+                    yield dict(zip(self.columns, row, strict=True))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell what no reader understands as a problem of this file."""
+        try:
+            yield
+        except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
+            raise RecordingError(f"{self.path}: cannot be read: {error}") from error
 
     def _parquet(self, tail: str) -> Any:
         # DuckDB is large and only Parquet needs it.
@@ -113,17 +124,18 @@ class Recording:
         connection = duckdb.connect(
             config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
         )
-        return connection.sql(
-            f"SELECT * FROM read_parquet($file) {tail}", params={"file": str(self.path)}
-        )
+        try:
+            # A cursor, not a relation: those of DuckDB 2 keep no result between two fetches.
+            return connection.execute(
+                f"SELECT * FROM read_parquet($file) {tail}", {"file": str(self.path)}
+            )
+        except duckdb.Error as error:
+            raise RecordingError(f"{self.path}: cannot be read: {error}") from error
 
     def _text(self) -> TextIO:
-        try:
-            if self.path.suffix == ".gz":
-                return cast("TextIO", gzip.open(self.path, "rt", encoding="utf-8", newline=""))
-            return self.path.open(encoding="utf-8", newline="")
-        except OSError as error:
-            raise RecordingError(f"{self.path}: cannot be read: {error}") from error
+        if self.path.suffix == ".gz":
+            return cast("TextIO", gzip.open(self.path, "rt", encoding="utf-8", newline=""))
+        return self.path.open(encoding="utf-8", newline="")
 
 
 def written_time(cell: object) -> object:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
+
+#: Where a filter ends in the trie: no level can be called so.
+HERE: Final = "/"
 
 
 class Router:
@@ -26,7 +30,7 @@ class Router:
             node = self._tree
             for level in topic.split("/"):
                 node = node.setdefault(level, {})
-            node[""] = device  # type: ignore[assignment]
+            node[HERE] = device  # type: ignore[assignment]
 
     def find(self, topic: str) -> int | None:
         """Return the device's number, or None for a topic nobody owns; an exact topic wins."""
@@ -37,7 +41,7 @@ class Router:
 
     def _match(self, node: dict, levels: list[str], at: int) -> int | None:  # type: ignore[type-arg]
         if at == len(levels):
-            found = node.get("")
+            found = node.get(HERE)
             return found if isinstance(found, int) else None
         for key in (levels[at], "+"):
             if key in node and isinstance(node[key], dict):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from gateway.db import Database
@@ -79,10 +79,9 @@ class Subscription:
 
     async def wait(self, timeout_s: float) -> None:
         """Return when there is something to look at, at the latest after `timeout_s`."""
-        try:
-            await asyncio.wait_for(self._wake.wait(), timeout_s)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._wake.wait()
 
     def take(self) -> list[FeedItem]:
         """Return what is queued and empty the queue."""

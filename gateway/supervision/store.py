@@ -18,7 +18,7 @@ from typing import Self, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.db import Database, Row, Value
+from gateway.db import Database, Row, Value, lock
 from gateway.identity import Identity, load_key, random_bits
 from gateway.journal import GENESIS, Chain, close_segment, write_entries
 from gateway.model import Clock
@@ -176,6 +176,7 @@ class Store:
 
     def _open(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._held = lock(self.folder)
         self._key = load_key(self.folder)
         self._database = Database(self.path, "centre")
         self.path.chmod(0o600)
@@ -231,6 +232,7 @@ class Store:
         for reader in self._readers:
             reader.close()
         self._database.close()
+        self._held.close()
 
     def _seal(self) -> None:
         with self._database.transaction() as database:

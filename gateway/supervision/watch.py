@@ -91,7 +91,8 @@ class Watch:
                     log("watch").info("looks again")
                 self._troubled = False
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), EVERY_S)
+                async with asyncio.timeout(EVERY_S):
+                    await self._stop.wait()
 
 
 def find(database: Database, now_ns: int) -> Found:

@@ -73,7 +73,7 @@ def test_a_statement_that_fails_takes_its_transaction_with_it(database: Database
         with database.transaction():
             database.execute_many(INSERT, [("a", "1"), ("b", "2"), ("c", "3")])
 
-    with pytest.raises(apsw.ConstraintError):
+    with pytest.raises(StoreBrokenError, match="constraint failed"):
         fail()
     assert database.execute(NAMES) == [("b",)]
 
@@ -90,7 +90,7 @@ def test_a_commit_that_fails_leaves_no_transaction_open(database: Database) -> N
             database.execute(INSERT, ("a", "1"))
             database.execute("INSERT INTO child (id) VALUES (7)")
 
-    with pytest.raises(apsw.ConstraintError):
+    with pytest.raises(StoreBrokenError, match="constraint failed"):
         orphan()
     assert database.execute(NAMES) == []
     with database.transaction():

@@ -219,9 +219,9 @@ class Committer:
         transitions = [t for work in group.work for t in work.transitions]
         try:
             self._commit(group, transitions)
-        except StoreFullError:
+        except StoreFullError as error:
             # The reserve is what alarms are committed into when nothing else is left.
-            self._release_reserve()
+            self._filled(str(error))
             self._commit(group, transitions)
         shed, self._shed = self._shed, 0
         waited, self._oldest = time.monotonic() - self._oldest, 0.0
@@ -234,7 +234,7 @@ class Committer:
         spool = self._spool
         if spool is None:
             return
-        if self._full and time.monotonic() < self._full_until:
+        if self._full and not self._room_again():
             self._shed += work.readings
             return
         try:
@@ -243,16 +243,18 @@ class Committer:
             if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                 raise
             self._shed += work.readings
-            self._full_until = time.monotonic() + RETRY_FULL_S
-            if not self._full:
-                self._full = True
-                self._release_reserve()
-                self._tell(self._troubled, "full", str(error))
+            self._filled(str(error))
             return
         if self._full:
             self._full = False
-            self._keep_reserve()
             self._tell(self._troubled, "sound", "")
+
+    def _filled(self, reason: str) -> None:
+        self._release_reserve()
+        self._full_until = time.monotonic() + RETRY_FULL_S
+        if not self._full:
+            self._full = True
+            self._tell(self._troubled, "full", reason)
 
     def _commit(self, group: _Group, transitions: Sequence[Transition]) -> None:
         database = self.database
@@ -317,9 +319,20 @@ class Committer:
         except RuntimeError:
             return  # the loop has ended: there is nobody left to tell
 
-    def _keep_reserve(self) -> None:
+    def _room_again(self) -> bool:
+        """Whether readings may be stored: only when the reserve can be kept back beside them.
+
+        Room that the reserve has just given is the alarms', not the readings'.
+        """
+        if time.monotonic() < self._full_until:
+            return False
+        self._full_until = time.monotonic() + RETRY_FULL_S
+        return self._keep_reserve()
+
+    def _keep_reserve(self) -> bool:
+        """Keep room back; return whether it is there."""
         if self._reserve is None or self._reserve.exists():
-            return
+            return True
         try:
             handle = os.open(self._reserve, os.O_WRONLY | os.O_CREAT, 0o600)
             try:
@@ -329,6 +342,8 @@ class Committer:
         except OSError:
             # No room even for the reserve: the first full commit will say so.
             self._reserve.unlink(missing_ok=True)
+            return False
+        return True
 
     def _release_reserve(self) -> None:
         if self._reserve is not None:

@@ -28,9 +28,10 @@ from gateway.northbound.spool import (
 from gateway.northbound.summary import Summaries
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
+from gateway.readings import ReadingBatch
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.pacing import OLDEST_S, PAUSE_S, Pacing
-from gateway.southbound.ingest import Ingest
+from gateway.southbound.ingest import REMEMBERED, Ingest
 from gateway.southbound.liveness import Liveness
 from gateway.southbound.mqtt import Message
 
@@ -81,6 +82,8 @@ class Line:
         self.position = position
         self.unacknowledged: deque[Message] = deque()
         self.accepted = 0
+        self._recent: deque[ReadingBatch] = deque()
+        self._recent_readings = 0
         self._identity = identity
         self._held = held
         self._second = 0
@@ -115,6 +118,11 @@ class Line:
         metrics.bad.inc(counts.held)
         waiting = [message for message in messages if message.qos]
         self.unacknowledged.extend(waiting)
+        if waiting and len(batch):
+            self._recent.append(batch)
+            self._recent_readings += len(batch)
+            while self._recent_readings > REMEMBERED:
+                self._recent_readings -= len(self._recent.popleft())
         self.accepted += len(waiting)
         full = self._arrived(len(waiting))
         if blob or waiting or transitions:
@@ -182,8 +190,14 @@ class Line:
         return [self.unacknowledged.popleft() for _ in range(count)]
 
     def forget_messages(self) -> None:
-        """Let go of what was not acknowledged: on the next connection it comes again."""
-        self.ingest.expect_again(tuple(self.unacknowledged))
+        """Let go of what was not acknowledged: on the next connection it comes again.
+
+        So does what was acknowledged in vain, its acknowledgement lost with the connection.
+        """
+        for batch in self._recent:
+            self.ingest.remember(batch)
+        self._recent.clear()
+        self._recent_readings = 0
         self.pacing.durable(len(self.unacknowledged), monotonic_ns=self.clock.monotonic_ns())
         self.unacknowledged.clear()
 

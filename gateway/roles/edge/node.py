@@ -16,7 +16,7 @@ from gateway import __version__
 from gateway.alarms.actions import Siren
 from gateway.alarms.catalogue import node_alarms
 from gateway.alarms.desk import Desk, Transition
-from gateway.db import Database
+from gateway.db import Database, StoreError
 from gateway.journal import close_segment
 from gateway.model import NANOSECONDS, Clock, State
 from gateway.northbound import wire
@@ -231,8 +231,13 @@ class EdgeNode:
                 division=settings.node.division,
                 folder=self.site.folder,
             )
-            await self._stack.enter_async_context(screen)
-            receivers.append(screen.above)
+            try:
+                await self._stack.enter_async_context(screen)
+            except OSError as error:
+                # The disk refuses: the site is watched all the same, without its screen.
+                LOG.warning("the screen cannot be started", reason=str(error))
+            else:
+                receivers.append(screen.above)
         return receivers
 
     def _deliver(self, messages: Sequence[Message]) -> None:
@@ -335,7 +340,10 @@ class EdgeNode:
             await asyncio.sleep(0.5)
             if not self.storage.answers:
                 continue
-            rows: list[tuple[Any, ...]] = await self.storage.act(self.orders.waiting)
+            try:
+                rows: list[tuple[Any, ...]] = await self.storage.act(self.orders.waiting)
+            except StoreError:
+                continue  # the store thread has said so; this task does not die of it
             for identity, body in rows:
                 self.orders.take_local(identity, body)
                 self.storage.submit(Work(act=self.orders.done(identity)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from gateway.alarms import store as alarm_store
 from gateway.alarms.catalogue import AlarmDefinition
 from gateway.alarms.desk import Desk, Transition
-from gateway.db import Database, StoreBrokenError, StoreError
+from gateway.db import Database, StoreBrokenError, StoreError, StoreInUseError, lock
 from gateway.identity import Identity, random_bits
 from gateway.journal import Chain
 from gateway.model import Clock, Detection
@@ -41,13 +42,25 @@ LOG = log("roles.edge.recovery")
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open store: `spool` is None when it is in memory; `trouble` says why it is."""
+    """An open store: `spool` is None when it is in memory; `trouble` says why it is.
 
+    `held` keeps other processes from the folder while it is open; None in memory.
+    """
+
+    held: BinaryIO | None
     database: Database
     spool: Spool | None
     life: str
     new_life: bool
     trouble: str
+
+    def close(self) -> None:
+        """Close everything, and let another process have the folder."""
+        if self.spool is not None:
+            self.spool.close()
+        self.database.close()
+        if self.held is not None:
+            self.held.close()
 
 
 def open_store(
@@ -67,18 +80,28 @@ def open_store(
         Names what is set aside.
     memory
         A reason to open no file at all.
+
+    Raises
+    ------
+    StoreInUseError
+        Another process runs on this folder.
     """
-    trouble = memory
-    if not trouble:
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-            database, trouble = open_database(folder / "store.db", clock)
-            spool = Spool(folder / "spool", configuration)
-            life, new = take_life(database)
-            return Opened(database, spool, life, new, trouble)
-        except (OSError, StoreError) as error:
-            trouble = str(error)
-    return memory_store(trouble)
+    if memory:
+        return memory_store(memory)
+    held = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        held = lock(folder)
+        database, trouble = open_database(folder / "store.db", clock)
+        spool = Spool(folder / "spool", configuration)
+        life, new = take_life(database)
+    except StoreInUseError:
+        raise
+    except (OSError, StoreError) as error:
+        if held is not None:
+            held.close()
+        return memory_store(str(error))
+    return Opened(held, database, spool, life, new, trouble)
 
 
 def memory_store(trouble: str) -> Opened:
@@ -86,7 +109,7 @@ def memory_store(trouble: str) -> Opened:
     LOG.error("no store on disk; running on memory", reason=trouble)
     database = Database(None, "edge")
     life, _ = take_life(database)
-    return Opened(database, None, life, new_life=True, trouble=trouble)
+    return Opened(None, database, None, life, new_life=True, trouble=trouble)
 
 
 def open_database(path: Path, clock: Clock) -> tuple[Database, str]:

@@ -36,6 +36,8 @@ FAILURES: Final = "HAZGATE_STORE_FAILURES"
 MEBIBYTE: Final = 1024 * 1024
 #: Spool records that may wait in memory while the disk hangs.
 WAITING_BYTES: Final = 64 * MEBIBYTE
+#: Events that count what a full disk cost come no oftener than this.
+SHED_EVERY_S: Final = 60.0
 LOG = log("roles.edge.storage")
 
 
@@ -119,9 +121,13 @@ class Storage:
         self._line: Line
         self._session: BrokerSession
         self._slow = False
+        # Kept while the node runs, on whatever store.
+        self._held = opened.held
         self._lent = 0
         self._lent_to = 0
         self._shed = 0
+        self._full_shed = 0
+        self._shed_told = -SHED_EVERY_S
         self._use(opened)
 
     @property
@@ -143,6 +149,8 @@ class Storage:
         """Finish what was handed over, and close; blocks."""
         self._committer.stop()
         self._committer.database.close()
+        if self._held is not None:
+            self._held.close()
 
     def submit(self, work: Work) -> None:
         """Hand over to the store thread; never blocks.
@@ -219,7 +227,8 @@ class Storage:
         self._metrics.commit_seconds.observe(done.seconds)
         if done.shed:
             self._metrics.shed.inc(done.shed)
-            self.shed(done.shed, "storage full")
+            self._full_shed += done.shed
+            self._tell_shed(SHED_EVERY_S)
         self._session.acknowledge(self._line.durable(done.accepted))
         if self._committer.waiting < QUEUE_LENGTH // 2:
             self._session.resume()
@@ -233,6 +242,13 @@ class Storage:
             if shed:
                 self.shed(shed, "storage slow, memory full")
             self._line.detected([self._own.edge("storage_slow", active=False)])
+
+    def _tell_shed(self, after_s: float) -> None:
+        """Count what a full disk cost in one event a minute: the events need the reserve too."""
+        now = asyncio.get_running_loop().time()
+        if self._full_shed and now - self._shed_told >= after_s:
+            count, self._full_shed, self._shed_told = self._full_shed, 0, now
+            self.shed(count, "storage full")
 
     def _lend(self) -> None:
         """Acknowledge from memory: detection never stops for a disk that hangs."""
@@ -249,6 +265,7 @@ class Storage:
         elif what == "sound":
             LOG.info("the disk has room again")
             self._metrics.store_trouble.set(0)
+            self._tell_shed(0.0)
             self._line.detected([self._own.edge("storage_full", active=False)])
         else:
             self._lost(reason)
@@ -269,5 +286,11 @@ class Storage:
             self._line.desk.begin_life(Chain(self.identity), now_ns=self._clock.now_ns())
         )
         self._line.detected([self._own.edge("storage_lost", active=True)])
+        if self._slow:
+            # It hung before it failed: from here on nothing is waited for.
+            self._slow = False
+            self._line.detected([self._own.edge("storage_slow", active=False)])
         self._lend()
-        self._lent = 0
+        lent, self._lent = self._lent, 0
+        if lent:
+            self.shed(lent, "acknowledged from memory, lost with the store")

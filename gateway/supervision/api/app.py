@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from gateway import __version__
@@ -43,6 +44,7 @@ def create_app(centre: Centre, *, dashboard: Path = DASHBOARD) -> FastAPI:
     index = _read(dashboard / "index.html")
     icon = _read(dashboard / "favicon.ico")
     _serve_screen(app, dashboard, index, icon=icon)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(BusyError, _busy)
     app.add_exception_handler(StoreError, _broken)
     app.add_middleware(Guard, content_policy=policy(index), secure=centre.secure)
@@ -73,6 +75,11 @@ class _Files(StaticFiles):
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"
         return response
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    # Whoever asked has left in the middle of the request; nobody reads this.
+    return Response(status_code=400)
 
 
 async def _busy(_: Request, error: Exception) -> Response:

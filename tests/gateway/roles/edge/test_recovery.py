@@ -13,7 +13,7 @@ from gateway.alarms import store as alarm_store
 from gateway.alarms.catalogue import node_alarms
 from gateway.alarms.desk import Desk, Transition
 from gateway.clock import ManualClock
-from gateway.db import Database
+from gateway.db import Database, StoreInUseError
 from gateway.identity import Identity
 from gateway.journal import Chain, write_entries
 from gateway.model import NANOSECONDS
@@ -112,7 +112,7 @@ def test_a_crash_after_any_record_with_any_snapshot_loses_and_repeats_nothing(
     made = open_store(tmp_path / "made", configuration=configuration, clock=ManualClock(START))
     assert made.spool is not None
     run = uninterrupted(site, made.spool, made.life)
-    made.database.close()
+    made.close()
     ((_, segment),) = segments(tmp_path / "made" / "spool")
     with segment.open("ab") as file:
         file.write(b"\x40\x00\x00\x00torn by the power cut")
@@ -148,8 +148,7 @@ def test_a_crash_after_any_record_with_any_snapshot_loses_and_repeats_nothing(
             assert engine.snapshot() == run.snapshots[-1]
             assert opened.spool is not None
             assert opened.spool.position == run.positions[-1]
-            opened.spool.close()
-            opened.database.close()
+            opened.close()
             tried += 1
     assert tried > count
 
@@ -161,7 +160,7 @@ def crashed(site: Site, folder: Path) -> tuple[Run, str]:
     assert made.spool is not None
     run = uninterrupted(site, made.spool, made.life)
     commit(made.database, run, len(run.positions) // 2)
-    made.database.close()
+    made.close()
     return run, made.life
 
 
@@ -174,8 +173,7 @@ def begin(site: Site, folder: Path) -> tuple[Desk, list[Transition], Engine, str
     identity = Identity("gw", opened.life, "e2")
     desk, pending, _ = take_up(opened, engine, definitions, identity, now_ns=START)
     if opened.spool is not None:
-        opened.spool.close()
-    opened.database.close()
+        opened.close()
     return desk, pending, engine, opened.life
 
 
@@ -225,3 +223,29 @@ def test_without_its_store_the_spool_raises_what_stands(site: Site, tmp_path: Pa
     active = {alarm for alarm, status in run.desk.statuses.items() if status.active}
     assert {t.event.alarm for t in pending[1:]} == active == {"gw/A/h"}
     assert {alarm for alarm, status in desk.statuses.items() if status.active} == active
+
+
+def test_a_store_in_use_is_left_to_who_has_it(tmp_path: Path) -> None:
+    """A second edge on the same folder is refused, and gets it once the first has ended."""
+    configuration = Configuration(hash="", tags=[])
+    first = open_store(tmp_path, configuration=configuration, clock=ManualClock(START))
+    with pytest.raises(StoreInUseError, match="another process runs on this store"):
+        open_store(tmp_path, configuration=configuration, clock=ManualClock(START))
+    first.close()
+    again = open_store(tmp_path, configuration=configuration, clock=ManualClock(START))
+    assert (again.life, again.new_life) == (first.life, False)
+    again.close()
+
+
+def test_a_newer_store_is_left_alone(tmp_path: Path) -> None:
+    """A store of a newer program is neither set aside nor read: this one runs on memory."""
+    configuration = Configuration(hash="", tags=[])
+    open_store(tmp_path, configuration=configuration, clock=ManualClock(START)).close()
+    database = Database(tmp_path / "store.db", "edge")
+    database.execute("PRAGMA user_version=99")
+    database.close()
+    opened = open_store(tmp_path, configuration=configuration, clock=ManualClock(START))
+    opened.close()
+    assert opened.spool is None
+    assert "made by a newer program" in opened.trouble
+    assert not list(tmp_path.glob("*damaged*"))

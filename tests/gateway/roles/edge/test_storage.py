@@ -134,8 +134,7 @@ def test_a_folder_that_may_not_be_written_gives_a_store_in_memory() -> None:
             if name == "made":
                 sound = open_store(home / "data", configuration=configuration, clock=SystemClock())
                 assert sound.spool is not None
-                sound.spool.close()
-                sound.database.close()
+                sound.close()
             # What a read-only disk does to everybody.
             for each in (*home.rglob("*"), home):
                 each.chmod(0o555 if each.is_dir() else 0o444)
@@ -146,7 +145,7 @@ def test_a_folder_that_may_not_be_written_gives_a_store_in_memory() -> None:
             assert opened.new_life
             assert opened.trouble
             assert sorted(path.name for path in home.rglob("*")) == before
-            opened.database.close()
+            opened.close()
             for each in (home, *home.rglob("*")):
                 each.chmod(0o755 if each.is_dir() else 0o644)
 

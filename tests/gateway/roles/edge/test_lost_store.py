@@ -1,0 +1,87 @@
+"""A store that fails while the edge runs: it starts anew once, and then goes on in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gateway.model import decode_event
+from gateway.roles.edge.node import EdgeNode
+from gateway.roles.edge.run import run_edge
+from gateway.roles.edge.site import load_site
+from gateway.roles.edge.storage import FAILURES
+from gateway.simulation.broker import LocalBroker
+from tests.gateway.roles.edge.conftest import Disk
+from tests.gateway.roles.edge.edge import Edge, running, until, write_site
+
+pytestmark = pytest.mark.broker
+
+
+async def settled(edge: Edge) -> None:
+    """Wait until everything said so far has been taken and acknowledged."""
+    await until(lambda: edge.node.metrics.messages._value.get() >= edge.said)
+    await until(lambda: not edge.node.line.unacknowledged)
+
+
+async def test_a_store_that_fails_while_nothing_is_said_makes_it_start_anew(
+    tmp_path: Path, broker: LocalBroker, disk: Disk
+) -> None:
+    """Whatever met the failing disk first, the process is told to execute itself again."""
+    site = load_site(write_site(tmp_path, port=broker.port))
+    nodes: list[EdgeNode] = []
+    edge = asyncio.create_task(run_edge(site, ready=nodes.append))
+    await until(lambda: bool(nodes) and nodes[0].session.connected)
+    disk.fails = True
+    async with asyncio.timeout(30):
+        assert "Input/output error" in await edge
+
+
+async def test_after_the_second_failure_it_goes_on_in_memory(
+    tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No task dies of it: a new life, what stands told anew, messages taken, sirens commanded."""
+    monkeypatch.setenv(FAILURES, "1")
+    async with running(write_site(tmp_path, port=broker.port)) as edge:
+        await edge.say(150.0)
+        await settled(edge)
+        life = edge.node.storage.identity.life
+        disk.fails = True
+        await until(lambda: edge.active("@node/storage_lost"))
+        assert edge.started_again == []
+        assert edge.node.storage.identity.life != life
+        await edge.say(150.0, point="b")
+        await until(lambda: {"gw/A/h", "gw/B/h"} <= edge.sounding)
+        await settled(edge)
+        rows = await edge.node.storage.act(lambda d: d.execute("SELECT entry FROM journal"))
+        events = [decode_event(row[0]) for row in rows]
+        assert events[0].kind == "life"
+        told = [(event.tag, event.rule, event.cause) for event in events]
+        assert ("A", "h", "carry") in told
+        assert ("B", "h", "raise") in told
+        assert ("@node", "storage_lost", "raise") in told
+
+
+async def test_a_disk_that_hangs_and_then_fails_is_lost_and_counted(
+    tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was acknowledged from memory and never stored is counted in the new life."""
+    monkeypatch.setenv(FAILURES, "1")
+    async with running(write_site(tmp_path, port=broker.port)) as edge:
+        await edge.say(20.0)
+        await settled(edge)
+        disk.hang()
+        await edge.say(150.0)
+        await until(lambda: edge.active("@node/storage_slow"))
+        await edge.say(*([151.0] * 9))
+        await settled(edge)
+        disk.fails = True
+        disk.answer()
+        await until(lambda: edge.active("@node/storage_lost"))
+        await until(lambda: not edge.active("@node/storage_slow"))
+        assert edge.node.metrics.store_trouble._value.get() == 3
+        rows = await edge.node.storage.act(lambda d: d.execute("SELECT entry FROM journal"))
+        events = [decode_event(row[0]) for row in rows]
+        (shed,) = [event for event in events if event.kind == "shed"]
+        assert shed.detail["count"] == 10
