@@ -38,7 +38,10 @@ class Sent:
 
 
 def send(sock: socket.socket, blocks: list[bytes], *, qos: int, count: int) -> Sent:
-    """Send every block; at QoS 1 return when the broker has acknowledged all `count` messages."""
+    """Send every block; at QoS 1 return when the broker has acknowledged all `count` messages.
+
+    A block holds `BLOCK` messages, the last one what is left: the window is counted in blocks.
+    """
     sock.setblocking(False)
     sent = Sent(began_s=time.monotonic())
     acknowledged = 0

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import tempfile
 from pathlib import Path
 
 from gateway.simulation.broker import mosquitto
 
 
 def machine() -> str:
-    """Return processor, cores, load before the bench, system, Python and broker on one line."""
+    """Return processor, cores, load before, where stores lie, system, Python, broker: one line."""
     load = os.getloadavg()[0]
     return (
         f"{_processor()}, {os.cpu_count()} cores, load {load:.1f} at the start, "
-        f"Linux {platform.release()}, Python {platform.python_version()}, {_broker()}"
+        f"stores on {_file_system()}, Linux {platform.release()}, "
+        f"Python {platform.python_version()}, {_broker()}"
     )
 
 
@@ -24,6 +26,16 @@ def _processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
+
+
+def _file_system() -> str:
+    """Return the kind of file system of temporary folders: on tmpfs a sync costs nothing."""
+    folder = Path(tempfile.gettempdir()).resolve()
+    kinds = {}
+    for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines():
+        _, at, kind, *_ = line.split()
+        kinds[Path(at)] = kind
+    return next((kinds[at] for at in (folder, *folder.parents) if at in kinds), "unknown")
 
 
 def _broker() -> str:

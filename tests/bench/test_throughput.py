@@ -107,6 +107,30 @@ def test_what_was_not_acknowledged_is_counted(tmp_path: Path) -> None:
         assert edge.unacknowledged() == len(frames)
 
 
+@pytest.mark.broker
+@needs_mosquitto
+@pytest.mark.parametrize(("inflight", "window"), [(None, 20), (INFLIGHT, INFLIGHT)])
+def test_the_broker_has_the_window_that_a_row_names(
+    tmp_path: Path, inflight: int | None, window: int
+) -> None:
+    """A receiver that acknowledges nothing is given as many messages as the window, and no more."""
+    count = 2 * INFLIGHT
+    frames = [publish(b"a/b", b"1", qos=1, number=number) for number in range(1, count + 1)]
+    blocks = [b"".join(frames[at : at + BLOCK]) for at in range(0, count, BLOCK)]
+    with (
+        Broker(tmp_path, inflight=inflight, queued=count) as broker,
+        connect(broker.port, "receiver") as receiver,
+        connect(broker.port, "sender") as sender,
+    ):
+        subscribe(receiver, ["a/b"], qos=1)
+        send(sender, blocks, qos=1, count=count)
+        came = receiver.recv(window * len(frames[0]), socket.MSG_WAITALL)
+        receiver.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            receiver.recv(1)
+    assert len(came) == window * len(frames[0])
+
+
 @pytest.mark.parametrize("each", [True, False])
 def test_a_sink_counts_and_acknowledges_every_message(*, each: bool) -> None:
     """Both sinks take every frame and answer it once, in order."""
