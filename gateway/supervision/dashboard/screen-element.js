@@ -16,10 +16,10 @@ export class ScreenElement extends LitElement {
     return [];
   }
 
-  /** Call `listener` on an event for as long as this component is on the page. */
-  follow(target, name, listener) {
-    target.addEventListener(name, listener);
-    this.#ends.push(() => target.removeEventListener(name, listener));
+  /** Call `listener` on an event for as long as this component is on the page; `first` before what lies within. */
+  follow(target, name, listener, first = false) {
+    target.addEventListener(name, listener, first);
+    this.#ends.push(() => target.removeEventListener(name, listener, first));
   }
 
   connectedCallback() {

@@ -36,12 +36,16 @@ class SoundControl extends ScreenElement {
     `,
   ];
 
+  #before = null;
+
   sources() {
     return [[this.sound, "change"], [this.clock, "tick"]];
   }
 
   connectedCallback() {
     super.connectedCallback();
+    // Going down, pointer and key already enable the sound; the click that follows must not open the menu too.
+    for (const kind of ["pointerdown", "keydown"]) this.follow(window, kind, () => (this.#before = this.sound.state), true);
     this.follow(document, "pointerdown", (event) => {
       if (!event.composedPath().includes(this)) this.open = false;
     });
@@ -51,8 +55,10 @@ class SoundControl extends ScreenElement {
   }
 
   #press() {
-    if (this.sound.state === "blocked") this.sound.unblock();
-    else if (this.sound.state !== "none") this.open = !this.open;
+    const before = this.#before ?? this.sound.state;
+    this.#before = null;
+    if (before === "blocked") this.sound.unblock();
+    else if (before !== "none") this.open = !this.open;
   }
 
   #mute(minutes) {
