@@ -74,7 +74,7 @@ def test_nothing_looks_normal_after_a_death(
     mortal.kill("centre")
     died = time.monotonic()
     expect(page.get_by_test_id("stale-banner")).to_contain_text("THIS SCREEN IS NOT LIVE")
-    assert time.monotonic() - died < 5
+    assert time.monotonic() - died < 10
     assert page.evaluate(HEALTHY) == {"tiles": 0, "links": 0, "live": 0}
     expect(page.get_by_test_id("calm")).to_contain_text("Not live")
     expect(page).to_have_title("⚠ Not live · hazgate")
