@@ -1,8 +1,10 @@
 """What an alarm does on site: the siren. Commanded when a batch is detected, beside the commit.
 
 The panel is told at every change and each second, so that a gateway that died is heard as silence
-of the heartbeat, not as quiet. Messages are never retained: an old command must not sound after a
-restart.
+of the heartbeat, not as quiet. The heartbeat itself rests on a marker that the gateway sends to
+itself: only while one has passed broker, reception and engine within the last five seconds does the
+panel hear it, so a process that lives and no longer watches is heard as well. Messages are never
+retained: an old command must not sound after a restart.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import msgspec
 from gateway.alarms.catalogue import AlarmDefinition
 
 EXPIRY_NS = 10_000_000_000
+#: A heartbeat needs a marker that came through the whole chain this recently.
+MARKER_NS = 5_000_000_000
 
 
 class SirenCommand(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,16 +44,25 @@ class Siren:
         self._send = send
         self._sounding: tuple[str, ...] = ()
         self._count = 0
+        self._marked_ns: int | None = None
+
+    def marked(self, *, now_ns: int) -> None:
+        """Note that a marker has passed the whole chain."""
+        self._marked_ns = now_ns
 
     def update(self, sounding: Sequence[AlarmDefinition], *, now_ns: int) -> None:
         """Tell the panel if what sounds has changed."""
         alarms = tuple(definition.alarm for definition in sounding)
         if alarms != self._sounding:
             self._sounding = alarms
-            self.beat(now_ns=now_ns)
+            self._tell(now_ns)
 
     def beat(self, *, now_ns: int) -> None:
-        """Tell the panel what sounds, as each second."""
+        """Tell the panel what sounds, as each second while markers come through."""
+        if self._marked_ns is not None and now_ns - self._marked_ns <= MARKER_NS:
+            self._tell(now_ns)
+
+    def _tell(self, now_ns: int) -> None:
         self._count += 1
         command = SirenCommand(
             id=self._count,

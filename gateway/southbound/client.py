@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 from paho.mqtt.client import Client
 from paho.mqtt.packettypes import PacketTypes
 
-READ_BYTES: Final = 262_144
+#: Taken from the kernel at once: what it holds is decoded and judged before the loop goes on.
+READ_BYTES: Final = 65_536
 PUBLISH: Final = 0x30
 DUP: Final = 0x08
 RETAIN: Final = 0x01
@@ -102,6 +103,11 @@ class BufferedClient(Client):
 
     _buffer = b""
     _read_at = 0
+    _may_read = True
+
+    def begin_turn(self) -> None:
+        """Allow one more read of the socket: in one turn no flood holds the event loop for ever."""
+        self._may_read = True
 
     def published(self, *, five: bool) -> list[Published]:
         """Return the whole PUBLISH packets at hand; the library does what comes after them."""
@@ -120,9 +126,12 @@ class BufferedClient(Client):
 
     @property
     def has_more(self) -> bool:
-        """Whether bytes are at hand that no readiness of the socket will announce."""
-        if self._read_at < len(self._buffer):
-            return True
+        """Whether bytes of this turn's read are left."""
+        return self._read_at < len(self._buffer)
+
+    @property
+    def unannounced(self) -> bool:
+        """Whether TLS holds decrypted bytes that no readiness of the socket will announce."""
         sock = self._sock
         return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
@@ -131,6 +140,9 @@ class BufferedClient(Client):
             sock = self._sock
             if sock is None:
                 raise ConnectionError("no connection")
+            if not self._may_read:
+                raise BlockingIOError
+            self._may_read = False
             try:
                 self._buffer = sock.recv(READ_BYTES)
             except ssl.SSLWantReadError as error:

@@ -36,6 +36,7 @@ CONNECT_S: Final = 10.0
 #: A fence that never comes back (a broker that forbids its topic) is taken down after this.
 FENCE_S: Final = 10.0
 FILTERS_A_PACKET: Final = 200
+MARKER: Final = b"marker"
 JITTER = secrets.SystemRandom()
 LOG = log("southbound.mqtt")
 #: paho publishes no type for this constructor.
@@ -54,6 +55,11 @@ class Message(NamedTuple):
     connection: int
     received_ns: int
     fenced: bool
+
+
+def own_topic(node: str) -> str:
+    """Return the topic on which a node speaks to itself: fences and markers."""
+    return f"hazgate/{node}/fence"
 
 
 class BrokerSession:
@@ -145,6 +151,10 @@ class BrokerSession:
         self._flush()
         return sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
+    def mark(self) -> None:
+        """Send a marker to oneself: it comes back as a message like any other."""
+        self.publish(self._topic, MARKER, qos=0)
+
     @property
     def fenced(self) -> bool:
         """Whether messages that waited in the broker's queue may still be coming."""
@@ -159,7 +169,9 @@ class BrokerSession:
     def resume(self) -> None:
         """Read again."""
         if self._paused and self._socket is not None:
-            asyncio.get_running_loop().add_reader(self._socket, self._readable)
+            loop = asyncio.get_running_loop()
+            loop.add_reader(self._socket, self._readable)
+            loop.call_soon(self._readable)  # what TLS holds is announced by nobody
         self._paused = False
 
     async def _run(self) -> None:
@@ -260,7 +272,7 @@ class BrokerSession:
 
     @property
     def _topic(self) -> str:
-        return f"hazgate/{self._node}/fence"
+        return own_topic(self._node)
 
     def _on_connect(
         self,
@@ -337,7 +349,7 @@ class BrokerSession:
         now = self._clock.now_ns()
         fence_topic = self._topic.encode()
         for topic, payload, qos, retain, dup, mid in found:
-            if topic == fence_topic:
+            if topic == fence_topic and payload != MARKER:
                 if payload == self._fence.encode():
                     self._fence = ""
                 client.ack(mid, qos)
@@ -361,6 +373,7 @@ class BrokerSession:
         if client is None:
             return
         five = self.settings.version == "5"
+        client.begin_turn()
         client.loop_read()  # the library reads the socket, and the first packet
         while client.has_more and not self._lost.is_set():
             found = client.published(five=five)
@@ -372,6 +385,8 @@ class BrokerSession:
             messages, self._inbox = self._inbox, []
             self._deliver(messages)
         self._flush()
+        if client.unannounced and not self._paused:
+            asyncio.get_running_loop().call_soon(self._readable)
 
     def _flush(self) -> None:
         client, sock = self._client, self._socket

@@ -33,7 +33,7 @@ from gateway.roles.edge.committer import Work
 from gateway.roles.edge.pacing import OLDEST_S, PAUSE_S, Pacing
 from gateway.southbound.ingest import REMEMBERED, Ingest
 from gateway.southbound.liveness import Liveness
-from gateway.southbound.mqtt import Message
+from gateway.southbound.mqtt import MARKER, Message
 
 #: A tick waits this long after its second, so that readings of that second are judged first.
 GRACE_NS: Final = 200_000_000
@@ -53,6 +53,8 @@ class Line:
         Hands work to the store thread.
     position
         Where the spool ends.
+    own_topic
+        Where the gateway's own markers come: the siren's heartbeat rests on them.
     held
         Whether a queue from before may still be coming: then no delay runs out by the clock, since
         the reading that ends it may be in that queue.
@@ -73,6 +75,7 @@ class Line:
         metrics: Metrics,
         position: int,
         identity: Identity,
+        own_topic: str,
         held: Callable[[], bool],
     ) -> None:
         self.engine, self.desk, self.ingest, self.liveness = engine, desk, ingest, liveness
@@ -85,6 +88,7 @@ class Line:
         self._recent: deque[ReadingBatch] = deque()
         self._recent_readings = 0
         self._identity = identity
+        self._own_topic = own_topic
         self._held = held
         self._second = 0
         self._pause: asyncio.TimerHandle | None = None
@@ -102,6 +106,9 @@ class Line:
         """Take messages in arrival order; they are acknowledged when what they said is durable."""
         if not any(message.fenced for message in messages):
             self.advance()
+        marked = any(self._is_marker(message) for message in messages)
+        if marked:
+            messages = [each for each in messages if not self._is_marker(each)]
         taken = self.ingest.take(messages)
         batch = taken.batch
         detections, counts = self.engine.process(batch)
@@ -111,6 +118,8 @@ class Line:
         if len(batch):
             blob += encode_readings(batch)
         transitions = self._move(detections)
+        if marked:
+            self.siren.marked(now_ns=self.clock.now_ns())
         metrics = self.metrics
         metrics.duplicates.inc(counts.ignored)
         metrics.out_of_order.inc(counts.out_of_order)
@@ -217,6 +226,9 @@ class Line:
         if transitions or blob:
             self._hand_over(blob, transitions)
             self._sound(now)
+
+    def _is_marker(self, message: Message) -> bool:
+        return message.payload == MARKER and message.topic == self._own_topic
 
     def _move(self, detections: Sequence[Detection]) -> tuple[Transition, ...]:
         if not detections:

@@ -37,7 +37,7 @@ from gateway.roles.edge.storage import OwnAlarms, Storage, StoreFailedError, fai
 from gateway.roles.edge.upward import PARENT, Above, LocalScreen, Upward
 from gateway.southbound.ingest import Ingest
 from gateway.southbound.liveness import Liveness
-from gateway.southbound.mqtt import BrokerSession, Message
+from gateway.southbound.mqtt import BrokerSession, Message, own_topic
 
 SNAPSHOT_S: Final = 60.0
 #: A broker that does not answer for this long after the start is away: the clock runs without it.
@@ -175,6 +175,7 @@ class EdgeNode:
             metrics=self.metrics,
             position=storage.spool.position if storage.spool else 0,
             identity=storage.identity,
+            own_topic=own_topic(self.plant.node),
             held=self._held,
         )
         self.line.liveness.begin(self.clock.now_ns())
@@ -323,6 +324,8 @@ class EdgeNode:
             now = self.clock.now_ns()
             if self.orders.second(now):
                 self.line.siren.beat(now_ns=now)
+                if self.site.settings.siren is not None:
+                    self.session.mark()
                 self.metrics.standing.set(sum(s.standing for s in self.desk.statuses.values()))
                 self.metrics.silent.set(int(self.line.liveness.silent.sum()))
             if now >= next_summary:

@@ -43,6 +43,7 @@ def test_the_heartbeat_says_what_sounds() -> None:
     """Each beat repeats the whole command under a new id and with an end ten seconds ahead."""
     panel = Panel()
     siren = Siren(panel.take)
+    siren.marked(now_ns=NOW)
     siren.beat(now_ns=NOW)
     siren.update([GAS_ALARM], now_ns=NOW + NANOSECONDS)
     siren.beat(now_ns=NOW + 2 * NANOSECONDS)
@@ -63,8 +64,26 @@ def test_a_panel_that_was_away_hears_the_present_not_the_past() -> None:
     siren.update([HIGH_ALARM], now_ns=NOW)
     siren.update([GAS_ALARM], now_ns=NOW + 1)
     panel.there = True
+    siren.marked(now_ns=NOW + NANOSECONDS)
     siren.beat(now_ns=NOW + NANOSECONDS)
     assert [command.alarms for command in panel.heard] == [[GAS]]
+
+
+def test_the_heartbeat_rests_on_the_marker() -> None:
+    """No beat before a marker came through or five seconds after the last; changes are told."""
+    panel = Panel()
+    siren = Siren(panel.take)
+    siren.beat(now_ns=NOW)
+    assert panel.heard == []
+    siren.marked(now_ns=NOW)
+    for second in range(8):
+        siren.beat(now_ns=NOW + second * NANOSECONDS)
+    assert [command.made_ns - NOW for command in panel.heard] == [n * NANOSECONDS for n in range(6)]
+    siren.update([GAS_ALARM], now_ns=NOW + 9 * NANOSECONDS)
+    assert panel.heard[-1].on
+    siren.marked(now_ns=NOW + 10 * NANOSECONDS)
+    siren.beat(now_ns=NOW + 10 * NANOSECONDS)
+    assert len(panel.heard) == 8
 
 
 def test_the_siren_follows_the_desk() -> None:
