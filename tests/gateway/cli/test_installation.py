@@ -20,10 +20,10 @@ def test_centre_file_is_checked(tmp_path: Path) -> None:
     path.write_text(CENTRE)
     told = figures(hazgate("check", path, "--json"))
     assert told == {"files": 1, "points": 0, "alarms": 0, "problems": []}
-    path.write_text(CENTRE.replace("address", "adress") + '[divisions]\nfile = "none.csv"\n')
+    path.write_text(CENTRE.replace("address", "addressed") + '[divisions]\nfile = "none.csv"\n')
     found = hazgate("check", path)
     assert found.exit_code == 1
-    assert f"{path}:4: listen.adress: unknown key" in found.stdout
+    assert f"{path}:4: listen.addressed: unknown key" in found.stdout
     path.write_text(CENTRE + '[divisions]\nfile = "none.csv"\n')
     assert "none.csv" in hazgate("check", path).stdout
 
