@@ -18,7 +18,7 @@ from gateway.northbound.spool import Quarantined
 from gateway.observe import Metrics
 from gateway.pipeline.plant import Plant
 from gateway.readings import ReadingBatch, Row
-from gateway.southbound.mqtt import Message
+from gateway.southbound.message import Message
 from gateway.southbound.router import Router
 
 #: A source time this far ahead of the clock is another clock's mistake, not transport.

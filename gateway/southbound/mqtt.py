@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -28,6 +28,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from gateway.model import Clock
 from gateway.observe import log
 from gateway.southbound.client import BufferedClient, Published
+from gateway.southbound.message import MARKER, Message, own_topic
 from gateway.southbound.settings import BrokerSettings
 
 RETRY_FIRST_S: Final = 0.2
@@ -36,30 +37,10 @@ CONNECT_S: Final = 10.0
 #: A fence that never comes back (a broker that forbids its topic) is taken down after this.
 FENCE_S: Final = 10.0
 FILTERS_A_PACKET: Final = 200
-MARKER: Final = b"marker"
 JITTER = secrets.SystemRandom()
 LOG = log("southbound.mqtt")
 #: paho publishes no type for this constructor.
 PROPERTIES: Callable[[int], Properties] = Properties
-
-
-class Message(NamedTuple):
-    """A message as it came; `connection` tells on which connection it may be acknowledged."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-    dup: bool
-    mid: int
-    connection: int
-    received_ns: int
-    fenced: bool
-
-
-def own_topic(node: str) -> str:
-    """Return the topic on which a node speaks to itself: fences and markers."""
-    return f"hazgate/{node}/fence"
 
 
 class BrokerSession:

@@ -15,7 +15,7 @@ from gateway.observe import Metrics
 from gateway.pipeline.engine import Engine
 from gateway.roles.edge.site import Site, load_site
 from gateway.southbound.ingest import Ingest
-from gateway.southbound.mqtt import Message
+from gateway.southbound.message import Message
 
 NOW_MS = 1_767_225_600_000
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gateway.cli import main
 from gateway.roles.edge.node import EdgeNode
-from gateway.southbound.mqtt import Message
+from gateway.southbound.message import Message
 
 
 def deliver_early(self: EdgeNode, messages: Sequence[Message]) -> None:

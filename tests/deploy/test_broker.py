@@ -16,7 +16,8 @@ import pytest
 
 from gateway.clock import ManualClock
 from gateway.simulation.broker import mosquitto
-from gateway.southbound.mqtt import BrokerSession, Message
+from gateway.southbound.message import Message
+from gateway.southbound.mqtt import BrokerSession
 from gateway.southbound.settings import BrokerSettings
 from tests.deploy.shipped import ACL, acl
 from tests.deploy.site_broker import GATEWAY, HOST, SiteBroker, certificates_in, password

@@ -33,7 +33,7 @@ from gateway.roles.edge.committer import Work
 from gateway.roles.edge.pacing import OLDEST_S, PAUSE_S, Pacing
 from gateway.southbound.ingest import REMEMBERED, Ingest
 from gateway.southbound.liveness import Liveness
-from gateway.southbound.mqtt import MARKER, Message
+from gateway.southbound.message import MARKER, Message
 
 #: A tick waits this long after its second, so that readings of that second are judged first.
 GRACE_NS: Final = 200_000_000

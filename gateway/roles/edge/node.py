@@ -37,7 +37,8 @@ from gateway.roles.edge.storage import OwnAlarms, Storage, StoreFailedError, fai
 from gateway.roles.edge.upward import PARENT, Above, LocalScreen, Upward
 from gateway.southbound.ingest import Ingest
 from gateway.southbound.liveness import Liveness
-from gateway.southbound.mqtt import BrokerSession, Message, own_topic
+from gateway.southbound.message import Message, own_topic
+from gateway.southbound.mqtt import BrokerSession
 
 SNAPSHOT_S: Final = 60.0
 #: A broker that does not answer for this long after the start is away: the clock runs without it.

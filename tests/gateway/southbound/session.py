@@ -11,7 +11,8 @@ from typing import Self
 import aiomqtt
 
 from gateway.clock import SystemClock
-from gateway.southbound.mqtt import BrokerSession, Message
+from gateway.southbound.message import Message
+from gateway.southbound.mqtt import BrokerSession
 from gateway.southbound.settings import BrokerSettings
 
 WAIT_S = 30.0

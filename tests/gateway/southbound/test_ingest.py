@@ -17,7 +17,7 @@ from gateway.pipeline.engine import Engine
 from gateway.pipeline.plant import Plant
 from gateway.roles.edge.site import load_site
 from gateway.southbound.ingest import FUTURE_NS, KEPT_BYTES, KEPT_PAYLOADS, Ingest, judge_time
-from gateway.southbound.mqtt import Message
+from gateway.southbound.message import Message
 
 NOW = 1_790_000_000 * NANOSECONDS
 SITE = """[node]
