@@ -19,7 +19,8 @@ def test_centre_file_is_checked(tmp_path: Path) -> None:
     path = tmp_path / "centre.toml"
     path.write_text(CENTRE)
     told = figures(hazgate("check", path, "--json"))
-    assert told == {"files": 1, "points": 0, "alarms": 0, "problems": []}
+    assert told["files"] == 1
+    assert (told["points"], told["alarms"], told["problems"]) == (0, 0, [])
     path.write_text(CENTRE.replace("address", "addressed") + '[divisions]\nfile = "none.csv"\n')
     found = hazgate("check", path)
     assert found.exit_code == 1
