@@ -21,8 +21,9 @@ $(READY): pyproject.toml deploy/constraints/constraints.txt deploy/browser_modul
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c deploy/constraints/constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: setup  ## broker, simulated plant, gateway, centre and screen: MINUTES=10 PORT=8080
-	@$(BIN)/hazgate demo --minutes $(MINUTES) --port $(PORT)
+# Only as given to make: in the environment LANGUAGE is gettext's, a list of locales.
+demo: setup  ## broker, simulated plant, gateway, centre and screen: MINUTES=10 PORT=8080 LANGUAGE=zh|en
+	@$(BIN)/hazgate demo --minutes $(MINUTES) --port $(PORT) $(if $(filter command line,$(origin LANGUAGE)),--language $(LANGUAGE))
 
 servers:  ## install the real servers the tests need, where this user may
 	@sh deploy/test-servers.sh

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,13 @@ from gateway.observe import start_log
 SpeedOption = Annotated[float, typer.Option(hidden=True, min=0.1, max=1000.0)]
 OriginOption = Annotated[int, typer.Option(hidden=True)]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Log lines as JSON.")]
+
+
+class Language(StrEnum):
+    """What the demo's plant is named in."""
+
+    ZH = "zh"
+    EN = "en"
 
 
 def register(app: typer.Typer) -> None:
@@ -89,6 +97,10 @@ def demo(
     port: Annotated[int, typer.Option(help="Where the screen listens.")] = 8080,
     minutes: Annotated[float, typer.Option(min=1, help="How long it runs.")] = 10.0,
     speed: Annotated[float, typer.Option(min=0.1, max=600, help="How fast time passes.")] = 1.0,
+    language: Annotated[
+        Language | None,
+        typer.Option(help="Of the plant's names; the terminal's when none is given."),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the figures here too.")] = None,
 ) -> None:
     """Run a broker, a simulated plant of all six hazard classes, a gateway and a centre.
@@ -97,7 +109,9 @@ def demo(
     """
     from gateway.roles.demo import run_demo
 
-    raise typer.Exit(run_demo(port=port, minutes=minutes, speed=speed, figures=json))
+    raise typer.Exit(
+        run_demo(port=port, minutes=minutes, speed=speed, language=language, figures=json)
+    )
 
 
 def clock_of(speed: float, origin_ns: int) -> Clock:

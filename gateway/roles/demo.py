@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -41,6 +43,9 @@ START_S: Final = 60.0
 DRAIN_S: Final = 15.0
 PASSWORD: Final = re.compile(r"log in at (\S+) as (\S+) with password (\S+)")
 TEMPLATE: Final = Path(__file__).parent.parent / "simulation" / "site.toml"
+CENTRE_NAME: Final = "Demonstration centre"
+ENTERPRISE: Final = re.compile(r'(?<=^enterprise = \{ name = )".*"', re.MULTILINE)
+NAMED: Final = re.compile(r'^((?:id|tag) = "(.+)"\nname = )".*"$', re.MULTILINE)
 
 
 class DemoError(Exception):
@@ -72,7 +77,9 @@ class Screen:
                     self.told.setdefault((row["alarm"], row["revision"]), self.clock.now_ns())
 
 
-def run_demo(*, port: int, minutes: float, speed: float, figures: Path | None) -> int:
+def run_demo(
+    *, port: int, minutes: float, speed: float, language: str | None, figures: Path | None
+) -> int:
     """Run it; return the exit status: 0 when nothing was lost or doubled.
 
     Parameters
@@ -83,6 +90,8 @@ def run_demo(*, port: int, minutes: float, speed: float, figures: Path | None) -
         Length on the wall's clock.
     speed
         How much faster the clock of every part runs.
+    language
+        Of the plant's names, "zh" or "en"; the terminal's when None.
     figures
         Also write the last line here.
     """
@@ -95,7 +104,8 @@ def run_demo(*, port: int, minutes: float, speed: float, figures: Path | None) -
             program = mosquitto()
             broker = stack.enter_context(LocalBroker(folder / "broker", program=program))
             announce(f"broker    {program or 'amqtt'} on {broker.url}")
-            site, centre = write_files(folder, broker.url, port)
+            names = read_names(language or terminal_language(os.environ))
+            site, centre = write_files(folder, broker.url, port, names)
             words = stack.enter_context(child(folder, "centre", centre, scaled))
             url, name, password = first_login(words)
             announce(f"screen    {url}   account {name}   password {password}")
@@ -124,12 +134,36 @@ def announce(text: str) -> None:
     sys.stdout.flush()
 
 
-def write_files(folder: Path, broker: str, port: int) -> tuple[Site, Path]:
+def terminal_language(environment: Mapping[str, str]) -> str:
+    """Return "zh" where the terminal speaks Chinese, else "en"; the first that is set decides."""
+    asked = (environment.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return "zh" if next(filter(None, asked), "").lower().startswith("zh") else "en"
+
+
+def read_names(language: str) -> dict[str, str]:
+    """Return the plant's names in a language by node, area and tag; none for that of its file."""
+    if language == "en":
+        return {}
+    text = TEMPLATE.with_name(f"names.{language}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """Return the text of the demo's site file with other names, if there are any."""
+    if not names:
+        return text
+    text = ENTERPRISE.sub(f'"{names["enterprise"]}"', text)
+    return NAMED.sub(lambda found: f'{found[1]}"{names[found[2]]}"', text)
+
+
+def write_files(
+    folder: Path, broker: str, port: int, names: Mapping[str, str]
+) -> tuple[Site, Path]:
     """Write the files of the edge and the centre, as a site would have them."""
     centre = folder / "centre.toml"
     store = folder / "centre"
     centre.write_text(
-        f'[node]\nid = "demo-centre"\nname = "Demonstration centre"\n'
+        f'[node]\nid = "demo-centre"\nname = "{names.get("centre", CENTRE_NAME)}"\n'
         f'division = "330106000000"\n[listen]\naddress = "127.0.0.1:{port}"\n'
         f'[store]\nfolder = "{store}"\n[pairing]\nnodes = ["demo-gw1"]\n',
         encoding="utf-8",
@@ -137,7 +171,8 @@ def write_files(folder: Path, broker: str, port: int) -> tuple[Site, Path]:
     path = folder / "site.toml"
     code = f"{store}/pairing-demo-gw1.code"
     parent = f'\n[parent]\nurl = "http://127.0.0.1:{port}"\ncode_file = "{code}"\n'
-    text = TEMPLATE.read_text(encoding="utf-8").replace("mqtt://127.0.0.1:1883", broker)
+    text = renamed(TEMPLATE.read_text(encoding="utf-8"), names)
+    text = text.replace("mqtt://127.0.0.1:1883", broker)
     path.write_text(text.replace("\n[siren]", f"{parent}\n[siren]"), encoding="utf-8")
     return load_site(path), centre
 
