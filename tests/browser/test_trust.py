@@ -109,9 +109,15 @@ def test_another_division_sees_nothing(plant: Plant, screen: Page, open_page: Op
 def test_first_visit_asks_who_it_is(plant: Plant, open_page: Opener, watched: Watched) -> None:
     """Without a session there is a form and no data; only the right password enters."""
     screen = open_page(plant, own_session=True)
+    screen.get_by_test_id("account").click()
     screen.get_by_test_id("logout").click()
     form = screen.get_by_test_id("login")
     form.wait_for()
+    # Nor is there anything to complain of for who has never been here.
+    screen.context.clear_cookies()
+    screen.reload()
+    form.wait_for()
+    assert watched.complaints == []
     expect(screen.get_by_test_id("alarm-row")).to_have_count(0)
     name, password = plant.administrator
     form.locator('input[name="name"]').fill(name)

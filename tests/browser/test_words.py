@@ -27,7 +27,7 @@ PREFIX = re.compile(r"`([a-z]+(?:\.[a-z]+)*\.)\$\{[^}]*\}((?:\.[a-z]+)*)`")
 PLACE = re.compile(r"\{(\w+)\}")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 #: What an operator must reach or see at any time.
-BAR = ("counts", "sound", "live", "clock", "language", "logout")
+BAR = ("counts", "sound", "live", "clock", "language", "account")
 #: Says nothing on purpose; and what an operator presses to read the *other* language.
 EMPTY = {"trend.raw."}
 OF_THE_OTHER = {"language.other", "language.switch"}

@@ -5,7 +5,7 @@ import * as api from "./api.js";
 import { ageText, timeText } from "./clock.js";
 import { t } from "./i18n.js";
 import { alarmsByPoint, presentOf } from "./judging.js";
-import { controls, mark, markStyle } from "./look.js";
+import { controls, dialogs, mark, markStyle } from "./look.js";
 import { pointKey } from "./picture.js";
 import { keyOf } from "./ranking.js";
 import { ScreenElement } from "./screen-element.js";
@@ -25,24 +25,18 @@ class ActionDialog extends ScreenElement {
   static styles = [
     controls,
     markStyle,
+    dialogs,
     css`
-      dialog { width: min(540px, calc(100vw / var(--zoom) - 16px)); max-height: calc(100dvh / var(--zoom) - 16px); padding: 0; border: 1px solid var(--ink); border-radius: 8px; background: var(--panel); color: var(--text); }
-      dialog::backdrop { background: #171c2199; }
-      form { display: grid; gap: 12px; padding: 16px; margin: 0; }
+      dialog { width: min(540px, calc(100vw / var(--zoom) - 16px)); }
       .alarm { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 0 12px; align-items: start; background: var(--raised); border: 1px solid var(--line); border-radius: 6px; padding: 10px; }
       .alarm b { font-size: 16px; }
       .alarm .present { font-size: inherit; }
       .alarm p { margin: 2px 0 0; }
       .level { font-size: 12px; margin-left: 4px; border: 1px solid #6d7780; border-radius: 3px; padding: 0 5px; }
-      .note { margin: 0; font-size: 12.5px; color: var(--muted); }
-      label { display: grid; gap: 4px; font-weight: 600; }
       textarea { min-height: 72px; resize: vertical; font-weight: 400; }
-      .quick, .end { display: flex; flex-wrap: wrap; gap: 6px; }
+      .quick { display: flex; flex-wrap: wrap; gap: 6px; }
       .quick button { min-height: 28px; padding: 2px 8px; font-size: 12.5px; white-space: normal; text-align: left; }
-      .end { justify-content: flex-end; gap: 10px; }
-      .end button { min-width: 96px; min-height: 38px; }
       .warn { margin: 0; padding: 8px 10px; background: var(--medium-tint); border-left: 4px solid #8a7400; }
-      .failure { margin: 0; padding: 8px 10px; background: var(--critical-tint); border-left: 4px solid var(--critical); }
       .warn button { margin-left: 8px; }
     `,
   ];

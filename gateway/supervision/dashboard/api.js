@@ -36,8 +36,11 @@ async function call(method, path, body) {
   } catch (failure) {
     throw new ApiError(0, "unreachable", String(failure?.message ?? failure));
   }
-  const answer = await response.json().catch(() => null);
+  const empty = response.status === 204;
+  const answer = empty ? null : await response.json().catch(() => undefined);
   if (!response.ok) throw refusal(response.status, answer);
+  // A page of something in between, a proxy or a portal, is no answer of the server: least of all "nobody".
+  if (answer === undefined) throw new ApiError(0, "unreachable", "the answer cannot be read");
   return answer;
 }
 
@@ -50,7 +53,7 @@ function refusal(status, answer) {
 
 const query = (values) => new URLSearchParams(values).toString();
 
-/** Who is logged in here; rejects with status 401 when nobody is. */
+/** Who is logged in here, or null. */
 export const session = () => call("GET", "/session");
 
 /** Log in. */
@@ -58,6 +61,9 @@ export const login = (name, password) => call("POST", "/session", { name, passwo
 
 /** Log out. */
 export const logout = () => call("DELETE", "/session");
+
+/** Replace the own password; every session of the account ends, this one too. */
+export const changePassword = (old, fresh) => call("PUT", "/session/password", { old, new: fresh });
 
 /** Every alarm that is not normal or is suppressed, with the stream position it was read at. */
 export const alarms = () => call("GET", "/alarms");

@@ -19,6 +19,7 @@ import "./alarm-list.js";
 import "./live-banner.js";
 import "./login-page.js";
 import "./node-list.js";
+import "./password-dialog.js";
 import "./point-tiles.js";
 import "./top-bar.js";
 import "./trend-view.js";
@@ -105,25 +106,19 @@ class App extends ScreenElement {
 
   async #who() {
     try {
-      this.#begin(await api.session());
-    } catch (failure) {
-      if (failure.status === 401) {
-        this.session = null;
-        this.note = "";
-      } else {
-        this.note = "login.unreachable";
-        setTimeout(() => this.#who(), RETRY_MS);
-      }
+      const session = await api.session();
+      if (session) this.#begin(session);
+      else this.#end("");
+    } catch {
+      this.note = "login.unreachable";
+      setTimeout(() => this.#who(), RETRY_MS);
     }
   }
 
   async #recheck() {
-    try {
-      await api.session();
-    } catch (failure) {
-      // Anything else is a server in trouble: the feed tries again by itself.
-      if (failure.status === 401 && this.session) this.#end("login.ended");
-    }
+    // No answer is a server in trouble: the feed tries again by itself.
+    const session = await api.session().catch(() => undefined);
+    if (session === null) this.#expire();
   }
 
   #begin(session) {
@@ -132,13 +127,18 @@ class App extends ScreenElement {
     this.picture = new Picture(this.clock);
     this.follow(this.picture, "change", () => this.#review());
     this.follow(this.picture, "arrival", (event) => this.#arrive(event.detail));
-    this.follow(this.picture, "ended", () => this.#end("login.ended"));
+    this.follow(this.picture, "ended", () => this.#expire());
     this.#staleSince = null;
     this.#everLive = this.#chosen = false;
     this.point = this.selected = null;
     this.clock.start();
     this.sound.start();
     this.feed.start();
+  }
+
+  /** End what the server has ended; not what the user has ended before, for its own reason. */
+  #expire() {
+    if (this.session) this.#end("login.ended");
   }
 
   #end(note) {
@@ -224,6 +224,7 @@ class App extends ScreenElement {
       <hz-top-bar
         .picture=${picture} .clock=${clock} .feed=${this.feed} .sound=${this.sound} .session=${this.session} .live=${live}
         @logout=${() => this.#logout()}
+        @change-password=${() => this.renderRoot.querySelector("hz-password-dialog").open()}
         @show-nodes=${() => this.#showNodes()}
       ></hz-top-bar>
       <hz-live-banner .clock=${clock} .live=${live} .since=${this.#staleSince} .connected=${this.feed.connected}></hz-live-banner>
@@ -257,6 +258,7 @@ class App extends ScreenElement {
         )}
       </nav>
       <hz-action-dialog .picture=${picture} .clock=${clock} .live=${live}></hz-action-dialog>
+      <hz-password-dialog .session=${this.session} @changed=${() => this.#end("login.changed")} @refused=${() => this.#recheck()}></hz-password-dialog>
     `;
   }
 

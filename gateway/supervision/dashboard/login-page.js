@@ -8,6 +8,9 @@ import { ScreenElement } from "./screen-element.js";
 
 const REASONS = { 0: "login.unreachable", 401: "login.wrong", 429: "login.many" };
 
+// Not a failure: the user has done this.
+const CHANGED = "login.changed";
+
 /** The form for a name and a password; emits `logged-in` with the session. */
 class LoginPage extends ScreenElement {
   static properties = { waiting: {}, note: {}, busy: { state: true }, failure: { state: true } };
@@ -27,6 +30,7 @@ class LoginPage extends ScreenElement {
       label { display: grid; gap: 4px; font-weight: 600; }
       input { min-height: 40px; font-weight: 400; }
       .main { min-height: 42px; }
+      .done { margin: 0; padding: 8px 10px; background: var(--raised); border-left: 4px solid var(--ink); }
       .failure { margin: 0; padding: 8px 10px; background: var(--critical-tint); border-left: 4px solid var(--critical); }
     `,
   ];
@@ -49,11 +53,17 @@ class LoginPage extends ScreenElement {
 
   #problem() {
     if (this.failure) return t(REASONS[this.failure.status] ?? "login.failed", { reason: this.failure.message });
-    return this.note && !this.waiting ? t(this.note) : "";
+    return this.note && this.note !== CHANGED && !this.waiting ? t(this.note) : "";
+  }
+
+  updated(changed) {
+    // Where a dialog has closed, the focus lies nowhere.
+    if (changed.has("waiting") && !this.waiting) this.renderRoot.querySelector('input[name="name"]').focus();
   }
 
   render() {
     const problem = this.#problem();
+    const changed = this.note === CHANGED && !problem;
     return html`<section>
       <header>
         <img src="/static/favicon.svg" alt="">
@@ -69,7 +79,8 @@ class LoginPage extends ScreenElement {
         ? html`<p class="wait" role="status">${t(this.note || "login.waiting")}</p>`
         : html`<form data-testid="login" @submit=${this.#send}>
             ${problem ? html`<p class="failure" role="alert">${problem}</p>` : nothing}
-            <label>${t("login.name")}<input name="name" autocomplete="username" autocapitalize="none" required autofocus></label>
+            ${changed ? html`<p class="done" role="status" id="done">${t(this.note)}</p>` : nothing}
+            <label>${t("login.name")}<input name="name" autocomplete="username" autocapitalize="none" required autofocus aria-describedby=${changed ? "done" : nothing}></label>
             <label>${t("login.password")}<input name="password" type="password" autocomplete="current-password" required></label>
             <button class="main" ?disabled=${this.busy}>${t("login.send")}</button>
           </form>`}

@@ -74,6 +74,18 @@ export const markStyle = css`
   }
 `;
 
+/** Styles for a dialog: its frame, its form, what it says under and beside the fields. */
+export const dialogs = css`
+  dialog { max-height: calc(100dvh / var(--zoom) - 16px); padding: 0; border: 1px solid var(--ink); border-radius: 8px; background: var(--panel); color: var(--text); }
+  dialog::backdrop { background: #171c2199; }
+  form { display: grid; gap: 12px; padding: 16px; margin: 0; }
+  label { display: grid; gap: 4px; font-weight: 600; }
+  .note { margin: 0; font-size: 12.5px; color: var(--muted); }
+  .failure { margin: 0; padding: 8px 10px; background: var(--critical-tint); border-left: 4px solid var(--critical); }
+  .end { display: flex; flex-wrap: wrap; justify-content: flex-end; gap: 10px; }
+  .end button { min-width: 96px; min-height: 38px; }
+`;
+
 /** Styles for everything that is pressed or typed into, and for text only heard. */
 export const controls = css`
   :host { display: block; }

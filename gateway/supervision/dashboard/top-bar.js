@@ -7,13 +7,14 @@ import { controls, mark, markStyle } from "./look.js";
 import { isUnacknowledged, PRIORITIES } from "./ranking.js";
 import { ScreenElement } from "./screen-element.js";
 import { siteOf } from "./words.js";
+import "./account-menu.js";
 import "./sound-control.js";
 
 const CLOCK_OFF_MS = 30_000;
 // How long the dot shows that something has just been heard.
 const BEAT_MS = 1_000;
 
-/** The top bar; emits `logout` and `show-nodes`. */
+/** The top bar; emits `show-nodes`, and what the account's menu emits. */
 class TopBar extends ScreenElement {
   static properties = { picture: {}, clock: {}, feed: {}, sound: {}, session: {}, live: {} };
 
@@ -53,13 +54,9 @@ class TopBar extends ScreenElement {
       button:hover:not(:disabled) { background: #34485a; }
       button.links { padding: 2px 8px; }
       button.links.down, button.links.down:hover { background: #ffc83d; color: #171c21; border-color: #ffc83d; font-weight: 600; }
-      .switches, .account { display: flex; align-items: center; gap: 8px; }
-      .switches { margin-left: auto; }
-      .account span { line-height: 1.15; max-width: 130px; overflow: hidden; text-overflow: ellipsis; }
-      .account small { display: block; font-size: 11.5px; color: var(--bar-muted); }
+      .switches { display: flex; align-items: center; gap: 8px; margin-left: auto; }
       @media (max-width: 1500px) {
         header { gap: 6px 10px; }
-        .account span { display: none; }
       }
       @media (max-width: 1180px) {
         .who span, .clock small:not(.off) { display: none; }
@@ -74,7 +71,7 @@ class TopBar extends ScreenElement {
         .who div { overflow: hidden; }
         .live { gap: 6px; margin-right: 6px; }
         .clock .off { max-width: 112px; line-height: 1.2; }
-        .gap, .links, .account span { display: none; }
+        .gap, .links { display: none; }
         ul { gap: 4px; }
         hz-sound-control { margin-left: auto; }
         li { min-width: 0; font-size: 17px; gap: 3px; }
@@ -147,10 +144,7 @@ class TopBar extends ScreenElement {
         <button data-testid="language" aria-label=${t("language.switch")} title=${t("language.switch")} @click=${() => language.toggle()}>
           ${t("language.other")}
         </button>
-        <div class="account">
-          <span>${this.session.name}<small>${t(`role.${this.session.role}`)}</small></span>
-          <button data-testid="logout" title=${`${this.session.name} · ${t(`role.${this.session.role}`)}`} @click=${() => this.dispatchEvent(new Event("logout"))}>${t("bar.logout")}</button>
-        </div>
+        <hz-account-menu .session=${this.session}></hz-account-menu>
       </div>
     </header>`;
   }
