@@ -178,15 +178,17 @@ class Accounts:
     async def _known(self, name: str, password: str, *, address: str) -> Subject:
         pair = f"{name}\n{address}"
         keys = ((self._pairs, pair), (self._addresses, address), (self._names, name))
-        if any(throttle.blocked(key) for throttle, key in keys):
-            raise LoginError("throttled", "too many failed logins; wait 15 minutes and try again")
+        self._allow(keys)
         found = await self._store.read(lambda database: load(database, name))
         stored = found[1] if found else self._decoy
         async with self._verifying:
+            # Looked at again: who waited here beside this one may have failed meanwhile.
+            self._allow(keys)
             right = await asyncio.to_thread(self._verify, stored, password)
+            if found is None or not right:
+                for throttle, key in keys:
+                    throttle.failed(key)
         if found is None or not right:
-            for throttle, key in keys:
-                throttle.failed(key)
             if self._damper.first(pair):
                 await self._store.write(
                     lambda write: write.journal(
@@ -196,6 +198,10 @@ class Accounts:
             raise LoginError("wrong", "name or password is wrong")
         self._pairs.succeeded(pair)
         return found[0]
+
+    def _allow(self, keys: tuple[tuple[Throttle, str], ...]) -> None:
+        if any(throttle.blocked(key) for throttle, key in keys):
+            raise LoginError("throttled", "too many failed logins; wait 15 minutes and try again")
 
     def _check(self, subject: Subject, password: str | None) -> None:
         if not subject.division and subject.role is not Role.ADMINISTRATOR:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 import pytest
 
@@ -110,6 +112,18 @@ async def test_guessing_is_throttled(world: World) -> None:
     await world.login("wu", PASSWORD)
     world.pass_time(15 * 60)
     assert (await client.post(SESSION, json=right)).status_code == 200
+
+
+async def test_guessing_at_once_is_throttled(world: World) -> None:
+    """Guesses that are all sent before the first is answered get no further than one by one."""
+    await world.account("li", Role.VIEWER, "330106")
+    client = await world.client()
+    guess = {"name": "li", "password": "guess"}
+    answers = await asyncio.gather(*(client.post(SESSION, json=guess) for _ in range(40)))
+    codes = [answer.status_code for answer in answers]
+    # One more than allowed may be verified already when the last allowed one fails.
+    assert 5 <= codes.count(401) <= 6
+    assert codes.count(429) == len(codes) - codes.count(401)
 
 
 async def test_account_changes_are_journalled(world: World) -> None:
