@@ -166,8 +166,13 @@ class Desk:
         Raises
         ------
         RefusedError
-            Unknown alarm, stale revision, not possible in this state, or not allowed for this rule.
+            Nobody's name, unknown alarm, stale revision, not possible in this state, or not allowed
+            for this rule.
         """
+        if not request.operator.strip():
+            raise RefusedError(
+                "no_operator", f"{request.alarm}: nobody is named; an order says who gives it"
+            )
         definition = self.by_alarm.get(request.alarm)
         if definition is None:
             raise RefusedError("unknown_alarm", f"{request.alarm}: no such alarm at this node")

@@ -23,8 +23,19 @@ from gateway.northbound import wire
 alarms = typer.Typer(no_args_is_help=True, help="The alarms of a site, without a browser.")
 journal = typer.Typer(no_args_is_help=True, help="The journal that cannot be altered.")
 
+
+def named(operator: str) -> str:
+    """Refuse a name without ink: the journal must answer who."""
+    if not operator.strip():
+        raise typer.BadParameter('is blank; write who does it, as in --operator "Li Lei"')
+    return operator.strip()
+
+
 AlarmArgument = Annotated[str, typer.Argument(help="node/tag/rule", show_default=False)]
-OperatorOption = Annotated[str, typer.Option("--operator", help="Who does it.", show_default=False)]
+OperatorOption = Annotated[
+    str,
+    typer.Option("--operator", help="Who does it.", show_default=False, callback=named),
+]
 CommentOption = Annotated[str, typer.Option("--comment", help="Why.")]
 UntilOption = Annotated[float, typer.Option("--hours", min=0.01, help="For how long.")]
 ORDER_LIFE_S = 60

@@ -159,6 +159,15 @@ def test_statutory_alarms_are_not_shelved() -> None:
     assert desk.status(GAS).suppression == Suppression.OUT_OF_SERVICE
 
 
+@pytest.mark.parametrize("cause", sorted(ORDERS))
+@pytest.mark.parametrize("operator", ["", " \t\n\u3000"])
+def test_an_order_says_who_gives_it(cause: Cause, operator: str) -> None:
+    """Nothing is done in nobody's name: the journal answers who."""
+    desk = make_desk()
+    desk.detect(edge())
+    assert reason(desk, cause, operator=operator) == "no_operator"
+
+
 @pytest.mark.parametrize("cause", [Cause.SHELVE, Cause.OUT_OF_SERVICE])
 @pytest.mark.parametrize("comment", ["", " \t\n"])
 def test_a_suppression_needs_a_reason(cause: Cause, comment: str) -> None:

@@ -63,6 +63,16 @@ async def test_alarms_are_listed_and_acknowledged(tmp_path: Path, broker: LocalB
     assert event.comment == "fans run"
 
 
+@pytest.mark.parametrize("operator", ["", "   ", "\u3000"])
+def test_an_order_in_nobodys_name_is_wrong_usage(tmp_path: Path, operator: str) -> None:
+    """Status 2, and what to write; nothing reaches the store."""
+    path = write_site(tmp_path, port=1)
+    found = hazgate("alarms", "ack", "gw/A/h", "--config", path, "--operator", operator)
+    assert found.exit_code == 2
+    assert "is blank" in found.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_without_a_store_the_next_step_is_told(tmp_path: Path) -> None:
     """No edge ever ran here: status 1, and what to start."""
     path = write_site(tmp_path, port=1)
