@@ -15,6 +15,7 @@ import msgspec
 
 from gateway.northbound import wire
 from gateway.observe import log
+from gateway.tasks import keep_going
 
 RETRY_FIRST_S: Final = 0.25
 RETRY_LAST_S: Final = 30.0
@@ -58,7 +59,7 @@ class Downlink:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._follow(), name="downlink")
+        self._task = asyncio.create_task(keep_going("downlink", self._follow), name="downlink")
         return self
 
     async def __aexit__(

@@ -26,12 +26,15 @@ from gateway.identity import Identity
 from gateway.model import Clock
 from gateway.northbound import outbox, wire
 from gateway.observe import Metrics, log
+from gateway.tasks import keep_going
 
 HEARTBEAT_S: Final = 15.0
 RETRY_FIRST_S: Final = 0.25
 RETRY_LAST_S: Final = 30.0
 TIMEOUT_S: Final = 10.0
-SUMMARIES_A_POST: Final = 20
+#: A post is cut here, and halved down to the least when a parent or a proxy takes no such size.
+POST_BYTES: Final = 512 * 1024
+LEAST_BYTES: Final = 64 * 1024
 SUMMARIES_KEPT: Final = 360
 JITTER = secrets.SystemRandom()
 LOG = log("northbound.uplink")
@@ -44,6 +47,10 @@ class UplinkUnavailableError(Exception):
     def __init__(self, text: str, *, wait_s: float = 0.0) -> None:
         super().__init__(text)
         self.wait_s = wait_s
+
+
+class UplinkTooLargeError(Exception):
+    """The parent takes no post of this size: send less at once."""
 
 
 class UplinkRejectedError(Exception):
@@ -119,14 +126,15 @@ class Uplink:
         )
         self._lag = 0
         self._wait = RETRY_FIRST_S
+        self._room = POST_BYTES
         self._count = 0
         self._reason = ""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         self._tasks = [
-            asyncio.create_task(self._deliver(), name="uplink"),
-            asyncio.create_task(self._beat(), name="heartbeat"),
+            asyncio.create_task(keep_going("uplink", self._deliver), name="uplink"),
+            asyncio.create_task(keep_going("heartbeat", self._beat), name="heartbeat"),
         ]
         return self
 
@@ -175,23 +183,24 @@ class Uplink:
     async def _session(self) -> None:
         """One stretch of delivery: present state, then everything that waits, until it breaks."""
         who = self._source.identity()
-        inventory = msgspec.json.encode(self._source.inventory)
-        present = msgspec.json.encode(self._source.present())
         self._count += 1
-        await self._post(
-            who,
-            [
-                wire.item("inventory", f"{who.epoch}/i{self._count}", inventory),
-                wire.item("present", f"{who.epoch}/p{self._count}", present),
-            ],
-        )
+        whole = [
+            self._whole(who, "inventory", msgspec.json.encode(self._source.inventory)),
+            self._whole(who, "present", msgspec.json.encode(self._source.present())),
+        ]
+        try:
+            self._told(await self._post(who, whole))
+        except UplinkTooLargeError:
+            for each in whole:
+                await self._post_whole(who, each)
         self._set(connected=True)
         while self._source.identity() == who:
             self._wake.clear()
             while await self._drain(who):
                 pass
-            await self._post_summaries(who)
-            await self._post_answers(who)
+            # One post of each, then alarms again: they never wait behind an hour of summaries.
+            if await self._post_summaries(who) | await self._post_answers(who):
+                continue
             # Everything was taken: the next outage is a new one.
             self._wait = RETRY_FIRST_S
             with suppress(TimeoutError):
@@ -200,15 +209,22 @@ class Uplink:
 
     async def _drain(self, who: Identity) -> bool:
         """Send one batch of events; return whether more may wait."""
-        rows: list[tuple[int, bytes]] = await self._source.store(
+        found: list[tuple[int, bytes]] = await self._source.store(
             lambda database: outbox.oldest(database, self._destination, wire.MAX_ITEMS)
         )
-        self._lag = len(rows)
-        if not rows:
+        self._lag = len(found)
+        if not found:
             self._metrics.outbox.set(0)
             return False
+        rows = found[: fitting([len(entry) for _, entry in found], self._room)]
         items = [wire.item("event", f"{who.life}/{seq}", entry) for seq, entry in rows]
-        receipts = await self._post(who, items)
+        try:
+            receipts = await self._post(who, items)
+        except UplinkTooLargeError as error:
+            if len(items) > 1 or len(rows[0][1]) <= LEAST_BYTES:
+                self._send_less(error)
+                return True
+            receipts = [wire.Receipt(id=items[0].id, status="rejected", reason=str(error))]
         done = {r.id for r in receipts if r.status in {"stored", "duplicate"}}
         refused = {r.id: r.reason for r in receipts if r.status == "rejected"}
         received = [seq for seq, _ in rows if f"{who.life}/{seq}" in done]
@@ -230,27 +246,66 @@ class Uplink:
         self._metrics.outbox.set(self._lag)
         return self._lag > 0 and bool(received or rejected)
 
-    async def _post_summaries(self, who: Identity) -> None:
-        waiting = self._summaries
-        while waiting:
-            batch = [waiting[n] for n in range(min(SUMMARIES_A_POST, len(waiting)))]
-            items = [
-                wire.item("summary", f"{who.epoch}/s{s.to_ns}", msgspec.json.encode(s))
-                for s in batch
-            ]
-            await self._post(who, items)
-            for summary in batch:
-                # The oldest may have been shed meanwhile.
-                if waiting and waiting[0] is summary:
-                    waiting.popleft()
+    def _send_less(self, error: UplinkTooLargeError) -> None:
+        """Halve the posts; where even the least is too large, it is the parent that is wrong."""
+        if self._room <= LEAST_BYTES:
+            raise UplinkUnavailableError(f"no post of {self._room} bytes is taken: {error}")
+        self._room = max(LEAST_BYTES, self._room // 2)
 
-    async def _post_answers(self, who: Identity) -> None:
-        while self.answers:
-            answer = self.answers[0]
-            body = msgspec.json.encode(answer)
-            await self._post(who, [wire.item("readings", f"{who.epoch}/r{answer.order}", body)])
-            if self.answers and self.answers[0] is answer:
-                self.answers.popleft()
+    def _whole(self, who: Identity, kind: wire.Kind, body: bytes) -> wire.Item:
+        return wire.item(kind, f"{who.epoch}/{kind[0]}{self._count}", body)
+
+    async def _post_whole(self, who: Identity, item: wire.Item) -> None:
+        """Send what is taken whole or not at all; alarms go on without it."""
+        try:
+            self._told(await self._post(who, [item]))
+        except UplinkTooLargeError as error:
+            self._told([wire.Receipt(id=item.id, status="rejected", reason=str(error))])
+
+    @staticmethod
+    def _told(receipts: Sequence[wire.Receipt]) -> None:
+        for receipt in receipts:
+            if receipt.status == "rejected":
+                LOG.error("the parent rejects it", item=receipt.id, reason=receipt.reason)
+
+    async def _post_summaries(self, who: Identity) -> bool:
+        """Send the oldest summaries, as many as fit; return whether more wait."""
+        waiting = self._summaries
+        bodies: list[tuple[wire.Summary, bytes]] = []
+        room = self._room
+        for summary in waiting:
+            body = msgspec.json.encode(summary)
+            room -= len(body)
+            if bodies and room < 0:
+                break
+            bodies.append((summary, body))
+        if not bodies:
+            return False
+        items = [wire.item("summary", f"{who.epoch}/s{s.to_ns}", body) for s, body in bodies]
+        try:
+            self._told(await self._post(who, items))
+        except UplinkTooLargeError as error:
+            if len(items) > 1:
+                self._send_less(error)
+                return True
+            self._told([wire.Receipt(id=items[0].id, status="rejected", reason=str(error))])
+            self._metrics.summaries_shed.inc()
+        for summary, _ in bodies:
+            # The oldest may have been shed meanwhile.
+            if waiting and waiting[0] is summary:
+                waiting.popleft()
+        return bool(waiting)
+
+    async def _post_answers(self, who: Identity) -> bool:
+        """Send the oldest answer; return whether more wait."""
+        if not self.answers:
+            return False
+        answer = self.answers[0]
+        body = msgspec.json.encode(answer)
+        await self._post_whole(who, wire.item("readings", f"{who.epoch}/r{answer.order}", body))
+        if self.answers and self.answers[0] is answer:
+            self.answers.popleft()
+        return bool(self.answers)
 
     async def _beat(self) -> None:
         while True:
@@ -297,6 +352,8 @@ class Uplink:
                 f"the parent refuses this node ({answer.status_code}): {answer.text[:200]}; "
                 "pair it again with a new code"
             )
+        if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+            raise UplinkTooLargeError(f"{len(body)} bytes: {answer.text[:200]}")
         if answer.status_code != httpx.codes.OK:
             wait = answer.headers.get("Retry-After", "")
             raise UplinkUnavailableError(
@@ -317,6 +374,15 @@ class Uplink:
             self._reason = ""
         self.connected = connected
         self._metrics.parent_connected.set(int(connected))
+
+
+def fitting(sizes: Sequence[int], room: int) -> int:
+    """Return how many of these, at least one, fit into a post of so many bytes."""
+    for count, size in enumerate(sizes):
+        room -= size
+        if room < 0:
+            return max(1, count)
+    return len(sizes)
 
 
 def decoded(body: bytes, kind: type[T]) -> T:

@@ -19,6 +19,7 @@ from gateway.observe import Metrics, log
 from gateway.roles.edge.child import keep_running
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import MEBIBYTE, Storage
+from gateway.tasks import keep_going
 
 KEEP_S: Final = 60.0
 #: Orders for readings that may wait for their turn.
@@ -63,7 +64,8 @@ class Keeping:
         self._answers: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self.tasks.append(asyncio.create_task(self._keep(), name="history"))
+        history = keep_going("history", self._keep)
+        self.tasks.append(asyncio.create_task(history, name="history"))
         if self._influx is not None:
             task = {
                 "node": self._node,

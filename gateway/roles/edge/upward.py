@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -77,8 +78,8 @@ class Upward:
 
     async def __aenter__(self) -> Self:
         for above in self._receivers:
-            task = self._connect(above)
-            self._tasks.append(asyncio.create_task(task, name=f"connect {above.name}"))
+            name = f"connect {above.name}"
+            self._tasks.append(asyncio.create_task(self._connect(above), name=name))
         return self
 
     async def __aexit__(
@@ -114,8 +115,7 @@ class Upward:
             uplink.wake()
 
     async def _connect(self, above: Above) -> None:
-        token = await self._credential(above.settings)
-        verify = await asyncio.to_thread(trusting, above.settings)
+        token, verify = await self._means(above.settings)
         uplink = Uplink(
             above.settings.url,
             token,
@@ -130,6 +130,23 @@ class Upward:
         await self._stack.enter_async_context(
             Downlink(above.settings.url, token, carry_out=self._carry_out, verify=verify)
         )
+
+    async def _means(self, settings: ParentSettings) -> tuple[str, ssl.SSLContext | bool]:
+        """Return the token and whom to trust; a file that cannot be read is told and awaited."""
+        told = ""
+        while True:
+            try:
+                token = await self._credential(settings)
+                return token, await asyncio.to_thread(trusting, settings)
+            except (OSError, ValueError) as error:
+                if str(error) != told:
+                    told = str(error)
+                    LOG.warning(
+                        "token_file or ca_file cannot be used; events wait in the outbox",
+                        reason=told,
+                        url=settings.url,
+                    )
+            await asyncio.sleep(RETRY_S)
 
     async def _credential(self, settings: ParentSettings) -> str:
         """Return the token; wait for one, pairing whenever a code lies ready."""

@@ -144,6 +144,8 @@ class Parent:
         self.stored: dict[str, bytes] = {}
         self.doubled: list[str] = []
         self.rejects: dict[str, str] = {}
+        #: Larger bodies are refused, as a proxy does.
+        self.most: int | None = None
         self.silent = False
         self.asked: list[str] = []
         self.asked_at: list[float] = []
@@ -200,6 +202,8 @@ class Parent:
         if path == wire.PAIR:
             self.asked_to_pair.append(body)
             return self.pairs.pop(0)
+        if self.most is not None and len(body) > self.most:
+            return Answer(413, b"<html>Request Entity Too Large</html>")
         intake = msgspec.json.decode(body, type=wire.Intake)
         self.posts.append(Post(path, time.monotonic(), headers, intake.items))
         scripted = self.script.popleft() if self.script else Answer(takes=True)

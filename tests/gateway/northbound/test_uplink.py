@@ -11,7 +11,7 @@ import pytest
 from gateway.db import StoreBrokenError, StoreError, StoreFullError
 from gateway.northbound import uplink as module
 from gateway.northbound import wire
-from gateway.northbound.uplink import UplinkUnavailableError
+from gateway.northbound.uplink import POST_BYTES, UplinkUnavailableError
 from tests.gateway.northbound.site import Answer, Gateway, Parent, cutting, serving, until
 from tests.gateway.supervision.world import World
 
@@ -30,6 +30,7 @@ async def test_present_state_first_then_the_outbox_in_order(
     assert (present.life, present.seq) == (gateway.identity.life, 1100)
     assert parent.of_kind("event") == made
     assert [len(post.items) for post in parent.intakes[1:]] == [500, 500, 100]
+    assert all(sum(len(bytes(i.body)) for i in p.items) <= POST_BYTES for p in parent.intakes)
     assert parent.doubled == []
     for post in parent.intakes:
         assert post.headers["authorization"] == "Bearer the token"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
+from gateway.northbound import outbox, wire
 from gateway.northbound import uplink as module
-from gateway.northbound import wire
 from gateway.northbound.uplink import SUMMARIES_KEPT
 from tests.gateway.northbound.site import Answer, Gateway, Parent, until
 from tests.gateway.supervision.world import World
@@ -31,7 +32,6 @@ async def test_summaries_follow_in_order(gateway: Gateway, parent: Parent) -> No
     assert sent == list(range(50))
     kinds = parent.kinds()
     assert kinds.index("summary") > kinds.index("event")
-    assert max(len(post.items) for post in parent.intakes) <= module.SUMMARIES_A_POST
 
 
 async def test_an_hour_of_summaries_waits_and_the_oldest_are_shed(
@@ -98,3 +98,51 @@ async def test_a_real_centre_anchors_the_journal(gateway: Gateway, world: World)
         await until(lambda: gateway.anchors)
     assert gateway.anchors[0] == (4, gateway.chain.head)
     assert await world.rows("SELECT seq, head FROM anchor") == [(4, gateway.chain.head)]
+
+
+async def test_an_alarm_never_waits_behind_old_summaries(
+    gateway: Gateway, parent: Parent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An alarm that is made while an hour of summaries goes up is in the very next post."""
+    monkeypatch.setattr(module, "POST_BYTES", 400)
+    made: list[bytes] = []
+
+    def take(item: wire.Item) -> wire.Receipt:
+        if item.kind == "summary" and not made:
+            made.extend(gateway.make(1))
+        return parent_take(item)
+
+    parent_take = parent._take
+    monkeypatch.setattr(parent, "_take", take)
+    async with gateway.uplink(parent.url) as uplink:
+        for number in range(50):
+            uplink.offer(summary(number))
+        await until(lambda: parent.kinds().count("summary") >= 50 and not gateway.waiting())
+    kinds = [post.items[0].kind for post in parent.intakes]
+    assert kinds[:3] == ["inventory", "summary", "event"]
+
+
+async def test_a_parent_that_takes_small_posts_only(gateway: Gateway, parent: Parent) -> None:
+    """A proxy's limit makes the posts smaller; nothing is lost, set aside, or sent for ever."""
+    made = gateway.make(1100)
+    parent.most = 200_000
+    async with gateway.uplink(parent.url):
+        await until(lambda: gateway.waiting() == 0)
+    assert parent.of_kind("event") == made
+    assert gateway.dead() == []
+
+
+async def test_what_no_parent_takes_stops_nothing(gateway: Gateway, parent: Parent) -> None:
+    """An event too large for any post is a dead letter; an inventory too large is done without."""
+    parent.most = 100_000
+    gateway.present = gateway.make(400)
+    event, entry = gateway.chain.seal("alarm", comment="x" * 150_000)
+    with gateway.database.transaction():
+        outbox.append(gateway.database, [(event.seq, entry)], ["parent"])
+    after = gateway.make(2)
+    async with gateway.uplink(parent.url):
+        await until(lambda: gateway.waiting() == 0)
+    assert parent.of_kind("event")[-2:] == after
+    assert [seq for seq, _ in gateway.dead()] == [event.seq]
+    assert "inventory" in parent.kinds()
+    assert "present" not in parent.kinds()
