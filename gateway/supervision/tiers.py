@@ -119,6 +119,18 @@ def governs(database: Database, subject: Subject, division: str, *, at_ns: int) 
     return division in subtree(database, subject.division, at_ns=at_ns)
 
 
+def may_give(subject: Subject, departments: tuple[str, ...]) -> bool:
+    """Return whether all of these departments (empty: every one) are the subject's own."""
+    own = set(subject.departments)
+    return not own or (bool(departments) and own.issuperset(departments))
+
+
+def governs_account(database: Database, subject: Subject, other: Subject, *, at_ns: int) -> bool:
+    """Return whether an administrator rules over an account: it reaches nowhere beyond its own."""
+    within = governs(database, subject, other.division, at_ns=at_ns)
+    return within and may_give(subject, other.departments)
+
+
 def _nodes_of(database: Database, codes: Iterable[str]) -> Iterator[str]:
     listed = sorted(codes)
     # A node states its grid cell itself, so the cell counts only inside the node's own division.

@@ -162,13 +162,13 @@ async def log_out(asking: ViewerDep, centre: CentreDep) -> Response:
 
 @router.get("/accounts", summary="List accounts", responses={200: {"model": AccountList}})
 async def list_accounts(asking: AdministratorDep, centre: CentreDep) -> Response:
-    """Answer with the accounts of the administrator's own division and what lies under it."""
+    """Answer with the accounts that reach nowhere beyond the administrator's own."""
     now_ns = centre.clock.now_ns()
     found = await centre.store.read(
         lambda database: [
             shown(subject)
             for subject in accounts.listing(database)
-            if tiers.governs(database, asking.subject, subject.division, at_ns=now_ns)
+            if tiers.governs_account(database, asking.subject, subject, at_ns=now_ns)
         ]
     )
     return answer(AccountList(found))
@@ -229,8 +229,7 @@ async def _govern(centre: Centre, asking: Asking, subject: Subject) -> None:
         lambda database: tiers.governs(database, own, subject.division, at_ns=now_ns)
     ):
         raise problem(403, "division", f"division {subject.division!r} does not lie in your own")
-    wider = set(subject.departments) - set(own.departments) or not subject.departments
-    if own.departments and wider:
+    if not tiers.may_give(own, subject.departments):
         allowed = ", ".join(own.departments)
         raise problem(403, "departments", f"you may give these departments only: {allowed}")
 
@@ -239,9 +238,9 @@ async def _find(centre: Centre, asking: Asking, name: str) -> None:
     found = await centre.store.read(lambda database: accounts.load(database, name))
     if found is not None:
         now_ns = centre.clock.now_ns()
-        division = found[0].division
+        target = found[0]
         if await centre.store.read(
-            lambda database: tiers.governs(database, asking.subject, division, at_ns=now_ns)
+            lambda database: tiers.governs_account(database, asking.subject, target, at_ns=now_ns)
         ):
             return
     raise problem(404, "account", f"account {name}: there is none")

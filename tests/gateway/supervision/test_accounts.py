@@ -176,6 +176,26 @@ async def test_administrators_stay_in_their_division(world: World) -> None:
         assert (await local.post("/api/v1/accounts", json=body)).status_code == 403
 
 
+async def test_administrators_stay_in_their_departments(world: World) -> None:
+    """A department's administrator rules over nobody who is in charge of more than it is."""
+    dust, both = ("combustible_dust",), ("combustible_dust", "metallurgy")
+    local = await world.person("wang", Role.ADMINISTRATOR, "330106", dust)
+    await world.account("own", Role.VIEWER, "330106", dust)
+    for name, departments in (("all", ()), ("both", both), ("other", ("metallurgy",))):
+        await world.account(name, Role.ADMINISTRATOR, "330106", departments)
+    listed = (await local.get("/api/v1/accounts")).json()["accounts"]
+    assert [account["name"] for account in listed] == ["own", "wang"]
+    change = {"role": "viewer", "division": "330106", "departments": dust}
+    taken = {**change, "password": "taken over now"}
+    for name in ("all", "both", "other"):
+        path = f"/api/v1/accounts/{name}"
+        assert (await local.put(path, json=taken)).status_code == 404
+        assert (await local.delete(path)).status_code == 404
+        await world.login(name, PASSWORD)
+    assert (await local.put("/api/v1/accounts/own", json=change)).status_code == 200
+    assert (await local.delete("/api/v1/accounts/own")).status_code == 204
+
+
 @pytest.mark.parametrize(
     ("role", "division", "password"),
     [(Role.VIEWER, "", PASSWORD), (Role.OPERATOR, "", PASSWORD), (Role.VIEWER, "1", "short")],
