@@ -1,9 +1,12 @@
 """Which events of a child have come, in which life and epoch, and whether two of it are speaking.
 
 A child's sequence is gapless over a life, so what is missing between two numbers that came is
-known. Lives and epochs are placed in the order in which each first spoke with the credential; one
-that falls silent never speaks again. When an older one does, twice, two nodes share one identity:
-a fork.
+known. Epochs are placed in the order in which each first spoke with the credential; one that falls
+silent never speaks again. When an older one does, twice, two nodes share one identity: a fork.
+
+A life has the place of its newest epoch: an epoch not seen before is a start of the node, and makes
+the life it runs on the present one. So a node that ran on a memory store and has its disk again is
+believed when it returns to the life of that disk.
 """
 
 from __future__ import annotations
@@ -21,21 +24,13 @@ GAPS_SHOWN = 50
 
 def meet(write: Write, node: str, life: str, epoch: str) -> str:
     """Note that this life and epoch speak now; return what is wrong with that, or nothing."""
-    rows = write.execute("SELECT place FROM life WHERE node = ? AND life = ?", (node, life))
-    newest = write.execute("SELECT COALESCE(MAX(place), 0) FROM life WHERE node = ?", (node,))[0][0]
-    if not rows or not rows[0][0]:
-        write.execute(
-            "INSERT INTO life (node, life, place, first_ns) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (node, life) DO UPDATE SET place = excluded.place, "
-            "first_ns = excluded.first_ns",
-            (node, life, newest + 1, write.now_ns),
-        )
     key = f"{life}/{epoch}"
     found = write.execute(
         "SELECT place, returns FROM epoch WHERE node = ? AND epoch = ?", (node, key)
     )
     latest = write.execute("SELECT COALESCE(MAX(place), 0) FROM epoch WHERE node = ?", (node,))
     if not found:
+        _make_present(write, node, life)
         write.execute(
             "INSERT INTO epoch (node, epoch, place, returns) VALUES (?, ?, ?, 0)",
             (node, key, latest[0][0] + 1),
@@ -52,6 +47,17 @@ def meet(write: Write, node: str, life: str, epoch: str) -> str:
     return f"life {life} epoch {epoch} speaks again after a later one: two nodes use this identity"
 
 
+def _make_present(write: Write, node: str, life: str) -> None:
+    if current_life(write.database, node) == life:
+        return
+    write.execute(
+        "INSERT INTO life (node, life, place, first_ns) "
+        "SELECT ?, ?, COALESCE(MAX(place), 0) + 1, ? "
+        "FROM life WHERE node = ? ON CONFLICT (node, life) DO UPDATE SET place = excluded.place",
+        (node, life, write.now_ns, node),
+    )
+
+
 def place_of(write: Write, node: str, life: str) -> int:
     """Return the place of a life among the node's; one that never spoke itself comes first."""
     rows = write.execute("SELECT place FROM life WHERE node = ? AND life = ?", (node, life))
@@ -65,7 +71,7 @@ def place_of(write: Write, node: str, life: str) -> int:
 
 
 def current_life(database: Database, node: str) -> str:
-    """Return the life that first spoke last, or nothing for a node that never spoke."""
+    """Return the life of the newest epoch, or nothing for a node that never spoke."""
     rows = database.execute(
         "SELECT life FROM life WHERE node = ? AND place > 0 ORDER BY place DESC LIMIT 1", (node,)
     )

@@ -83,6 +83,27 @@ async def test_old_life_changes_nothing(world: World) -> None:
     assert (await standing(viewer))[child.alarm]["state"] == "UNACK"
 
 
+async def test_node_returns_to_its_disk(world: World) -> None:
+    """A node that ran on a memory store and has its disk again is believed in the old life."""
+    child = await world.child()
+    viewer = await world.admin()
+    other = "gw1/AR1-AT-102/x"
+    before = child.event()
+    await child.send(("present", child.present(before)), ("event", before))
+    disk, revisions, occurrences = child.chain, child.revisions, child.occurrences
+    child.new_life()
+    await child.events(child.event(alarm=other), child.event(), child.event("acknowledge"))
+    child.chain, child.revisions, child.occurrences = disk, revisions, occurrences
+    child.new_epoch()
+    again = child.event("acknowledge")
+    assert await child.send(("present", child.present(again))) == ["stored"]
+    rows = await standing(viewer)
+    assert {alarm: row["state"] for alarm, row in rows.items()} == {child.alarm: "ACKED"}
+    assert await child.events(again, child.event("clear")) == ["stored", "stored"]
+    assert await standing(viewer) == {}
+    assert await world.own("fork") == []
+
+
 async def test_present_reconciles_within_a_life(world: World) -> None:
     """Absence ends an alarm only where the list is as new as the mirror."""
     child = await world.child()
