@@ -29,6 +29,8 @@ PER_ACCOUNT_AND_ADDRESS, PER_ADDRESS, PER_ACCOUNT = 5, 30, 200
 #: argon2 takes tens of megabytes a time.
 VERIFYING_AT_ONCE = 2
 
+WRONG = "name or password is wrong"
+
 encode = msgspec.json.Encoder().encode
 decode_departments = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -130,12 +132,16 @@ class Accounts:
 
     async def renew(self, name: str) -> str | None:
         """Give an account a new random password, end its sessions; None where there is none."""
-        found = await self._store.read(lambda database: load(database, name))
-        if found is None:
-            return None
         password = secrets.token_urlsafe(12)
-        await self.change(found[0], password, operator="operating system")
-        return password
+        stored = await asyncio.to_thread(self._hasher.hash, password)
+
+        def work(write: Write) -> bool:
+            if load(write.database, name) is None:
+                return False
+            set_password(write, name, stored, operator="operating system")
+            return True
+
+        return password if await self._store.write(work) else None
 
     async def change_own(self, name: str, old: str, new: str, *, address: str) -> None:
         """Replace the password of who knows the old one; every session of the account ends.
@@ -147,8 +153,15 @@ class Accounts:
         AccountError
             The new one is too short or too long.
         """
-        subject = await self._known(name, old, address=address)
-        await self.change(subject, new, operator=name)
+        subject, known = await self._known(name, old, address=address)
+        self._check(subject, new)
+        stored = await asyncio.to_thread(self._hasher.hash, new)
+
+        def work(write: Write) -> None:
+            still(write, name, known)
+            set_password(write, name, stored, operator=name)
+
+        await self._store.write(work)
 
     async def open(self, name: str, password: str, *, address: str) -> Session:
         """Open a session for who knows the password.
@@ -158,10 +171,11 @@ class Accounts:
         LoginError
             Wrong name or password, or too many failures of late.
         """
-        subject = await self._known(name, password, address=address)
+        _, known = await self._known(name, password, address=address)
         identity = secrets.token_urlsafe(32)
 
-        def work(write: Write) -> int:
+        def work(write: Write) -> Session:
+            subject = still(write, name, known)
             expires_ns = write.now_ns + SESSION_NS
             write.execute("DELETE FROM session WHERE expires_ns <= ?", (write.now_ns,))
             write.execute(
@@ -171,11 +185,11 @@ class Accounts:
             write.journal(
                 "login", operator=subject.name, detail={"result": "opened", "address": address}
             )
-            return expires_ns
+            return Session(identity, subject, expires_ns)
 
-        return Session(identity, subject, await self._store.write(work))
+        return await self._store.write(work)
 
-    async def _known(self, name: str, password: str, *, address: str) -> Subject:
+    async def _known(self, name: str, password: str, *, address: str) -> tuple[Subject, str]:
         pair = f"{name}\n{address}"
         keys = ((self._pairs, pair), (self._addresses, address), (self._names, name))
         self._allow(keys)
@@ -195,9 +209,9 @@ class Accounts:
                         "login", operator=name[:64], detail={"result": "wrong", "address": address}
                     )
                 )
-            raise LoginError("wrong", "name or password is wrong")
+            raise LoginError("wrong", WRONG)
         self._pairs.succeeded(pair)
-        return found[0]
+        return found
 
     def _allow(self, keys: tuple[tuple[Throttle, str], ...]) -> None:
         if any(throttle.blocked(key) for throttle, key in keys):
@@ -262,6 +276,25 @@ def replace(write: Write, subject: Subject, stored: str | None, *, operator: str
     write.execute("DELETE FROM session WHERE account = ?", (subject.name,))
     write.scopes_changed = True
     _journal(write, "changed", subject, operator=operator, password=stored is not None)
+
+
+def still(write: Write, name: str, stored: str) -> Subject:
+    """Return an account as it is now; refuse it when the verified password is its own no more."""
+    found = load(write.database, name)
+    if found is None or found[1] != stored:
+        raise LoginError("wrong", WRONG)
+    return found[0]
+
+
+def set_password(write: Write, name: str, stored: str, *, operator: str) -> None:
+    """Replace the password and nothing else, end the account's sessions and journal it."""
+    found = load(write.database, name)
+    if found is None:
+        raise AccountError(f"account {name}: there is none; create it first")
+    write.execute("UPDATE account SET password = ? WHERE name = ?", (stored, name))
+    write.execute("DELETE FROM session WHERE account = ?", (name,))
+    write.scopes_changed = True
+    _journal(write, "changed", found[0], operator=operator, password=True)
 
 
 def remove(write: Write, name: str, *, operator: str) -> None:

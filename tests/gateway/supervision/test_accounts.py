@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
 from gateway.supervision.accounts import SESSION_NS, AccountError
 from gateway.supervision.tiers import Role, Subject
 from tests.gateway.supervision.world import PASSWORD, Opener, World
 
 SESSION = "/api/v1/session"
+ANOTHER = "another long password"
 
 
 async def ended(client: httpx.AsyncClient) -> bool:
@@ -238,6 +244,63 @@ async def test_own_password_is_changed(world: World) -> None:
     old = {"name": "li", "password": PASSWORD}
     assert (await again.post("/api/v1/session", json=old)).status_code == 401
     assert (await world.login("li", "another long password")) is not None
+
+
+@asynccontextmanager
+async def in_between(
+    monkeypatch: pytest.MonkeyPatch, act: Coroutine[Any, Any, httpx.Response]
+) -> AsyncIterator[asyncio.Task[httpx.Response]]:
+    """Start what needs a password; run the block while that is being verified, then go on."""
+    reached, go = threading.Event(), threading.Event()
+    verify = PasswordHasher.verify
+
+    def held(hasher: PasswordHasher, stored: str, password: str) -> bool:
+        reached.set()
+        assert go.wait(20)
+        return verify(hasher, stored, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", held)
+    task = asyncio.create_task(act)
+    try:
+        assert await asyncio.to_thread(reached.wait, 20)
+        yield task
+    finally:
+        go.set()
+        await asyncio.wait({task})
+
+
+async def test_rights_taken_in_between_stay_taken(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who changes the own password while being demoted has a new password and the new rights."""
+    admin = await world.admin()
+    person = await world.person("li", Role.ADMINISTRATOR, "330106")
+    own = person.put("/api/v1/session/password", json={"old": PASSWORD, "new": ANOTHER})
+    async with in_between(monkeypatch, own) as changed:
+        demoted = {"role": "viewer", "division": "330107"}
+        assert (await admin.put("/api/v1/accounts/li", json=demoted)).status_code == 200
+    assert (await changed).status_code == 204
+    shown = (await (await world.login("li", ANOTHER)).get(SESSION)).json()
+    assert (shown["role"], shown["division"]) == ("viewer", "330107")
+
+
+async def test_password_replaced_in_between_opens_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A password that is replaced while it is verified neither opens a session nor sets another."""
+    admin = await world.admin()
+    person = await world.person("li", Role.OPERATOR, "330106")
+    client = await world.client()
+    given = {"role": "operator", "division": "330106", "password": ANOTHER}
+    own = person.put("/api/v1/session/password", json={"old": PASSWORD, "new": "a third one"})
+    async with in_between(monkeypatch, own) as changed:
+        assert (await admin.put("/api/v1/accounts/li", json=given)).status_code == 200
+    assert (await changed).status_code == 403
+    login = client.post(SESSION, json={"name": "li", "password": ANOTHER})
+    async with in_between(monkeypatch, login) as opened:
+        assert (await admin.delete("/api/v1/accounts/li")).status_code == 204
+    assert (await opened).status_code == 401
+    assert await world.rows("SELECT 1 FROM session WHERE account = 'li'") == []
 
 
 async def test_forgotten_password_is_renewed(world: World) -> None:
