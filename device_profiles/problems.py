@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -21,6 +21,32 @@ _PLAIN = {
     "dict_type": "must be a table: { key = value } or [name]",
     "model_type": "must be a table: { key = value } or [name]",
     "bool_type": "must be true or false",
+}
+#: What a text must look like, in words, for every pattern of the files that people write.
+PATTERNS: Final[Mapping[str, str]] = {
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": (
+        'letters, digits, ".", "_" and "-", at most 64, the first a letter or digit'
+    ),
+    r"^(\+|[^#+/\x00]*)(/(\+|[^#+/\x00]*))*$": (
+        'a topic without "#", in which "+" stands for one whole level'
+    ),
+    r"^[^#+\x00]*$": 'a topic without the wildcards "+" and "#"',
+    r"^\d{6,12}$": "6 to 12 digits, the code of the administrative division",
+    r"^[0-9A-HJ-NPQRTUWXY]{18}$": "18 digits and capital letters without I, O, S, V and Z",
+    r"^[^:\s]+:\d{1,5}$": 'host:port, as in "127.0.0.1:9108"',
+    r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$": (
+        'host:port, as in "0.0.0.0:8443", an IPv6 address in brackets'
+    ),
+    r"^[a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9_.-]*$": (
+        'vendor/model, both of lower-case letters, digits, "_" and "-", as in "acme/gas-1"'
+    ),
+    r"^[a-z][a-z0-9_]{0,62}$": (
+        'lower-case letters, digits and "_", at most 63, the first a letter'
+    ),
+    r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$": (
+        'pack.name, both of lower-case letters, digits and "_", as in "ammonia.machine_room"'
+    ),
+    r"^[^\s]{1,16}$": '1 to 16 characters without a blank, as in "ppm" or "%vol"',
 }
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
@@ -69,11 +95,17 @@ def describe(
     text
         Its TOML, to find the lines.
     """
-    found = []
-    for detail in error.errors(include_url=False):
-        for path, message in _explain(detail, model):
-            found.append((locate(text, path), f"{dotted(path)}: {message}"))
+    found = [
+        (locate(text, path), f"{dotted(path)}: {message}")
+        for path, message in explain(error, model)
+    ]
     return [f"{source}:{line}: {message}" for line, message in sorted(found)]
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> list[tuple[Path, str]]:
+    """Return the key path and the text of every problem in `error`."""
+    details = error.errors(include_url=False)
+    return [found for detail in details for found in _explain(detail, model)]
 
 
 def describe_syntax(error: ValueError, *, source: str, text: str) -> str:
@@ -102,6 +134,8 @@ def _explain(detail: Mapping[str, Any], model: type[BaseModel]) -> Iterator[tupl
         yield path, "is missing; add it"
     elif kind in _PLAIN:
         yield path, f"{_PLAIN[kind]}, not {detail['input']!r:.80}"
+    elif kind == "string_pattern_mismatch" and detail["ctx"]["pattern"] in PATTERNS:
+        yield path, f"must be {PATTERNS[detail['ctx']['pattern']]}, not {detail['input']!r:.80}"
     elif cause is not None:
         yield path, str(cause)
     else:
