@@ -22,12 +22,14 @@ ALARM_ACTIONS = ("acknowledge", "reset", "shelve", "unshelve")
 READINGS = "readings"
 EXPIRES_NS = 60 * NANOSECONDS
 WAITING_PER_NODE = 200
+#: Counted apart: whoever only looks never takes the place of an acknowledgement.
+READINGS_PER_NODE = 20
 
 encode = msgspec.json.Encoder().encode
 
 
 class TooManyError(Exception):
-    """A node has as many waiting orders as it may have."""
+    """A node has as many waiting orders of a sort as it may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,16 @@ def create(write: Write, node: str, *, action: str, operator: str, **fields: str
     Raises
     ------
     TooManyError
-        The node has `WAITING_PER_NODE` orders waiting.
+        The node has as many orders waiting as it may: `READINGS_PER_NODE` for readings,
+        `WAITING_PER_NODE` for alarms.
     """
+    looks = action == READINGS
     waiting = write.execute(
-        "SELECT COUNT(*) FROM site_order WHERE node = ? AND status IN ('pending', 'sent')", (node,)
+        "SELECT COUNT(*) FROM site_order WHERE node = ? AND status IN ('pending', 'sent') "
+        "AND CASE action WHEN ? THEN 1 ELSE 0 END = ?",
+        (node, READINGS, int(looks)),
     )[0][0]
-    if waiting >= WAITING_PER_NODE:
+    if waiting >= (READINGS_PER_NODE if looks else WAITING_PER_NODE):
         raise TooManyError(f"{node}: {waiting} orders wait already; let them end or expire first")
     identity = random_bits()
     order = msgspec.convert(

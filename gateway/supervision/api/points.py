@@ -19,6 +19,7 @@ from gateway.supervision.api.deps import (
     answer,
     problem,
 )
+from gateway.supervision.orders import TooManyError
 from gateway.supervision.series import RawTrend, Trend
 from gateway.supervision.store import Write
 from gateway.supervision.tiers import scope_of
@@ -138,13 +139,17 @@ def _ask(write: Write, asking: Asking, node: str, *, tag: str, minutes: int) -> 
         return False
     # The child reads these two by its own clock.
     to_ns = write.now_ns + series.clock_offset(database, node)
-    orders.create(
-        write,
-        node,
-        action=orders.READINGS,
-        operator=asking.subject.name,
-        tag=tag,
-        from_ns=to_ns - minutes * MINUTE_NS,
-        to_ns=to_ns,
-    )
+    try:
+        orders.create(
+            write,
+            node,
+            action=orders.READINGS,
+            operator=asking.subject.name,
+            tag=tag,
+            from_ns=to_ns - minutes * MINUTE_NS,
+            to_ns=to_ns,
+        )
+    except TooManyError:
+        # The trend is shown without; the screen asks again soon.
+        return False
     return True

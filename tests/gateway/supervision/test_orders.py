@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from gateway.model import NANOSECONDS
@@ -159,10 +160,21 @@ async def test_shelving_states_reason_and_end(world: World) -> None:
 
 
 async def test_waiting_orders_are_bounded(world: World) -> None:
-    """A node that answers nothing does not collect orders without end."""
-    child, li = await raised(world)
-    answers = [(await ask(li, child)).status_code for _ in range(201)]
-    assert answers == [202] * 200 + [429]
+    """A node collects no orders without end, and trends asked for take no place of acting."""
+    child = await world.child()
+    (point,) = msgspec.json.decode(child.inventory(), type=wire.Inventory).points
+    points = [msgspec.structs.replace(point, tag=f"T{at}") for at in range(25)]
+    await child.send(("inventory", child.inventory(points=points)), ("event", child.event()))
+    viewer = await world.person("wu", Role.VIEWER, "330106")
+    statuses = []
+    for at in range(25):
+        query = {"node": "gw1", "tag": f"T{at}", "raw": "1"}
+        answer = await viewer.get("/api/v1/readings", params=query)
+        assert answer.status_code == 200
+        statuses.append(answer.json()["raw_status"])
+    assert statuses == ["asked"] * 20 + ["none"] * 5
+    li = await world.person("li", Role.OPERATOR, "330106")
+    assert [(await ask(li, child)).status_code for _ in range(201)] == [202] * 200 + [429]
 
 
 async def test_unknown_action_is_refused(world: World) -> None:
