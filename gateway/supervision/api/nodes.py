@@ -118,7 +118,17 @@ def _invite(write: Write, asking: Asking, wanted: Invite) -> Invitation:
     if subject.division:
         known = write.execute("SELECT 1 FROM node WHERE node = ?", (wanted.node,))
         seen = tiers.visible_nodes(write.database, subject, at_ns=write.now_ns)
-        own = tiers.governs(write.database, subject, wanted.division, at_ns=write.now_ns)
+        # A code that is out already speaks for the division it was made for: it is not voided.
+        rows = write.execute(
+            "SELECT division FROM pairing_code WHERE node = ? AND used_ns IS NULL "
+            "AND expires_ns > ?",
+            (wanted.node, write.now_ns),
+        )
+        divisions = {wanted.division, *(row[0] for row in rows)}
+        own = all(
+            tiers.governs(write.database, subject, division, at_ns=write.now_ns)
+            for division in divisions
+        )
         if not own or (known and wanted.node not in seen):
             raise problem(
                 403,

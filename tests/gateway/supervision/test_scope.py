@@ -9,9 +9,11 @@ import httpx
 import pytest
 
 from gateway.model import NANOSECONDS
+from gateway.northbound import wire
 from gateway.supervision.divisions import Division
+from gateway.supervision.pairing import CODE_NS
 from gateway.supervision.tiers import Role, Subject, visible_nodes
-from tests.gateway.supervision.world import World
+from tests.gateway.supervision.world import PASSWORD, World, pairing_body
 
 READS = (
     "/api/v1/alarms",
@@ -127,6 +129,25 @@ async def test_departments_limit_by_hazard(world: World) -> None:
     assert (await fire.get("/api/v1/readings?node=gw1&tag=AR1-AT-101")).status_code == 404
     body = {"alarm": cold.alarm, "revision": 1, "action": "acknowledge"}
     assert (await fire.post("/api/v1/alarms/gw1/actions", json=body)).status_code == 404
+
+
+async def test_invitation_of_another_division_stands(world: World) -> None:
+    """A code that waits for a node of one division is not voided by another's administrator."""
+    await world.divisions(("330106", ""), ("330107", ""))
+    here = await world.person("wang", Role.ADMINISTRATOR, "330106")
+    there = await world.person("zhao", Role.ADMINISTRATOR, "330107")
+    path, own = "/api/v1/pairing-codes", {"node": "gw1", "division": "330106"}
+    code = (await here.post(path, json=own)).json()["code"]
+    foreign = {"node": "gw1", "division": "330107"}
+    refused = await there.post(path, json=foreign)
+    assert (refused.status_code, refused.json()["detail"]["code"]) == (403, "division")
+    # Its own administrator may have lost the code; one that is past its day binds nobody.
+    code = (await here.post(path, json=own)).json()["code"]
+    assert (await there.post(wire.PAIR, json=pairing_body(code))).json()["node"] == "gw1"
+    assert (await here.post(path, json={"node": "gw2", "division": "330106"})).status_code == 201
+    world.pass_time(CODE_NS / NANOSECONDS)
+    there = await world.login("zhao", PASSWORD)
+    assert (await there.post(path, json={**foreign, "node": "gw2"})).status_code == 201
 
 
 async def test_tree_is_by_rows(world: World) -> None:
