@@ -7,7 +7,8 @@ from typing import Final
 
 import typer
 
-from gateway.cli import desk, files, run, site
+from gateway.cli import alarms, files, journal, pair, run, site
+from gateway.db import StoreError
 
 app = typer.Typer(
     name="hazgate",
@@ -17,7 +18,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Gateway for high-hazard sites: sensors by MQTT in, durable alarms out.",
 )
-for module in (run, site, files, desk):
+for module in (run, site, files, alarms, journal, pair):
     module.register(app)
 
 
@@ -33,6 +34,8 @@ def main() -> None:
     """Entry point of the `hazgate` command."""
     try:
         app()
+    except StoreError as error:
+        sys.exit(str(error))
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:

@@ -1,13 +1,17 @@
-"""How commands speak: figures as lines or as one JSON line, problems on their own lines."""
+"""How commands speak: tables for people, one JSON line for scripts, problems on their own lines."""
 
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+
+from gateway.model import NANOSECONDS
 
 SiteOption = Annotated[Path, typer.Option("--config", help="The site file.", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -19,7 +23,41 @@ def say(figures: Mapping[str, object], *, as_json: bool) -> None:
         typer.echo(json.dumps(figures, ensure_ascii=False))
         return
     for key, value in figures.items():
-        typer.echo(f"{key}: {value}")
+        told = value
+        if isinstance(value, Mapping):
+            told = [f"{name}: {each}" for name, each in value.items()]
+        if isinstance(told, (list, tuple)):
+            typer.echo(f"{key}:" if told else f"{key}: none")
+            for each in told:
+                typer.echo(f"  {each}")
+        else:
+            typer.echo(f"{key}: {'-' if told is None else told}")
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in aligned columns under their headings; without rows, nothing."""
+    if not rows:
+        return
+    whole = [tuple(headings), *rows]
+    widths = [max(width(row[column]) for row in whole) for column in range(len(headings))]
+    for row in whole:
+        cells = (cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
+
+
+def width(text: str) -> int:
+    """Return the columns a text takes on a terminal: a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
+
+
+def local(time_ns: int) -> str:
+    """Return a time as the clock on this machine's wall shows it."""
+    return f"{datetime.fromtimestamp(time_ns // NANOSECONDS).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def amount(value: float | None, unit: str) -> str:
+    """Return a value with its unit; a dash where there is none."""
+    return "-" if value is None else f"{value:g} {unit}".rstrip()
 
 
 def complain(problems: Sequence[str]) -> NoReturn:

@@ -1,28 +1,18 @@
-"""`alarms`, `journal verify` and `pair`: the desk without a browser, against running nodes."""
+"""`alarms` and `pair`: the desk without a browser, against running nodes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
-import apsw
 import pytest
 from click.testing import Result
 
 from gateway.clock import SystemClock
 from gateway.roles.centre import CentreSettings, open_centre
-from gateway.simulation.broker import LocalBroker, mosquitto
+from gateway.simulation.broker import LocalBroker
 from tests.gateway.cli.shell import figures, hazgate
 from tests.gateway.roles.edge.edge import running, stored, until, write_site
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[LocalBroker]:
-    if mosquitto() is None:
-        pytest.skip("mosquitto is not installed")
-    with LocalBroker(tmp_path / "broker", program=mosquitto()) as started:
-        yield started
 
 
 async def beside(*arguments: object) -> Result:
@@ -49,6 +39,7 @@ async def test_alarms_are_listed_and_acknowledged(tmp_path: Path, broker: LocalB
         text = (await beside("alarms", "list", "--config", path)).stdout
         assert "ACKED" in text
         assert "1 alarm(s) stand" in text
+        assert "NOT LIVE" not in text
         again = await beside("alarms", "ack", "gw/A/h", *who)
         assert again.exit_code == 1
         assert again.stdout.startswith("refused: ")
@@ -58,6 +49,8 @@ async def test_alarms_are_listed_and_acknowledged(tmp_path: Path, broker: LocalB
         unknown = await beside("alarms", "ack", "gw/Z/h", *who)
         assert unknown.exit_code == 1
         assert "gw/A/h" in unknown.stderr
+        outage = await beside("alarms", "out-of-service", "gw/B/h", *who, "--hours", "2")
+        assert (outage.exit_code, outage.stdout.strip()) == (0, "applied")
     (event,) = [e for e in stored(tmp_path / "data") if e.cause == "acknowledge"]
     assert event.operator.startswith("Li Lei (")
     assert event.comment == "fans run"
@@ -80,53 +73,6 @@ def test_without_a_store_the_next_step_is_told(tmp_path: Path) -> None:
     assert found.exit_code == 1
     assert "start the edge first" in found.stderr
     assert hazgate("alarms", "list", "--config", tmp_path / "absent.toml").exit_code == 1
-
-
-@pytest.mark.broker
-async def test_a_journal_that_was_altered_is_told(tmp_path: Path, broker: LocalBroker) -> None:
-    """Status 0 and no problem as written; 1, and the entry, after anybody changed a byte."""
-    async with running(write_site(tmp_path, port=broker.port)) as edge:
-        await edge.say(150.0, 20.0, 160.0)
-        store = tmp_path / "data"
-        await until(lambda: any(event.value == 160.0 for event in stored(store)))
-    good = hazgate("journal", "verify", store, "--json")
-    assert good.exit_code == 0
-    told = figures(good)
-    assert told["problems"] == []
-    assert told["not_anchored"] == told["entries"] == len(stored(store))
-    assert hazgate("journal", "verify", store / "store.db").exit_code == 0
-    events = stored(store)
-    altered = next(event for event in events if event.value == 160.0)
-    connection = apsw.Connection(str(store / "store.db"))
-    with connection:
-        connection.execute(
-            "UPDATE journal SET entry = CAST(replace(CAST(entry AS TEXT), '160.0', '16.00') "
-            "AS BLOB) WHERE seq = ?",
-            (altered.seq,),
-        )
-    connection.close()
-    bad = hazgate("journal", "verify", store, "--json")
-    assert bad.exit_code == 1
-    assert any(f"entry {altered.seq}:" in problem for problem in figures(bad)["problems"])
-    connection = apsw.Connection(str(store / "store.db"))
-    with connection:
-        connection.execute("DELETE FROM journal WHERE seq = ?", (altered.seq - 1,))
-    connection.close()
-    gone = hazgate("journal", "verify", store)
-    assert gone.exit_code == 1
-    assert "missing" in gone.stdout
-
-
-@pytest.mark.parametrize("body", [None, b"no database at all" * 100], ids=["absent", "odd"])
-def test_a_file_that_is_no_journal_is_told(tmp_path: Path, body: bytes | None) -> None:
-    """Absent or something else: status 1 and a line, never a traceback or a new file."""
-    path = tmp_path / "store.db"
-    if body is not None:
-        path.write_bytes(body)
-    found = hazgate("journal", "verify", path)
-    assert found.exit_code == 1
-    assert str(path) in found.stderr
-    assert path.exists() == (body is not None)
 
 
 async def test_a_site_is_paired_by_a_code(tmp_path: Path) -> None:
