@@ -6,7 +6,7 @@ import re
 
 from device_profiles.quality import Quality
 from gateway.alarms.catalogue import NODE_ALARMS
-from gateway.model import Cause
+from gateway.model import Cause, State, Suppression
 from gateway.observe import Metrics
 from gateway.supervision.metrics import CentreMetrics
 from tests.docs.pages import (
@@ -21,6 +21,7 @@ from tests.docs.pages import (
 )
 
 TEXT = TROUBLE.read_text(encoding="utf-8")
+ALARMS = (ROOT / "docs" / "alarms.md").read_text(encoding="utf-8")
 COUNTED = METRICS.read_text(encoding="utf-8")
 API = ROOT / "gateway" / "supervision" / "api"
 #: Codes that come from a variable or stand beside their handler.
@@ -68,6 +69,15 @@ def test_every_alarm_of_the_node_is_explained() -> None:
         assert row is not None
         assert row[1] == priority
     assert row_of(TEXT, "no_data") is not None
+
+
+def test_every_state_of_an_alarm_is_explained() -> None:
+    """Each state and suppression that a list shows has a row; no row is of another; causes too."""
+    assert set(re.findall(r"^\| `(\w+)` \|", section(ALARMS, "States"), re.MULTILINE)) == set(State)
+    aside = section(ALARMS, "Put aside")
+    assert set(re.findall(r"^\| `(\w+)` \|", aside, re.MULTILINE)) == set(Suppression)
+    (causes,) = re.findall(r"^\| cause \|(.*)$", ALARMS, re.MULTILINE)
+    assert [cause for cause in Cause if not re.search(rf"\b{cause}\b", causes)] == []
 
 
 def test_every_quality_is_explained() -> None:
