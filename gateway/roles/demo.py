@@ -98,6 +98,8 @@ def run_demo(
     origin = time.time_ns()
     clock: Clock = SystemClock() if speed == 1.0 else ScaledClock(speed, origin)
     scaled = [] if speed == 1.0 else ["--clock-speed", str(speed), "--clock-origin", str(origin)]
+    # Ended by a service or a terminal, it ends what it has started, as on Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         with tempfile.TemporaryDirectory(prefix="hazgate-demo-") as scratch, ExitStack() as stack:
             folder = Path(scratch)
