@@ -22,7 +22,8 @@ from device_profiles.toml_lines import locate
 
 #: Folder of the shipped profiles, packs and templates.
 SHIPPED: Final = Path(str(files("device_profiles")))
-_NOT_VENDORS: Final = frozenset({"hazards", "templates"})
+#: Folders beside the vendors' that hold no profiles.
+NOT_VENDORS: Final = frozenset({"hazards", "templates"})
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -89,7 +90,7 @@ def load_registry(extra_folder: Path | None = None) -> Mapping[str, Profile]:
 def profile_paths(folder: Path) -> list[Path]:
     """Return the profile files below `folder`, sorted: ``<vendor>/<model>.toml`` and no deeper."""
     found = folder.glob("*/*.toml")
-    return sorted(path for path in found if path.parent.name not in _NOT_VENDORS)
+    return sorted(path for path in found if path.parent.name not in NOT_VENDORS)
 
 
 def read_model(path: Path, model: type[ModelT]) -> tuple[ModelT, str]:

@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from device_profiles.duration import format_duration
 from device_profiles.instant import from_nanoseconds
 from device_profiles.problems import ProfileError
-from device_profiles.registry import load_registry
+from device_profiles.registry import NOT_VENDORS, load_registry
+from device_profiles.schema import Profile
 from device_profiles.vectors import run_vectors, summary
-from gateway.cli.output import JsonOption, SiteOption, complain, say
+from gateway.cli.output import JsonOption, SiteOption, complain, say, table
 from gateway.config import ConfigError
 
-FolderOption = Annotated[Path | None, typer.Option("--folder", help="Profiles of your own.")]
+#: Where a site keeps its own profiles, beside its file; found here without being named.
+OWN: Final = Path("profiles")
+
+
+def own_folder(folder: Path | None) -> Path | None:
+    """Return the named folder, else `profiles` in the current directory where there is one."""
+    return folder if folder is not None or not OWN.is_dir() else OWN
+
+
+FolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--folder",
+        callback=own_folder,
+        help="Profiles of your own; the folder profiles here unless named.",
+    ),
+]
 profiles = typer.Typer(no_args_is_help=True, help="Device profiles and their test vectors.")
 
+#: Fields that are nanoseconds here and texts in the file.
+DURATIONS: Final = {"interval", "keep_alive", "t90", "warm_up"}
 TEMPLATE = """# How this device speaks. Field reference: device_profiles/README.md
 id = "{id}"
 title_en = "{id}"
@@ -58,7 +80,10 @@ def list_(*, folder: FolderOption = None, as_json: JsonOption = False) -> None:
         name: ", ".join(f"{key} [{c.unit}]" for key, c in profile.channel.items()) or "any channel"
         for name, profile in sorted(found.items())
     }
-    say(rows, as_json=as_json)
+    if as_json:
+        say(rows, as_json=True)
+        return
+    table(("profile", "channels"), list(rows.items()))
 
 
 @profiles.command()
@@ -73,7 +98,28 @@ def show(profile: str, *, folder: FolderOption = None, as_json: JsonOption = Fal
         complain(error.problems)
     if profile not in found:
         complain([f"{profile!r} is no known profile; known: {', '.join(sorted(found))}"])
-    say(found[profile].model_dump(mode="json", exclude={"example"}), as_json=as_json)
+    told = found[profile]
+    figures = told.model_dump(mode="json", exclude={"example"})
+    if as_json:
+        say(figures, as_json=True)
+        return
+    del figures["channel"]
+    say(
+        {key: written(key, value) for key, value in figures.items() if value is not None},
+        as_json=False,
+    )
+    for name, channel in told.channel.items():
+        typer.echo(f"channel {name}:")
+        for key, value in channel.model_dump(mode="json").items():
+            if value not in (None, []):
+                typer.echo(f"  {key}: {written(key, value)}")
+
+
+def written(key: str, value: object) -> str:
+    """Return a value as a profile's file has it: a duration with its unit, a list in brackets."""
+    if key in DURATIONS and isinstance(value, int):
+        return format_duration(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @profiles.command("test")
@@ -124,17 +170,31 @@ def quarantine(
 
 
 @profiles.command()
-def new(profile: str, *, folder: Annotated[Path, typer.Option("--folder")]) -> None:
-    """Write a profile to begin with.
+def new(
+    profile: str,
+    *,
+    folder: Annotated[Path, typer.Option("--folder", help="Where profiles of your own lie.")] = OWN,
+) -> None:
+    """Write a profile to begin with. Its id is in lower case, vendor and model as you write them.
 
-    Example: hazgate profiles new acme/gas-7 --folder profiles
+    Example: hazgate profiles new Acme/Gas-7
     """
     vendor, _, model = profile.partition("/")
-    path = folder / vendor / f"{model}.toml"
-    if not vendor or not model:
-        complain([f"{profile!r}: write it as vendor/model"])
+    identity = profile.lower()
+    text = TEMPLATE.format(id=identity, vendor=vendor, model=model)
+    try:
+        Profile.model_validate(tomllib.loads(text))
+    except ValueError:
+        complain([f"{profile!r} is no profile's name; write vendor/model, as in acme/gas-7"])
+    if identity.partition("/")[0] in NOT_VENDORS or identity in load_registry():
+        complain([f"{identity}: this name is taken; choose another vendor's"])
+    path = folder / f"{identity}.toml"
     if path.exists():
         complain([f"{path}: is there already; choose another name"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(TEMPLATE.format(id=profile, vendor=vendor, model=model), encoding="utf-8")
-    typer.echo(f"{path}: written; now run: hazgate profiles test --folder {folder}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        complain([f"{path}: cannot be written: {error.strerror}; name another folder"])
+    named = "" if folder == OWN else f" --folder {folder}"
+    typer.echo(f"{path}: written; now run: hazgate profiles test{named}")
