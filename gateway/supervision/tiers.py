@@ -7,7 +7,7 @@ grid cell is a child of a division and adds nobody from another one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -15,6 +15,9 @@ from typing import Any
 from gateway.db import Database, Row
 
 CHUNK = 500
+#: The class of what names an alarm or a point that is not known here. No department has it, so
+#: only those in charge of everything are shown such a thing.
+UNKNOWN_HAZARD = "?"
 
 
 class Role(StrEnum):
@@ -62,7 +65,13 @@ class Scope:
         return node in self.nodes and (not hazard or not self.hazards or hazard in self.hazards)
 
     def select(
-        self, database: Database, sql: str, *, node: str = "", extra: tuple[Any, ...] = ()
+        self,
+        database: Database,
+        sql: str,
+        *,
+        node: str = "",
+        hazard: str = "",
+        extra: tuple[Any, ...] = (),
     ) -> Iterator[Row]:
         """Run `sql`, whose ``{nodes}`` stands for the visible nodes, in pieces the store can take.
 
@@ -70,15 +79,25 @@ class Scope:
         ----------
         node
             Only this node (nothing, when it is not visible).
+        hazard
+            What a row's hazard class is in SQL, for the condition ``{hazards}`` that it may be
+            shown; it stands after ``{nodes}``.
         extra
-            Parameters that follow those of the nodes.
+            Parameters that follow those of the nodes and hazard classes.
         """
         nodes = sorted(self.nodes) if not node else sorted(self.nodes & {node})
+        shown = ("", *sorted(self.hazards)) if hazard and self.hazards else ()
+        sql = sql.replace("{hazards}", f"{hazard} IN ({marks(shown)})" if shown else "1 = 1")
         for start in range(0, len(nodes), CHUNK):
             piece = nodes[start : start + CHUNK]
             yield from database.execute(
-                sql.replace("{nodes}", ", ".join("?" * len(piece))), (*piece, *extra)
+                sql.replace("{nodes}", marks(piece)), (*piece, *shown, *extra)
             )
+
+
+def marks(values: Sequence[str]) -> str:
+    """Return one SQL parameter mark for each value."""
+    return ", ".join("?" * len(values))
 
 
 def subtree(database: Database, code: str, *, at_ns: int) -> frozenset[str]:
@@ -143,6 +162,5 @@ def _nodes_of(database: Database, codes: Iterable[str]) -> Iterator[str]:
     ):
         for start in range(0, len(listed), CHUNK):
             piece = listed[start : start + CHUNK]
-            marks = ", ".join("?" * len(piece))
-            for (node,) in database.execute(sql.replace("{codes}", marks), piece):
+            for (node,) in database.execute(sql.replace("{codes}", marks(piece)), piece):
                 yield node

@@ -23,12 +23,25 @@ from gateway.supervision.api.deps import (
 )
 from gateway.supervision.orders import TooManyError
 from gateway.supervision.store import Write
-from gateway.supervision.tiers import scope_of
+from gateway.supervision.tiers import UNKNOWN_HAZARD, scope_of
 from gateway.supervision.views import alarms as view
 from gateway.supervision.views.alarms import AlarmRow
 
 STANDING_SHOWN = 5_000
 MINUTE_NS = 60 * NANOSECONDS
+
+_JOURNAL = (
+    "SELECT e.hash, e.entry, e.received_ns FROM event e "
+    "LEFT JOIN mirror m ON m.node = e.node AND m.alarm = e.alarm "
+    "WHERE e.node IN ({nodes}) AND {hazards} "
+)
+#: An alarm states its class. Another event has that of the alarm it names, and the end of an order
+#: about no alarm is about some point: only who is in charge of everything is shown that.
+_HAZARD = (
+    "CASE WHEN e.kind = 'alarm' OR e.hazard <> '' THEN e.hazard "
+    "WHEN m.alarm IS NOT NULL THEN m.hazard "
+    f"WHEN e.alarm = '' AND e.kind <> 'order' THEN '' ELSE '{UNKNOWN_HAZARD}' END"
+)
 
 router = APIRouter(prefix="/api/v1", tags=["alarms"])
 
@@ -190,15 +203,17 @@ async def list_journal(
         raise problem(404, "node", f"node {node}: there is none of this name")
 
     def work(database: Database) -> list[JournalRow]:
-        sql = "SELECT hash, entry, received_ns FROM event WHERE node = ? "
+        sql, named = _JOURNAL, (alarm,) if alarm else ()
         if alarm:
-            sql += "AND alarm = ? "
-        found = database.execute(
-            sql + "ORDER BY position DESC LIMIT ?",
-            (node, alarm, limit) if alarm else (node, limit),
+            sql += "AND e.alarm = ? "
+        found = asking.scope.select(
+            database,
+            sql + "ORDER BY e.position DESC LIMIT ?",
+            node=node,
+            hazard=_HAZARD,
+            extra=(*named, limit),
         )
-        rows = (_journal_row(*row) for row in found)
-        return [row for row in rows if asking.scope.sees(node, row.hazard)]
+        return [_journal_row(*row) for row in found]
 
     rows = await centre.store.read(work)
     return answer(JournalList(centre.clock.now_ns() // MILLISECOND, rows))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated
 
 import msgspec
@@ -28,6 +29,8 @@ from gateway.supervision.api.deps import (
 )
 from gateway.supervision.centre import Centre
 from gateway.supervision.feed import FeedItem, Subscription
+from gateway.supervision.tiers import Scope
+from gateway.supervision.views import nodes as node_view
 
 PING_S = 5.0
 
@@ -60,7 +63,10 @@ async def follow(centre: Centre, asking: Asking, start: int | None) -> AsyncIter
     with centre.hub.subscribe(asking.scope) as subscription:
         # Subscribed first, read second: what is committed between the two comes twice, never not.
         position, missed = await centre.store.read(lambda database: _catch_up(database, start))
-        yield _reset(position) if missed is None else _frames(subscription, missed)
+        if missed is None:
+            yield _reset(position)
+        else:
+            yield await _frames(centre, subscription, missed)
         yield _ping(centre, position)
         pinged = loop.time()
         while not subscription.closed:
@@ -75,7 +81,7 @@ async def follow(centre: Centre, asking: Asking, start: int | None) -> AsyncIter
             fresh = [item for item in subscription.take() if item.position > position]
             position = max(position, subscription.seen)
             if fresh:
-                yield _frames(subscription, fresh)
+                yield await _frames(centre, subscription, fresh)
             if due:
                 pinged = loop.time()
                 yield _ping(centre, position)
@@ -102,12 +108,24 @@ async def _renew(centre: Centre, asking: Asking, subscription: Subscription) -> 
     return True
 
 
-def _frames(subscription: Subscription, items: list[FeedItem]) -> bytes:
+async def _frames(centre: Centre, subscription: Subscription, items: list[FeedItem]) -> bytes:
+    scope = subscription.scope
+    shown = [item for item in items if scope.sees(item.node, item.hazard)]
+    if scope.hazards and any(item.kind == "node" for item in shown):
+        shown = await centre.store.read(lambda database: _narrowed(database, shown, scope))
     return b"".join(
         format_sse_event(data_str=item.body.decode(), event=item.kind, id=str(item.position))
-        for item in items
-        if subscription.scope.sees(item.node, item.hazard)
+        for item in shown
     )
+
+
+def _narrowed(database: Database, items: list[FeedItem], scope: Scope) -> list[FeedItem]:
+    return [
+        replace(item, body=node_view.narrowed(database, item.body, scope))
+        if item.kind == "node"
+        else item
+        for item in items
+    ]
 
 
 def _reset(position: int) -> bytes:

@@ -81,15 +81,19 @@ class AlarmRow:
 
 def standing(database: Database, scope: Scope, *, now_ns: int, limit: int) -> list[AlarmRow]:
     """Return the alarms that are not normal or are suppressed, the last raised first."""
-    sql = _SELECT + "WHERE m.standing = 1 AND m.node IN ({nodes})"
-    return _rows(database, scope, sql, now_ns=now_ns, limit=limit)
+    sql = (
+        _SELECT + "WHERE m.standing = 1 AND m.node IN ({nodes}) AND {hazards} "
+        "ORDER BY m.raised_ns DESC, m.alarm DESC LIMIT ?"
+    )
+    found = _rows(database, scope, sql, now_ns=now_ns, limit=limit)
+    return sorted(found, key=lambda row: (row.raised_ms, row.alarm), reverse=True)[:limit]
 
 
 def history(database: Database, scope: Scope, *, now_ns: int, limit: int) -> list[AlarmRow]:
     """Return alarms that ever moved, normal ones included, the last changed first."""
-    sql = _SELECT + "WHERE m.node IN ({nodes}) ORDER BY m.changed_ns DESC LIMIT ?"
-    found = _rows(database, scope, sql, now_ns=now_ns, limit=limit, extra=(limit,))
-    return sorted(found, key=lambda row: row.changed_ms, reverse=True)
+    sql = _SELECT + "WHERE m.node IN ({nodes}) AND {hazards} ORDER BY m.changed_ns DESC LIMIT ?"
+    found = _rows(database, scope, sql, now_ns=now_ns, limit=limit)
+    return sorted(found, key=lambda row: row.changed_ms, reverse=True)[:limit]
 
 
 def one(database: Database, node: str, alarm: str, *, now_ns: int) -> AlarmRow | None:
@@ -105,22 +109,9 @@ def publish(write: Write, node: str, alarm: str) -> None:
         write.publish("alarm", node, encode(row), hazard=row.hazard)
 
 
-def _rows(
-    database: Database,
-    scope: Scope,
-    sql: str,
-    *,
-    now_ns: int,
-    limit: int,
-    extra: tuple[int, ...] = (),
-) -> list[AlarmRow]:
-    found = [
-        _row(row, now_ns)
-        for row in scope.select(database, sql, extra=extra)
-        if scope.sees(row[0], row[8])
-    ]
-    found.sort(key=lambda row: (row.raised_ms, row.alarm), reverse=True)
-    return found[:limit]
+def _rows(database: Database, scope: Scope, sql: str, *, now_ns: int, limit: int) -> list[AlarmRow]:
+    found = scope.select(database, sql, hazard="m.hazard", extra=(limit,))
+    return [_row(row, now_ns) for row in found]
 
 
 def _row(row: Row, now_ns: int) -> AlarmRow:

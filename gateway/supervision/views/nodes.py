@@ -1,8 +1,11 @@
-"""Rows of the gateway list: how each node is doing, and up to when its story is complete."""
+"""Rows of the gateway list: how each node is doing, and up to when its story is complete.
+
+What is published counts all hazard classes; a department gets the row with its own counts only.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -21,9 +24,7 @@ decode_trouble = msgspec.json.Decoder(list[str]).decode
 
 _SELECT = (
     "SELECT n.node, n.name, n.enterprise, n.division, n.grid, n.fork, n.refused_division, "
-    "h.life, h.last_seq, h.lag, h.coverage, h.clock_ns, h.version, h.trouble, h.received_ns, "
-    "(SELECT COUNT(*) FROM point p WHERE p.node = n.node), "
-    "(SELECT COUNT(*) FROM mirror m WHERE m.node = n.node AND m.standing = 1) "
+    "h.life, h.last_seq, h.lag, h.coverage, h.clock_ns, h.version, h.trouble, h.received_ns "
     "FROM node n LEFT JOIN heartbeat h ON h.node = n.node "
 )
 
@@ -51,17 +52,21 @@ class NodeRow:
     standing: int
 
 
+decode_row = msgspec.json.Decoder(NodeRow).decode
+
+
 def listing(database: Database, scope: Scope, *, now_ns: int) -> list[NodeRow]:
     """Return the visible nodes by name."""
     sql = _SELECT + "WHERE n.node IN ({nodes})"
-    rows = [_row(database, row, now_ns) for row in scope.select(database, sql)]
+    rows = [_row(database, row, now_ns, scope=scope) for row in scope.select(database, sql)]
     return sorted(rows, key=lambda row: (row.name, row.node))
 
 
 def one(database: Database, node: str, *, now_ns: int) -> NodeRow | None:
     """Return one node, or None where there is none of this id."""
     rows = database.execute(_SELECT + "WHERE n.node = ?", (node,))
-    return _row(database, rows[0], now_ns) if rows else None
+    scope = Scope(frozenset({node}), frozenset())
+    return _row(database, rows[0], now_ns, scope=scope) if rows else None
 
 
 def publish(write: Write, node: str) -> None:
@@ -71,7 +76,32 @@ def publish(write: Write, node: str) -> None:
         write.publish("node", node, encode(row))
 
 
-def _row(database: Database, row: Row, now_ns: int) -> NodeRow:
+def narrowed(database: Database, body: bytes, scope: Scope) -> bytes:
+    """Return a published row with the counts that a department may know."""
+    row = decode_row(body)
+    points, standing = _counts(database, row.node, scope)
+    return encode(replace(row, points=points, standing=standing))
+
+
+def _counts(database: Database, node: str, scope: Scope) -> tuple[int, int]:
+    """Return how many points a node has, and how many standing alarms, of the classes in scope."""
+    points = scope.select(
+        database,
+        "SELECT COUNT(*) FROM point p LEFT JOIN area a ON a.node = p.node AND a.area = p.area "
+        "WHERE p.node IN ({nodes}) AND {hazards}",
+        node=node,
+        hazard="COALESCE(a.hazard, '')",
+    )
+    standing = scope.select(
+        database,
+        "SELECT COUNT(*) FROM mirror m WHERE m.standing = 1 AND m.node IN ({nodes}) AND {hazards}",
+        node=node,
+        hazard="m.hazard",
+    )
+    return sum(row[0] for row in points), sum(row[0] for row in standing)
+
+
+def _row(database: Database, row: Row, now_ns: int, *, scope: Scope) -> NodeRow:
     node, heard_ns = row[0], row[14]
     link = links.state(heard_ns, now_ns)
     # Before its first heartbeat a node is judged by the life that its intake named.
@@ -89,6 +119,7 @@ def _row(database: Database, row: Row, now_ns: int) -> NodeRow:
         trouble.append(f"division: claims {row[6]}, is assigned to {row[3]}")
     if offset_ns is not None and abs(offset_ns) > CLOCK_TROUBLE_NS:
         trouble.append(f"clock: off by {offset_ns / NANOSECONDS:.1f} s")
+    points, standing = _counts(database, node, scope)
     return NodeRow(
         node=node,
         name=row[1],
@@ -105,6 +136,6 @@ def _row(database: Database, row: Row, now_ns: int) -> NodeRow:
         fork=row[5],
         version=row[12] or "",
         trouble=trouble,
-        points=row[15],
-        standing=row[16],
+        points=points,
+        standing=standing,
     )
