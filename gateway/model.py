@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
+from msgspec import Meta
 
 NANOSECONDS = 1_000_000_000
 EVENT_VERSION = 1
+
+# What is decoded has its bounds here: a number that no store can hold is not readable.
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+#: Numbers from 0 to which one may be added.
+Ordinal = Annotated[int, Meta(ge=0, le=2**63 - 2)]
 
 
 class State(StrEnum):
@@ -117,17 +123,17 @@ class AlarmEvent(msgspec.Struct, frozen=True, kw_only=True):
     events of a life form a chain that anyone who has them can check.
     """
 
-    v: int = EVENT_VERSION
+    v: Int64 = EVENT_VERSION
     kind: str = "alarm"
     node: str
     life: str
     epoch: str
-    seq: int
+    seq: Int64
     prev: str = ""
     alarm: str = ""
     cause: str = ""
-    occurrence: int = 0
-    revision: int = 0
+    occurrence: Ordinal = 0
+    revision: Ordinal = 0
     tag: str = ""
     area: str = ""
     division: str = ""
@@ -140,19 +146,19 @@ class AlarmEvent(msgspec.Struct, frozen=True, kw_only=True):
     quality: str = ""
     historical: bool = False
     test: bool = False
-    source_ns: int = 0
-    received_ns: int = 0
+    source_ns: Int64 = 0
+    received_ns: Int64 = 0
     clock_source: str = ""
-    clock_offset_ns: int = 0
+    clock_offset_ns: Int64 = 0
     value: float | None = None
     unit: str = ""
     limit: float | None = None
-    predicted_ns: int | None = None
+    predicted_ns: Int64 | None = None
     standard: str = ""
     clause: str = ""
     operator: str = ""
     comment: str = ""
-    detail: dict[str, str | int | float | bool | None] = msgspec.field(default_factory=dict)
+    detail: dict[str, str | Int64 | float | bool | None] = msgspec.field(default_factory=dict)
 
 
 #: The fields in which the same readings, sent live and replayed, may differ.

@@ -4,13 +4,17 @@ Intake carries up to 500 items, each with an id of its own, and is answered per 
 parent's commit. An event's body is embedded as the very bytes the child journalled (`msgspec.Raw`),
 so every tier keeps and hashes the same bytes. Unknown fields are tolerated by both sides and
 unknown item kinds are rejected by name, not by failure, since a fleet is never updated at once.
+A value outside its bounds makes a body not readable, before anything of it reaches a store.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
+
+from gateway.model import Int64, Ordinal
 
 VERSION = 1
 MAX_ITEMS = 500
@@ -19,6 +23,15 @@ INTAKE = "/api/v1/intake"
 HEARTBEAT = "/api/v1/heartbeat"
 ORDERS = "/api/v1/orders/stream"
 PAIR = "/api/v1/pair"
+
+#: What decoding may raise; text that is no UTF-8 and depth without end come from no node of ours.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+#: The sum or the difference of two of these is still an `Int64`.
+Nanoseconds = Annotated[int, Meta(ge=-(2**62), le=2**62 - 1)]
+QualityByte = Annotated[int, Meta(ge=0, le=255)]
+#: 31 years: what no device waits between two readings.
+IntervalSeconds = Annotated[float, Meta(ge=0, le=1e9)]
 
 Kind = Literal["event", "present", "inventory", "summary", "readings"]
 
@@ -34,7 +47,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 class Intake(msgspec.Struct, frozen=True, kw_only=True):
     """Body of ``POST /api/v1/intake``. `node` is compared with the credential, not believed."""
 
-    v: int = VERSION
+    v: Int64 = VERSION
     node: str
     life: str
     epoch: str
@@ -52,7 +65,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 class Receipts(msgspec.Struct, frozen=True, kw_only=True):
     """Body of the answer to an intake."""
 
-    v: int = VERSION
+    v: Int64 = VERSION
     receipts: list[Receipt]
 
 
@@ -60,7 +73,7 @@ class Present(msgspec.Struct, frozen=True, kw_only=True):
     """The alarms that stand now (not normal, or suppressed): the last event of each."""
 
     life: str
-    seq: int
+    seq: Ordinal
     alarms: list[msgspec.Raw]
 
 
@@ -96,7 +109,7 @@ class InventoryPoint(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     low: float | None
     high: float | None
-    interval_s: float
+    interval_s: IntervalSeconds
     name: str = ""
     rules: list[InventoryRule] = []
 
@@ -122,16 +135,16 @@ class SummaryPoint(msgspec.Struct, frozen=True, kw_only=True):
     min: float | None
     max: float | None
     mean: float | None
-    count: int
-    quality: int
-    source_ns: int
+    count: Ordinal
+    quality: QualityByte
+    source_ns: Nanoseconds
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The points that had readings between two instants (clock of the child, ns)."""
 
-    from_ns: int
-    to_ns: int
+    from_ns: Nanoseconds
+    to_ns: Nanoseconds
     points: list[SummaryPoint]
 
 
@@ -140,9 +153,9 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
 
     order: str
     tag: str
-    time_ns: list[int]
+    time_ns: list[Nanoseconds]
     value: list[float | None]
-    quality: list[int]
+    quality: list[QualityByte]
     thinned: bool = False
 
 
@@ -152,13 +165,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     action: str
     alarm: str = ""
-    revision: int = 0
+    revision: Int64 = 0
     operator: str = ""
     comment: str = ""
-    expires_ns: int = 0
+    expires_ns: Int64 = 0
     tag: str = ""
-    from_ns: int = 0
-    to_ns: int = 0
+    from_ns: Int64 = 0
+    to_ns: Int64 = 0
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,15 +182,15 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     above).
     """
 
-    v: int = VERSION
+    v: Int64 = VERSION
     node: str
     life: str
     epoch: str
-    last_seq: int
+    last_seq: Ordinal
     head: str
-    lag: int
+    lag: Ordinal
     coverage: float
-    clock_ns: int
+    clock_ns: Nanoseconds
     version: str
     trouble: list[str] = []
 
@@ -185,9 +198,9 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
 class HeartbeatAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The parent's clock, and the journal entry it has anchored."""
 
-    v: int = VERSION
-    clock_ns: int
-    anchored_seq: int
+    v: Int64 = VERSION
+    clock_ns: Nanoseconds
+    anchored_seq: Ordinal
     anchored_head: str
 
 
@@ -198,7 +211,7 @@ class PairRequest(msgspec.Struct, frozen=True, kw_only=True):
     with the same code and token when the answer was lost.
     """
 
-    v: int = VERSION
+    v: Int64 = VERSION
     code: str
     public_key: str
     token_hash: str
@@ -207,7 +220,7 @@ class PairRequest(msgspec.Struct, frozen=True, kw_only=True):
 class PairAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The node id the code was issued for."""
 
-    v: int = VERSION
+    v: Int64 = VERSION
     node: str
 
 

@@ -15,7 +15,8 @@ import msgspec
 
 from gateway.journal import GENESIS, digest
 from gateway.model import AlarmEvent, decode_event
-from gateway.northbound.wire import Intake, Item, Receipt, Receipts
+from gateway.northbound.wire import UNREADABLE, Intake, Item, Receipt, Receipts
+from gateway.observe import log
 from gateway.supervision import inventory, mirror, orders, sequence, series
 from gateway.supervision.mirror import RefusedError
 from gateway.supervision.store import Write
@@ -31,6 +32,11 @@ TAKERS: dict[str, Callable[[Write, str, bytes], None]] = {
     "summary": series.take_summary,
     "readings": series.take_readings,
 }
+
+#: Its neighbours are still numbers that a store can hold.
+LAST_SEQ = 2**63 - 2
+#: A defect of this program: it rejects the item that shows it, never those beside it.
+UNFORESEEN = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(slots=True)
@@ -61,13 +67,17 @@ def take(write: Write, node: str, intake: Intake, *, damper: Damper) -> Receipts
         taken.node_changed |= sequence.mark_fork(write, node, reason)
     for item in intake.items:
         try:
-            status = _take(write, item, taken)
+            with write.part():
+                receipt = _take(write, item, taken)
         except RefusedError as refusal:
             if refusal.foreign:
                 refused(write, node, item.id, reason=str(refusal), damper=damper)
-            taken.receipts.append(Receipt(id=item.id, status="rejected", reason=str(refusal)))
-        else:
-            taken.receipts.append(status)
+            receipt = Receipt(id=item.id, status="rejected", reason=str(refusal))
+        except UNFORESEEN as error:
+            log("intake").exception("cannot take an item", node=node, kind=item.kind)
+            reason = f"{item.kind}: cannot be taken here: {type(error).__name__}: {error}"
+            receipt = Receipt(id=item.id, status="rejected", reason=reason)
+        taken.receipts.append(receipt)
     for life, numbers in taken.numbers.items():
         sequence.arrived(write, node, life, numbers)
     if taken.chained:
@@ -99,14 +109,14 @@ def _take_event(write: Write, item: Item, taken: _Taken) -> Receipt:
     node, entry = taken.node, bytes(item.body)
     try:
         event = decode_event(entry)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise RefusedError(f"event: not readable: {error}") from error
     if event.node != node:
         raise RefusedError(
             f"event: speaks for {event.node}, the credential is {node}'s", foreign=True
         )
-    if event.seq < 1 or not event.life:
-        raise RefusedError("event: needs a life and a sequence number from 1")
+    if not 1 <= event.seq <= LAST_SEQ or not event.life:
+        raise RefusedError("event: needs a life and a sequence number from 1 to 2^63-2")
     found = digest(entry)
     known = write.execute(
         "SELECT hash FROM event WHERE node = ? AND life = ? AND seq = ?",
@@ -134,12 +144,13 @@ def _take_event(write: Write, item: Item, taken: _Taken) -> Receipt:
         ),
     )
     sequence.place_of(write, node, event.life)
-    taken.numbers.setdefault(event.life, []).append(event.seq)
-    taken.chained[f"{node}/{event.life}/{event.epoch}/{event.seq}"] = found
-    taken.node_changed = True
     orders.close_by_event(write, event)
     if event.kind == "alarm" and event.alarm:
         mirror.apply(write, event, entry)
+    # Noted last: nothing of an event that could not be taken is left in the request.
+    taken.numbers.setdefault(event.life, []).append(event.seq)
+    taken.chained[f"{node}/{event.life}/{event.epoch}/{event.seq}"] = found
+    taken.node_changed = True
     return Receipt(id=item.id, status="stored")
 
 

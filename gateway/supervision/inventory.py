@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from gateway.journal import digest
-from gateway.northbound.wire import Inventory
+from gateway.northbound.wire import UNREADABLE, Inventory
 from gateway.supervision.mirror import RefusedError
 from gateway.supervision.store import Write
 
@@ -27,7 +27,7 @@ def take(write: Write, node: str, body: bytes) -> None:
     """
     try:
         inventory = decode_inventory(body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise RefusedError(f"inventory: not readable: {error}") from error
     if inventory.node != node:
         raise RefusedError(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.model import AlarmEvent, Cause, State, Suppression, decode_event
-from gateway.northbound.wire import Present
+from gateway.northbound.wire import UNREADABLE, Present
 from gateway.supervision import sequence
 from gateway.supervision.store import Write
 from gateway.supervision.views import alarms as alarm_view
@@ -79,7 +79,7 @@ def take_present(write: Write, node: str, body: bytes) -> None:
     try:
         present = decode_present(body)
         events = [(decode_event(bytes(raw)), bytes(raw)) for raw in present.alarms]
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise RefusedError(f"present state: not readable: {error}") from error
     for event, _ in events:
         if event.node != node:

@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.db import Database
 from gateway.model import NANOSECONDS
-from gateway.northbound.wire import Readings, Summary
+from gateway.northbound.wire import UNREADABLE, Readings, Summary
 from gateway.supervision import orders
 from gateway.supervision.mirror import RefusedError
 from gateway.supervision.store import Write
@@ -72,7 +72,7 @@ def take_summary(write: Write, node: str, body: bytes) -> None:
     """
     try:
         summary = decode_summary(body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise RefusedError(f"summary: not readable: {error}") from error
     offset_ns = clock_offset(write.database, node)
     intervals: dict[str, float] = dict(
@@ -144,7 +144,7 @@ def take_readings(write: Write, node: str, body: bytes) -> None:
     """
     try:
         readings = decode_readings(body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise RefusedError(f"readings: not readable: {error}") from error
     if not len(readings.time_ns) == len(readings.value) == len(readings.quality):
         raise RefusedError("readings: time_ns, value and quality must be of one length")

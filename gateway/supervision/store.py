@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.db import Database, Row, Value, lock
+from gateway.db import Database, Row, StoreError, Value, lock
 from gateway.identity import Identity, load_key, random_bits
 from gateway.journal import GENESIS, Chain, close_segment, write_entries
 from gateway.model import Clock
@@ -96,6 +97,28 @@ class Write:
             detail=detail,
         )
         self._entries.append((event.seq, entry))
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Take back all that was written inside when anything is raised; the rest stands.
+
+        A store in trouble is another matter: then the whole transaction ends.
+        """
+        chain, scopes_changed = self._chain, self.scopes_changed
+        before = (len(self.items), len(self._entries), chain.seq, chain.head)
+        self.execute("SAVEPOINT part")
+        try:
+            yield
+        except StoreError:
+            raise
+        except BaseException:
+            self.execute("ROLLBACK TO SAVEPOINT part")
+            self.execute("RELEASE SAVEPOINT part")
+            items, entries, chain.seq, chain.head = before
+            del self.items[items:], self._entries[entries:]
+            self.scopes_changed = scopes_changed
+            raise
+        self.execute("RELEASE SAVEPOINT part")
 
     def finish(self, key: Ed25519PrivateKey) -> None:
         """Write the entries and sign a segment when one is full; the last act before the commit."""

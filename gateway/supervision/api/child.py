@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Header, Request
@@ -22,6 +22,8 @@ from gateway.supervision.tiers import Scope
 
 PING_S = 5.0
 
+T = TypeVar("T")
+
 decode_pair = msgspec.json.Decoder(PairRequest).decode
 decode_heartbeat = msgspec.json.Decoder(Heartbeat).decode
 
@@ -36,10 +38,7 @@ async def pair(request: Request, centre: CentreDep) -> Response:
         raise problem(
             429, "throttled", "too many wrong codes; wait 15 minutes", **{"Retry-After": "900"}
         )
-    try:
-        asked = decode_pair(await request.body())
-    except msgspec.DecodeError as error:
-        raise problem(400, "body", f"pairing request: not readable: {error}") from error
+    asked = _readable(decode_pair, await request.body(), what="pairing request")
     try:
         node = await centre.store.write(
             lambda write: pairing.pair(
@@ -65,10 +64,7 @@ async def pair(request: Request, centre: CentreDep) -> Response:
 @router.post(wire.INTAKE, summary="Store events, state, inventory, summaries and readings")
 async def take_intake(request: Request, centre: CentreDep, child: ChildDep) -> Response:
     """Answer each item with stored, duplicate or rejected, after the commit."""
-    try:
-        sent = intake.decode_intake(await request.body())
-    except msgspec.DecodeError as error:
-        raise problem(400, "body", f"intake: not readable: {error}; send wire v1") from error
+    sent = _readable(intake.decode_intake, await request.body(), what="intake")
     if len(sent.items) > wire.MAX_ITEMS:
         raise problem(
             413, "items", f"intake: {len(sent.items)} items; send at most {wire.MAX_ITEMS}"
@@ -86,10 +82,7 @@ async def take_intake(request: Request, centre: CentreDep, child: ChildDep) -> R
 @router.post(wire.HEARTBEAT, summary="Say that a node is alive, and anchor its journal")
 async def take_heartbeat(request: Request, centre: CentreDep, child: ChildDep) -> Response:
     """Answer with the centre's clock and the entry it has anchored."""
-    try:
-        beat = decode_heartbeat(await request.body())
-    except msgspec.DecodeError as error:
-        raise problem(400, "body", f"heartbeat: not readable: {error}; send wire v1") from error
+    beat = _readable(decode_heartbeat, await request.body(), what="heartbeat")
     await _same_node(centre, child.node, beat.node, what="heartbeat")
     return answer(await centre.store.write(lambda write: heartbeat.take(write, child.node, beat)))
 
@@ -135,6 +128,13 @@ async def _waiting(centre: Centre, node: str, after: int) -> list[Waiting]:
     return await centre.store.read(
         lambda database: orders.pending(database, node, after=after, now_ns=now_ns)
     )
+
+
+def _readable(decode: Callable[[bytes], T], body: bytes, *, what: str) -> T:
+    try:
+        return decode(body)
+    except wire.UNREADABLE as error:
+        raise problem(400, "body", f"{what}: not readable: {error}; send wire v1") from error
 
 
 async def _same_node(centre: Centre, node: str, stated: str, *, what: str) -> None:

@@ -99,8 +99,12 @@ class PointChanges:
 
 
 def verdict(quality: int) -> str:
-    """Return the word for a quality byte: two bits of verdict above six of reason."""
-    return VERDICTS[min(quality >> REASON_BITS, len(VERDICTS) - 1)]
+    """Return the word for a quality byte: two bits of verdict above six of reason.
+
+    What is no quality byte is BAD: an older program may have stored it.
+    """
+    word = quality >> REASON_BITS
+    return VERDICTS[word] if 0 <= word < len(VERDICTS) else VERDICTS[-1]
 
 
 def limits_of(rules: Iterable[InventoryRule]) -> dict[str, float | None]:
