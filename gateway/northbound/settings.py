@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from gateway.config import WrittenPath
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f'{url!r} is no address; write it as in "https://centre.example"')
+    if parts.port == 0:  # reading it also refuses what is no port
+        raise ValueError(f"{url!r} has port 0; leave the port out, or write the one it listens on")
+    return url
+
+
+def _encrypted(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError(f"{url!r} is not encrypted; write https:// for another host")
+    return url
+
+
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class Written(BaseModel):
@@ -21,22 +40,11 @@ class Written(BaseModel):
 class ParentSettings(Written):
     """The node above. The token is what pairing left in the store's folder, unless stated here."""
 
-    url: str
+    url: Annotated[Address, AfterValidator(_encrypted)]
     token_file: WrittenPath | None = None
     #: A one-time code left here is used at start, until the node is paired.
     code_file: WrittenPath | None = None
     ca_file: WrittenPath | None = None
-
-    @model_validator(mode="after")
-    def _url(self) -> Self:
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(f'url = {self.url!r} is no address; write "https://centre.example"')
-        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-            raise ValueError(
-                f"url = {self.url!r} is not encrypted; write https:// for another host"
-            )
-        return self
 
 
 class StoreSettings(Written):
@@ -44,17 +52,17 @@ class StoreSettings(Written):
 
     folder: WrittenPath = "data"
     #: Room kept back for alarms on a full disk, MiB.
-    reserve_mib: Annotated[int, Field(ge=1, le=1024)] = 16
+    reserve_mib: Annotated[int, Field(strict=True, ge=1, le=1024)] = 16
     #: Raw readings kept in the spool, MiB; history keeps them longer.
-    spool_mib: Annotated[int, Field(ge=16, le=1_048_576)] = 1024
+    spool_mib: Annotated[int, Field(strict=True, ge=16, le=1_048_576)] = 1024
     #: Days of history kept as Parquet.
-    history_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    history_days: Annotated[int, Field(strict=True, ge=1, le=3650)] = 30
 
 
 class InfluxSettings(Written):
     """An InfluxDB 2 API (InfluxDB, VictoriaMetrics) that takes every reading as well."""
 
-    url: str
+    url: Address
     bucket: str = "hazgate"
     org: str = "hazgate"
     token_file: WrittenPath | None = None

@@ -5,11 +5,25 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from gateway.config import WrittenPath
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+def _broker_address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.username or parts.password:
+        raise ValueError("write username and password_file, no secret in the address")
+    if parts.scheme not in PORTS or not parts.hostname or parts.path not in {"", "/"}:
+        raise ValueError(
+            f'{url!r} is no broker address; write "mqtts://host:8883", or '
+            '"mqtt://127.0.0.1:1883" without TLS'
+        )
+    if parts.port == 0:  # reading it also refuses what is no port
+        raise ValueError(f"{url!r} has port 0; leave the port out, or write the broker's")
+    return url
 
 
 class BrokerSettings(BaseModel):
@@ -17,7 +31,7 @@ class BrokerSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: str
+    url: Annotated[str, AfterValidator(_broker_address)]
     version: Literal["3.1.1", "5"] = "5"
     client_id: str | None = None
     username: str | None = None
@@ -25,22 +39,14 @@ class BrokerSettings(BaseModel):
     ca_file: WrittenPath | None = None
     cert_file: WrittenPath | None = None
     key_file: WrittenPath | None = None
-    keep_alive_s: Annotated[int, Field(ge=5, le=3600)] = 30
+    keep_alive_s: Annotated[int, Field(strict=True, ge=5, le=3600)] = 30
     #: Messages the broker may have in flight to us (MQTT 5 Receive Maximum). A queue that fits is
     #: delivered in its order after a restart; in a longer one Mosquitto lets new messages overtake.
-    receive_maximum: Annotated[int, Field(ge=1, le=65535)] = 10_000
-    session_expiry_s: Annotated[int, Field(ge=60)] = 7 * 24 * 3600
+    receive_maximum: Annotated[int, Field(strict=True, ge=1, le=65535)] = 10_000
+    session_expiry_s: Annotated[int, Field(strict=True, ge=60)] = 7 * 24 * 3600
 
     @model_validator(mode="after")
-    def _url(self) -> Self:
-        parts = urlsplit(self.url)
-        if parts.scheme not in PORTS or not parts.hostname or parts.path not in {"", "/"}:
-            raise ValueError(
-                f'url = {self.url!r} is no broker address; write "mqtts://host:8883", or '
-                '"mqtt://127.0.0.1:1883" without TLS'
-            )
-        if parts.username or parts.password:
-            raise ValueError("url: write username and password_file, no secret in the address")
+    def _both_or_neither(self) -> Self:
         if bool(self.cert_file) != bool(self.key_file):
             raise ValueError("cert_file and key_file go together; give both or none")
         return self

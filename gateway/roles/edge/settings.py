@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 from gateway.northbound.settings import InfluxSettings, ParentSettings, StoreSettings
 from gateway.pipeline.settings import AreaSettings, DeviceSettings, Identifier
 from gateway.southbound.settings import BrokerSettings
 
 Listen = Annotated[str, Field(pattern=r"^[^:\s]+:\d{1,5}$")]
+
+
+Rows = TypeVar("Rows", bound=tuple[object, ...])
+
+
+def _watches(rows: Rows, info: ValidationInfo) -> Rows:
+    if not rows:
+        raise ValueError(f"nothing is watched; add at least one [[{info.field_name}]]")
+    return rows
 
 
 class Written(BaseModel):
@@ -65,11 +74,9 @@ class SiteFile(Written):
     siren: SirenSettings | None = None
     metrics: MetricsSettings | None = None
     influx: InfluxSettings | None = None
-    area: tuple[AreaSettings, ...] = ()
-    device: tuple[DeviceSettings, ...] = ()
-
-    @model_validator(mode="after")
-    def _watches_something(self) -> Self:
-        if not self.area or not self.device:
-            raise ValueError("nothing is watched: add an [[area]] and a [[device]] with its points")
-        return self
+    area: Annotated[
+        tuple[AreaSettings, ...], Field(validate_default=True), AfterValidator(_watches)
+    ] = ()
+    device: Annotated[
+        tuple[DeviceSettings, ...], Field(validate_default=True), AfterValidator(_watches)
+    ] = ()
