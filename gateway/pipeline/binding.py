@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from device_profiles.bindings import BindingError, ChannelBinding
+from device_profiles.bindings import BindingError, ChannelBinding, resolve_bindings
 from device_profiles.decode import compile_plan
 from device_profiles.hazards import RuleSet
 from device_profiles.schema import Profile
@@ -108,7 +108,10 @@ class _Site:
         try:
             plan = compile_plan(profile, channels=bindings, time=device.time)
         except BindingError as error:
-            self.problems += [(at, text) for text in error.problems]
+            misfits = list(_misfits(profile, device))
+            self.problems += [((*at, *key), text) for key, text, _ in misfits]
+            told = {text for _, _, text in misfits}
+            self.problems += [(at, text) for text in error.problems if text not in told]
             return
         self.devices.append(
             Device(
@@ -124,12 +127,6 @@ class _Site:
 
     def plant(self) -> Plant:
         """Return the bound site, or raise everything that is wrong with it."""
-        seen: set[str] = set()
-        for each in self.bound:
-            if each.definition.alarm in seen:
-                text = f"alarm {each.definition.alarm} would stand twice; name each rule once"
-                self.problems.append(((), text))
-            seen.add(each.definition.alarm)
         if self.problems:
             raise SiteError(self.problems)
         return Plant(
@@ -150,6 +147,18 @@ class _Site:
                 text = f"{point.tag!r} is taken by {self.tags[point.tag]}; a tag is given once"
                 yield (*at, "point", index, "tag"), text
             self.tags.setdefault(point.tag, f"device {device.id}")
+
+
+def _misfits(profile: Profile, device: DeviceSettings) -> Iterator[tuple[Path, str, str]]:
+    """Yield what does not fit the profile: its key below the device, our text, the plan's text."""
+    for index, point in enumerate(device.point):
+        try:
+            resolve_bindings(profile, [channel_binding(point)])
+        except BindingError as error:
+            unknown = profile.channel and point.channel not in profile.channel
+            at: Path = ("point", index, "channel") if unknown else ("point", index)
+            for text in error.problems:
+                yield at, text.removeprefix("channel "), text
 
 
 def channel_binding(point: PointSettings) -> ChannelBinding:

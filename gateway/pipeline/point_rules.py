@@ -17,6 +17,7 @@ from gateway.alarms.catalogue import AlarmDefinition, Level
 from gateway.model import Priority
 from gateway.pipeline.plant import SECOND, SILENT_INTERVALS
 from gateway.pipeline.points import Point
+from gateway.pipeline.returning import LevelAlarm, never_returning
 from gateway.pipeline.settings import AreaSettings, LimitSettings, PointSettings
 
 HIGHS = (Level.H, Level.HH)
@@ -51,6 +52,7 @@ class PointBinder:
         self.node, self.division, self.area, self.settings = node, division, area, settings
         self.profile, self.device, self.device_id, self.index = profile, device, device_id, index
         self.channel = profile.channel.get(settings.channel)
+        self.unknown_channel = bool(profile.channel) and self.channel is None
         self.unit = settings.unit or (self.channel.unit if self.channel else "")
         self.range = settings.range or (self.channel.range if self.channel else None)
         self.packs = [(name, packs.get(name)) for name in settings.rules]
@@ -80,6 +82,8 @@ class PointBinder:
     def problems(self) -> Iterator[Problem]:
         """Yield everything that does not fit, at its key below the point."""
         settings = self.settings
+        if self.unknown_channel:
+            return  # its unit and range are another channel's; the device tells what it has
         if not self.unit:
             yield ("unit",), f'is missing; {self.profile.id} states none: write it, as in "ppm"'
         elif self.channel and self.unit != self.channel.unit and settings.scale is None:
@@ -92,10 +96,13 @@ class PointBinder:
             if rule_set is None:
                 known = ", ".join(sorted(self.known))
                 yield ("rules", number), f"{name!r} is no known rule set; known: {known}"
-                continue
-            yield from self._pack_problems(number, name, rule_set)
+            elif name in settings.rules[:number]:
+                yield ("rules", number), f"{name} is named twice; name each rule set once"
+            else:
+                yield from self._pack_problems(number, name, rule_set)
         if settings.limits is not None:
             yield from self._own_problems(settings.limits)
+        yield from never_returning(list(self._level_alarms()), self.range)
         if settings.trend is not None and self._first_limit() is None:
             yield ("trend",), "there is no limit to foretell; add limits or rules"
         if settings.stuck is not None and (
@@ -118,27 +125,26 @@ class PointBinder:
 
     def _pack_problems(self, number: int, name: str, rule_set: RuleSet) -> Iterator[Problem]:
         at: Path = ("rules", number)
-        if rule_set.unit != self.unit:
+        if self.unit and rule_set.unit != self.unit:
             text = (
                 f"{name} prints its limits in {rule_set.unit}, the point is in {self.unit}; "
                 f"report it in {rule_set.unit} (fold the conversion into the channel's scale)"
             )
             yield at, text
-            return
         if rule_set.hazard != self.area.hazard:
             yield (
                 at,
                 f"{name} is for {rule_set.hazard}, area {self.area.id} is {self.area.hazard}",
             )
-        for level in rule_set.level:
+        for level in rule_set.level if rule_set.unit == self.unit else ():
             yield from self._outside(at, f"{name}.{level.level}", level.limit)
 
     def _own_problems(self, own: LimitSettings) -> Iterator[Problem]:
         for level, limit in _levels(own):
             at: Path = ("limits", level.value)
             yield from self._outside(at, level.value, limit)
-            for name, rule_set in self.packs:
-                for bound in () if rule_set is None else rule_set.level:
+            for name, rule_set in self._packs_in_unit():
+                for bound in rule_set.level:
                     if not bound.bound or bound.level != level.value:
                         continue
                     high = level in HIGHS
@@ -149,6 +155,35 @@ class PointBinder:
                             f"({bound.standard} {bound.clause}); alarm no later than that"
                         )
                         yield at, text
+
+    def _packs_in_unit(self) -> Iterator[tuple[str, RuleSet]]:
+        """Yield the packs whose limits can be compared with the point's values."""
+        for name, rule_set in dict(self.packs).items():
+            if rule_set is not None and rule_set.unit == self.unit:
+                yield name, rule_set
+
+    def _level_alarms(self) -> Iterator[LevelAlarm]:
+        own = self.settings.limits
+        for level, limit in () if own is None else _levels(own):
+            yield LevelAlarm(
+                at=("limits", level.value),
+                name=level.value,
+                limit=limit,
+                high=level in HIGHS,
+                deadband=own.deadband if own else 0.0,
+                deadband_at=("limits", "deadband"),
+            )
+        for name, rule_set in self._packs_in_unit():
+            at: Path = ("rules", self.settings.rules.index(name))
+            for rule in rule_set.level:
+                yield LevelAlarm(
+                    at=at,
+                    name=f"{name}.{rule.level}",
+                    limit=rule.limit,
+                    high=Level(rule.level) in HIGHS,
+                    deadband=rule_set.engineering.deadband,
+                    strict=rule.op in {">", "<"},
+                )
 
     def _outside(self, at: Path, name: str, limit: float) -> Iterator[Problem]:
         if self.range is not None and not self.range[0] <= limit <= self.range[1]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from device_profiles.duration import DurationNs, PositiveDurationNs
-from device_profiles.schema import Pointer, TimeSource
+from device_profiles.schema import Flag, Pointer, TimeSource
 from gateway.model import Priority
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -52,23 +51,21 @@ class LimitSettings(Written):
     on_delay: DurationNs = 0
     off_delay: DurationNs = 0
     priority: Priority = Priority.HIGH
-    latch: bool = False
+    latch: Flag = False
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        named = [("ll", self.ll), ("l", self.l), ("h", self.h), ("hh", self.hh)]
-        given = [(name, limit) for name, limit in named if limit is not None]
-        for (low, under), (high, over) in pairwise(given):
-            if under >= over:
-                raise ValueError(
-                    f"{low} = {under:g} is not below {high} = {over:g}; need ll < l < h < hh"
-                )
-        if self.l is not None and self.h is not None and self.deadband >= self.h - self.l:
+    @field_validator("h", "l", "ll")
+    @classmethod
+    def _below(cls, limit: float | None, info: ValidationInfo) -> float | None:
+        # Judged at its own key, with the sound limits above it: one bad limit hides no other.
+        over = ("hh", "h", "l", "ll")[: ("hh", "h", "l", "ll").index(str(info.field_name))]
+        above = [(name, info.data[name]) for name in over if info.data.get(name) is not None]
+        if limit is not None and above and limit >= above[-1][1]:
+            high, value = above[-1]
             raise ValueError(
-                f"deadband = {self.deadband:g} is wider than the band from l = {self.l:g} to "
-                f"h = {self.h:g}; make it smaller"
+                f"{info.field_name} = {limit:g} is not below {high} = {value:g}; "
+                "need ll < l < h < hh"
             )
-        return self
+        return limit
 
 
 class TrendSettings(Written):
