@@ -2,7 +2,8 @@
 
 A summary's place in the ring follows from its time, so six hours per point are kept and nothing
 need ever be deleted. How long a last value may be shown as current is decided here, when it
-arrives.
+arrives. A newer figure replaces an older one; one that lies ahead of the child's clock, as a clock
+that was wrong has left it, is replaced by any.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ SLOTS = KEPT_NS // SLOT_NS
 RECEIVED_FRESH_NS = 30 * NANOSECONDS
 SUMMARY_NS = 10 * NANOSECONDS
 SOURCE_FRESH_NS = 60 * NANOSECONDS
+#: How far a figure may lie ahead of the child's clock, which is known from its last heartbeat.
+AHEAD_NS = 60 * NANOSECONDS
 
 decode_summary = msgspec.json.Decoder(Summary).decode
 decode_readings = msgspec.json.Decoder(Readings).decode
@@ -68,13 +71,16 @@ def take_summary(write: Write, node: str, body: bytes) -> None:
     Raises
     ------
     RefusedError
-        It is not readable.
+        It is not readable, or ends well after the child's present time.
     """
     try:
         summary = decode_summary(body)
     except UNREADABLE as error:
         raise RefusedError(f"summary: not readable: {error}") from error
     offset_ns = clock_offset(write.database, node)
+    ahead_ns = write.now_ns + offset_ns + AHEAD_NS
+    if summary.to_ns > ahead_ns:
+        raise RefusedError("summary: ends well after the node's time by its last heartbeat")
     intervals: dict[str, float] = dict(
         write.execute("SELECT tag, interval_s FROM point WHERE node = ?", (node,))
     )
@@ -84,7 +90,7 @@ def take_summary(write: Write, node: str, body: bytes) -> None:
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (node, tag, slot) DO UPDATE SET "
         "to_ns = excluded.to_ns, last = excluded.last, min = excluded.min, max = excluded.max, "
         "mean = excluded.mean, count = excluded.count, quality = excluded.quality "
-        "WHERE excluded.to_ns > summary.to_ns",
+        "WHERE excluded.to_ns > summary.to_ns OR summary.to_ns > ?",
         [
             (
                 node,
@@ -97,6 +103,7 @@ def take_summary(write: Write, node: str, body: bytes) -> None:
                 point.mean,
                 point.count,
                 point.quality,
+                ahead_ns,
             )
             for point in summary.points
         ],
@@ -120,6 +127,7 @@ def take_summary(write: Write, node: str, body: bytes) -> None:
                 summary.to_ns,
                 stale_ns,
                 int(stale_ns > write.now_ns),
+                ahead_ns,
             )
         )
     write.database.execute_many(
@@ -128,7 +136,7 @@ def take_summary(write: Write, node: str, body: bytes) -> None:
         "last = excluded.last, quality = excluded.quality, source_ns = excluded.source_ns, "
         "received_ns = excluded.received_ns, to_ns = excluded.to_ns, "
         "stale_ns = excluded.stale_ns, fresh = excluded.fresh "
-        "WHERE excluded.to_ns > latest.to_ns",
+        "WHERE excluded.to_ns > latest.to_ns OR latest.to_ns > ?",
         rows,
     )
     point_view.publish(write, node, [point.tag for point in summary.points])
@@ -172,12 +180,12 @@ def take_readings(write: Write, node: str, body: bytes) -> None:
     write.publish("readings", node, told, hazard=hazard)
 
 
-def trend(database: Database, node: str, tag: str, *, from_ns: int) -> Trend:
-    """Return the summaries of a point that end after an instant of the child's clock."""
+def trend(database: Database, node: str, tag: str, *, from_ns: int, now_ns: int) -> Trend:
+    """Return the summaries of a point that end between two instants of the child's clock."""
     rows = database.execute(
         "SELECT to_ns, min, max, mean, last, quality FROM summary WHERE node = ? AND tag = ? "
-        "AND to_ns > ? ORDER BY to_ns",
-        (node, tag, from_ns),
+        "AND to_ns > ? AND to_ns <= ? ORDER BY to_ns",
+        (node, tag, from_ns, now_ns + AHEAD_NS),
     )
     return Trend(
         [row[0] // MILLISECOND for row in rows],

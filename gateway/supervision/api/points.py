@@ -102,7 +102,8 @@ def _readings(
     point = view.one(database, asking.scope, node, tag=tag, now_ns=now_ns)
     if point is None:
         return None
-    from_ns = now_ns + series.clock_offset(database, node) - minutes * MINUTE_NS
+    child_ns = now_ns + series.clock_offset(database, node)
+    from_ns = child_ns - minutes * MINUTE_NS
     answered = series.raw(database, node, tag, from_ns=from_ns)
     status = "asked" if _waits(database, node, tag) else "answered" if answered else "none"
     return Readings(
@@ -110,7 +111,7 @@ def _readings(
         tag=tag,
         unit=point.unit,
         limits=point.limits,
-        summary=series.trend(database, node, tag, from_ns=from_ns),
+        summary=series.trend(database, node, tag, from_ns=from_ns, now_ns=child_ns),
         raw=answered[0] if answered else None,
         raw_status=status,
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.model import NANOSECONDS
 from gateway.northbound import wire
 from gateway.supervision import series
 from gateway.supervision.tiers import Role
-from tests.gateway.supervision.world import World
+from tests.gateway.supervision.world import Child, World
 
 TREND = "/api/v1/readings?node=gw1&tag=AR1-AT-101"
 
@@ -71,6 +72,43 @@ async def test_older_summary_changes_nothing(world: World) -> None:
     await child.send(("summary", old))
     assert (await point(viewer))["last"] == 2.0
     assert (await viewer.get(TREND)).json()["summary"]["last"] == [1.0, 2.0]
+
+
+def ahead(child: Child, value: float, seconds: float) -> bytes:
+    """A summary of a child whose clock is ahead."""
+    summary = msgspec.json.decode(child.summary(value), type=wire.Summary)
+    to_ns = summary.to_ns + int(seconds * NANOSECONDS)
+    return wire.encode(msgspec.structs.replace(summary, to_ns=to_ns))
+
+
+async def test_clock_set_right_freezes_nothing(world: World) -> None:
+    """What a clock that was ahead has left is replaced by the first summary of the right time."""
+    child = await world.child()
+    viewer = await world.person("li", Role.VIEWER, "330106")
+    await child.send(("inventory", child.inventory()))
+    # A whole turn of the ring ahead: both fall on one slot.
+    off_s = series.KEPT_NS / NANOSECONDS
+    await child.beat(clock_ns=world.clock.now_ns() + series.KEPT_NS)
+    assert await child.send(("summary", ahead(child, 1.0, off_s))) == ["stored"]
+    assert (await point(viewer))["last"] == 1.0
+    await child.beat()
+    assert (await viewer.get(TREND)).json()["summary"]["last"] == []
+    assert await child.send(("summary", child.summary(2.0))) == ["stored"]
+    row = await point(viewer)
+    assert (row["last"], row["fresh"]) == (2.0, True)
+    assert (await viewer.get(TREND)).json()["summary"]["last"] == [2.0]
+
+
+async def test_summary_ahead_of_its_clock_is_rejected(world: World) -> None:
+    """A summary that ends more than a minute after the child's own time is rejected."""
+    child = await world.child()
+    viewer = await world.person("li", Role.VIEWER, "330106")
+    await child.send(("inventory", child.inventory()), ("summary", child.summary(1.0)))
+    assert await child.send(("summary", ahead(child, 2.0, 61))) == ["rejected"]
+    assert (await point(viewer))["last"] == 1.0
+    await child.beat(clock_ns=world.clock.now_ns() + 61 * NANOSECONDS)
+    assert await child.send(("summary", ahead(child, 2.0, 61))) == ["stored"]
+    assert (await point(viewer))["last"] == 2.0
 
 
 async def test_trend_is_bounded(world: World) -> None:
