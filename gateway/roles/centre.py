@@ -32,6 +32,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -50,6 +51,8 @@ from gateway.supervision.centre import Centre
 ADDRESS = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
 MAX_PORT = 65535
 DRAIN_S = 5
+#: The third is the first as a listener on all of IPv6 sees it.
+LOOPBACK = ["127.0.0.1", "::1", "::ffff:127.0.0.1"]
 
 NodeId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
@@ -67,19 +70,42 @@ class NodeSettings(_Table):
 
 
 class ListenSettings(_Table):
-    """Where it listens; port 0 takes a free one. With `cert` and `key` it speaks TLS."""
+    """Where it listens; port 0 takes a free one. With `cert` and `key` it speaks TLS.
+
+    Other machines reach it by TLS only: its own, or that of a proxy before it. What the proxy says
+    of whom it speaks for is believed from this machine, and only where `behind_tls` says so.
+    """
 
     address: Annotated[str, Field(pattern=f"^{ADDRESS}$")] = "127.0.0.1:8080"
     cert: WrittenPath | None = None
     key: WrittenPath | None = None
+    behind_tls: bool = False
 
     @model_validator(mode="after")
-    def _both_or_neither(self) -> ListenSettings:
+    def _sound(self) -> ListenSettings:
         if (self.cert is None) != (self.key is None):
             raise ValueError("cert and key go together: give both for TLS, or neither")
         if self.port > MAX_PORT:
             raise ValueError(f"port {self.port} is above {MAX_PORT}; choose another, or 0")
+        if not (self.secure or self.local):
+            raise ValueError(
+                f"{self.address} is reached by other machines without TLS; give cert and key, "
+                "listen on 127.0.0.1, or say behind_tls = true where a TLS proxy stands before it"
+            )
         return self
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine reaches it."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach it by TLS."""
+        return self.cert is not None or self.behind_tls
 
     @property
     def host(self) -> str:
@@ -185,7 +211,6 @@ async def open_centre(
     table = settings.divisions.file
     rows = divisions.read(Path(table)) if table is not None else []
     listen = settings.listen
-    secure = listen.cert is not None
     # Before the store: a first password must not be made by a start that then fails.
     _check_certificate(listen)
     with _bound(listen) as listener:
@@ -196,7 +221,7 @@ async def open_centre(
             clock=clock,
             name=settings.node.name,
             division=settings.node.division,
-            secure=secure,
+            secure=listen.secure,
             hasher=hasher,
         ) as centre:
             await centre.load_divisions(rows)
@@ -210,6 +235,8 @@ async def open_centre(
                     log_config=None,
                     access_log=False,
                     server_header=False,
+                    proxy_headers=listen.behind_tls,
+                    forwarded_allow_ips=LOOPBACK,
                     timeout_graceful_shutdown=DRAIN_S,
                     ssl_certfile=listen.cert,
                     ssl_keyfile=listen.key,
@@ -217,7 +244,7 @@ async def open_centre(
             )
             async with _serving(server, centre, listener):
                 host = f"[{listen.host}]" if ":" in listen.host else listen.host
-                url = f"{'https' if secure else 'http'}://{host}:{port}"
+                url = f"{'https' if listen.cert else 'http'}://{host}:{port}"
                 log("centre").info("listens", node=centre.node, url=url)
                 yield RunningCentre(centre, listen.host, port, url, centre.first_password)
     log("centre").info("stopped", node=settings.node.id)

@@ -19,7 +19,7 @@ from gateway.db import Database
 from gateway.model import NANOSECONDS, Clock
 from gateway.supervision.pairing import hashed
 from gateway.supervision.store import Store, Write
-from gateway.supervision.throttle import Damper, Throttle
+from gateway.supervision.throttle import Damper, Throttle, source
 from gateway.supervision.tiers import Role, Subject
 
 FIRST = "admin"
@@ -190,8 +190,9 @@ class Accounts:
         return await self._store.write(work)
 
     async def _known(self, name: str, password: str, *, address: str) -> tuple[Subject, str]:
-        pair = f"{name}\n{address}"
-        keys = ((self._pairs, pair), (self._addresses, address), (self._names, name))
+        origin = source(address)
+        pair = f"{name}\n{origin}"
+        keys = ((self._pairs, pair), (self._addresses, origin), (self._names, name))
         self._allow(keys)
         found = await self._store.read(lambda database: load(database, name))
         stored = found[1] if found else self._decoy

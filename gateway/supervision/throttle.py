@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from ipaddress import IPv4Address, IPv6Network, ip_address
 
 from gateway.model import NANOSECONDS, Clock
 
 KEYS = 10_000
 WINDOW_NS = 15 * 60 * NANOSECONDS
 DAMPED_NS = 60 * NANOSECONDS
+PREFIX = 64
+
+
+def source(address: str) -> str:
+    """Return what an address counts as: an IPv6 one as its /64, since a whole one is one client."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, IPv4Address):
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(IPv6Network((int(found), PREFIX), strict=False))
 
 
 class Throttle:

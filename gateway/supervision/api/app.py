@@ -82,10 +82,10 @@ async def _gone(_: Request, __: Exception) -> Response:
     return Response(status_code=400)
 
 
-async def _busy(_: Request, error: Exception) -> Response:
-    return JSONResponse(
-        {"detail": {"code": "busy", "message": str(error)}}, 429, {"Retry-After": "2"}
-    )
+async def _busy(_: Request, __: Exception) -> Response:
+    # The error names the store's folder: that is nobody's business outside.
+    message = "more waits to be written than the disk keeps up with; try again soon"
+    return JSONResponse({"detail": {"code": "busy", "message": message}}, 429, {"Retry-After": "2"})
 
 
 async def _broken(_: Request, error: Exception) -> Response:

@@ -146,6 +146,21 @@ async def test_taken_address_is_told(tmp_path: Path) -> None:
                 pytest.fail("it must not start")
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0:1", "[::]:1", "192.0.2.1:1", "centre.example:1"])
+def test_other_machines_come_by_tls(tmp_path: Path, address: str) -> None:
+    """An address that other machines reach needs a certificate, or the word that a proxy has it."""
+    with pytest.raises(ValidationError, match="give cert and key, listen on"):
+        settings(tmp_path, listen={"address": address})
+    for listen in ({"behind_tls": True}, {"cert": "a", "key": "b"}):
+        assert settings(tmp_path, listen={"address": address, **listen}).listen.secure
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1"])
+def test_this_machine_comes_as_it_likes(tmp_path: Path, address: str) -> None:
+    """On loopback a centre needs no TLS, and its cookies do not ask for it."""
+    assert not settings(tmp_path, listen={"address": address}).listen.secure
+
+
 @pytest.mark.parametrize(
     "tables",
     [

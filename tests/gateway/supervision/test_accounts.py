@@ -12,7 +12,7 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 
-from gateway.supervision.accounts import SESSION_NS, AccountError
+from gateway.supervision.accounts import SESSION_NS, AccountError, LoginError
 from gateway.supervision.tiers import Role, Subject
 from tests.gateway.supervision.world import PASSWORD, Opener, World
 
@@ -130,6 +130,18 @@ async def test_guessing_at_once_is_throttled(world: World) -> None:
     # One more than allowed may be verified already when the last allowed one fails.
     assert 5 <= codes.count(401) <= 6
     assert codes.count(429) == len(codes) - codes.count(401)
+
+
+async def test_a_network_is_throttled_as_one(world: World) -> None:
+    """Addresses of one IPv6 network share their failures; another network has its own."""
+    await world.account("li", Role.VIEWER, "330106")
+    accounts = world.centre.accounts
+    for number in range(5):
+        with pytest.raises(LoginError, match="wrong"):
+            await accounts.open("li", "guess", address=f"2001:db8:0:1::{number}")
+    with pytest.raises(LoginError, match="too many"):
+        await accounts.open("li", PASSWORD, address="2001:db8:0:1:ffff::1")
+    assert (await accounts.open("li", PASSWORD, address="2001:db8:0:2::1")).subject.name == "li"
 
 
 async def test_account_changes_are_journalled(world: World) -> None:

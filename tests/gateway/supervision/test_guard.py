@@ -9,10 +9,13 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
+from gateway.supervision import store
 from gateway.supervision.api.app import create_app
 from gateway.supervision.api.guard import policy
-from tests.gateway.supervision.world import PASSWORD, World
+from gateway.supervision.tiers import Role
+from tests.gateway.supervision.world import PASSWORD, Opener, World
 
 FORBIDDEN = ("numba", "numpy", "duckdb", "paho", "detectors", "gateway.pipeline")
 
@@ -95,6 +98,51 @@ async def test_health_and_metrics(world: World) -> None:
     text = (await client.get("/metrics")).text
     assert 'hazgate_centre_items_total{status="stored"} 1.0' in text
     assert "gw1" not in text
+
+
+async def guess(client: httpx.AsyncClient, address: str, password: str) -> httpx.Response:
+    """Log in as one for whom a proxy says it speaks."""
+    body = {"name": "li", "password": password}
+    return await client.post("/api/v1/session", json=body, headers={"X-Forwarded-For": address})
+
+
+async def test_nobody_invents_an_address(world: World) -> None:
+    """A header that names another address each time opens no more tries."""
+    await world.account("li", Role.VIEWER, "330106")
+    client = await world.client()
+    for number in range(5):
+        assert (await guess(client, f"192.0.2.{number}", "guess")).status_code == 401
+    assert (await guess(client, "192.0.2.9", PASSWORD)).status_code == 429
+
+
+async def test_a_stated_proxy_is_believed(open_world: Opener) -> None:
+    """Behind a TLS proxy people are who it says, cookies travel by TLS, metrics are not open."""
+    listen = {"address": "127.0.0.1:0", "behind_tls": True}
+    async with open_world(listen=listen) as world:
+        await world.account("li", Role.VIEWER, "330106")
+        client = await world.client()
+        for _ in range(5):
+            assert (await guess(client, "192.0.2.1", "guess")).status_code == 401
+        assert (await guess(client, "192.0.2.1", PASSWORD)).status_code == 429
+        answer = await guess(client, "192.0.2.2", PASSWORD)
+        assert answer.status_code == 200
+        assert "; secure" in answer.headers["Set-Cookie"].lower()
+        assert "Strict-Transport-Security" in answer.headers
+        outside = await client.get("/metrics", headers={"X-Forwarded-For": "192.0.2.2"})
+        assert outside.status_code == 401
+
+
+async def test_busy_says_nothing_of_the_machine(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A centre that cannot keep up says so and when to come back, not where its files are."""
+    child = await world.child()
+    monkeypatch.setattr(store, "WAITING_WRITES", 0)
+    answer = await child.beat()
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (429, "busy")
+    assert answer.headers["Retry-After"]
+    assert world.centre.store.folder.name not in answer.text
+    assert ".sqlite" not in answer.text
 
 
 async def test_openapi_names_the_screens_paths(world: World) -> None:
