@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from gateway.cli import alarms, files, journal, pair, run, site
+from gateway.cli import alarms, files, journal, pair, replay, run, site
 from gateway.db import StoreError
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Gateway for high-hazard sites: sensors by MQTT in, durable alarms out.",
 )
-for module in (run, site, files, alarms, journal, pair):
+for module in (run, site, replay, files, alarms, journal, pair):
     module.register(app)
 
 

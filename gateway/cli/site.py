@@ -1,4 +1,4 @@
-"""Commands about a site file: check it, replay a recording through it, play its devices."""
+"""Commands about a site file: check it, play its devices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from gateway.config import ConfigError, load
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(check)
-    app.command()(replay)
     app.command()(simulate)
 
 
@@ -108,53 +107,6 @@ def check_site(path: Path) -> tuple[int, int, list[str]]:
     plant = load_site(path).plant
     times = [str(response) for response in responses(plant)]
     return len(plant.points), len(plant.definitions), times
-
-
-def replay(
-    config: SiteOption,
-    input_file: Annotated[
-        Path, typer.Option("--input", help="CSV or Parquet, wide or long.", show_default=False)
-    ],
-    *,
-    out: Annotated[Path | None, typer.Option(help="One event per line.")] = None,
-    compare: Annotated[Path | None, typer.Option(help="Another site file: the difference.")] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Readings at once; changes speed only.")] = 4096,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that share the devices.")] = 1,
-    as_json: JsonOption = False,
-) -> None:
-    """Run recorded readings through a site's rules.
-
-    Example: hazgate replay --config site.toml --input readings.csv --out alarms.jsonl
-    """
-    from gateway.roles.edge.site import load_site
-    from gateway.roles.replay import ReplaySummary, differences, replay_file
-    from gateway.southbound.recording import RecordingError
-
-    def one(path: Path, target: Path | None) -> ReplaySummary:
-        site = load_site(path)
-        return replay_file(site, input_file, target, batch=batch, workers=workers)
-
-    try:
-        found = one(config, out)
-        other = one(compare, None) if compare is not None else None
-    except ConfigError as error:
-        complain(error.problems)
-    except RecordingError as error:
-        complain([str(error)])
-    figures: dict[str, object] = {
-        "readings": found.readings,
-        "events": found.events,
-        "days": round(found.days, 4),
-        "alarms_raised": sum(found.raised.values()),
-        "alarms_a_day": round(found.a_day, 3),
-        "by_alarm": dict(sorted(found.raised.items())),
-    }
-    if other is not None:
-        figures["compared_alarms_a_day"] = round(other.a_day, 3)
-        figures["differences"] = differences(found, other)
-    if found.unknown:
-        figures["columns_not_in_site"] = len(found.unknown)
-    say(figures, as_json=as_json)
 
 
 def simulate(

@@ -29,19 +29,35 @@ from gateway.readings import ReadingBatch, Row
 from gateway.roles.edge.line import GRACE_NS
 from gateway.roles.edge.site import Site, load_site
 from gateway.southbound.liveness import Liveness
-from gateway.southbound.recording import Recording
+from gateway.southbound.recording import Recording, RecordingError
 
 
 @dataclass(slots=True)
 class ReplaySummary:
-    """What a replay found: readings, their span, and raises by alarm."""
+    """What a replay found: readings, their span, and when each alarm rose and returned.
+
+    Parameters
+    ----------
+    moves
+        For each alarm the source times (ns) at which it rose, returned, rose, and so on.
+    unknown
+        Tags of the recording that are none of the site's.
+    unread
+        Cells that hold no number: each a BAD reading.
+    """
 
     readings: int = 0
     events: int = 0
     first_ns: int = 0
     last_ns: int = 0
-    raised: Counter[str] = field(default_factory=Counter)
+    moves: dict[str, list[int]] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    unread: int = 0
+
+    @property
+    def raised(self) -> dict[str, int]:
+        """How often each alarm rose."""
+        return {alarm: len(self.raises(alarm)) for alarm in self.moves}
 
     @property
     def days(self) -> float:
@@ -52,6 +68,16 @@ class ReplaySummary:
     def a_day(self) -> float:
         """Raises a day; 0 for a recording without length."""
         return sum(self.raised.values()) / self.days if self.days > 0 else 0.0
+
+    def raises(self, alarm: str) -> list[int]:
+        """Return when an alarm rose."""
+        return self.moves.get(alarm, [])[::2]
+
+    def active_ns(self, alarm: str) -> int:
+        """Return how long an alarm's condition held, up to the end of the recording."""
+        moves = self.moves.get(alarm, [])
+        ends = [*moves[1::2], *([self.last_ns] if len(moves) % 2 else [])]
+        return sum(ends) - sum(moves[::2])
 
 
 #: Where a detection stands among all: row of the recording, then tick or reading, then order there.
@@ -81,6 +107,7 @@ class Run:
         self._mine = [point.device % shares == share for point in plant.points]
         self._engine = Engine(plant)
         self._liveness = Liveness(plant)
+        self._newest = [0] * len(plant.points)
         self._second: int | None = None
 
     def detections(self, chunks: Iterable[list[Row]]) -> Iterator[tuple[Place, Detection]]:
@@ -100,7 +127,10 @@ class Run:
             self.readings += 1
             self.last_ns = row[1]
             if self._mine[row[0]]:
-                waiting.append(row)
+                # Received in the order of the file: what is older than its point's newest came
+                # late, it is no sign of a clock that was set back.
+                newest = self._newest[row[0]] = max(self._newest[row[0]], row[2])
+                waiting.append((*row[:2], newest, *row[3:]))
                 numbers.append(number)
         yield from self._process(waiting, numbers)
 
@@ -136,13 +166,17 @@ class Share:
     readings: int
     first_ns: int
     last_ns: int
+    unknown: tuple[str, ...]
+    unread: int
 
 
 def run_share(plant: Plant, source: Path, batch: int, share: int, shares: int) -> Share:
     """Run one share of a plant's devices through a recording."""
     run = Run(plant, batch=batch, share=share, shares=shares)
-    found = list(run.detections(Recording(source, plant.points).rows()))
-    return Share(found, run.readings, run.first_ns, run.last_ns)
+    recording = Recording(source, plant.points)
+    found = list(run.detections(recording.rows()))
+    unknown = tuple(recording.unknown)
+    return Share(found, run.readings, run.first_ns, run.last_ns, unknown, recording.unread)
 
 
 def run_file_share(site: Path, source: Path, batch: int, share: int, shares: int) -> Share:
@@ -166,8 +200,9 @@ def tell(site: Site, parts: list[Share], summary: ReplaySummary) -> Iterator[Tra
     for _, detection in heapq.merge(*(part.found for part in parts), key=lambda each: each[0]):
         for transition in desk.detect(detection):
             summary.events += 1
-            if transition.event.cause == Cause.RAISE:
-                summary.raised[transition.event.alarm] += 1
+            event = transition.event
+            if event.cause in {Cause.RAISE, Cause.CLEAR}:
+                summary.moves.setdefault(event.alarm, []).append(event.source_ns)
             yield transition
 
 
@@ -184,9 +219,11 @@ def replay_file(
     Raises
     ------
     RecordingError
-        The recording cannot be read.
+        The recording cannot be read, or the events cannot be written.
     """
-    unknown = Recording(source, site.plant.points).unknown
+    if target is not None and (target.is_dir() or not target.absolute().parent.is_dir()):
+        # Told before the work, not after it.
+        raise RecordingError(f"{target}: cannot be written; name a file in a folder that is there")
     if workers == 1:
         parts = [run_share(site.plant, source, batch, 0, 1)]
     else:
@@ -200,17 +237,54 @@ def replay_file(
         readings=parts[0].readings,
         first_ns=parts[0].first_ns,
         last_ns=parts[0].last_ns,
-        unknown=tuple(unknown),
+        unknown=parts[0].unknown,
+        unread=parts[0].unread,
     )
-    with target.open("wb") if target is not None else nullcontext() as file:
-        for transition in tell(site, parts, summary):
-            if file is not None:
-                file.write(transition.entry + b"\n")
+    try:
+        with target.open("wb") if target is not None else nullcontext() as file:
+            for transition in tell(site, parts, summary):
+                if file is not None:
+                    file.write(transition.entry + b"\n")
+    except OSError as error:
+        raise RecordingError(f"{target}: cannot be written: {error.strerror}") from error
     return summary
 
 
-def differences(one: ReplaySummary, other: ReplaySummary) -> dict[str, int]:
-    """Return, for each alarm that differs, how many more the second raised."""
-    alarms = sorted(one.raised.keys() | other.raised.keys())
-    changes = {alarm: other.raised[alarm] - one.raised[alarm] for alarm in alarms}
-    return {alarm: change for alarm, change in changes.items() if change}
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How one alarm of a second rule set differs from the first's.
+
+    Parameters
+    ----------
+    raised
+        How many more the second raised.
+    first_s
+        How much later the second first raised it, in seconds; negative is earlier, None where one
+        never did.
+    same
+        Raises at the same instant in both.
+    active_s
+        How much longer it held in the second, in seconds.
+    """
+
+    raised: int
+    first_s: float | None
+    same: int
+    active_s: float
+
+
+def differences(one: ReplaySummary, other: ReplaySummary) -> dict[str, Difference]:
+    """Return each alarm that rose or returned at another time, or not at all, in the second."""
+    found = {}
+    for alarm in sorted(one.moves.keys() | other.moves.keys()):
+        if one.moves.get(alarm) == other.moves.get(alarm):
+            continue
+        here, there = one.raises(alarm), other.raises(alarm)
+        longer = other.active_ns(alarm) - one.active_ns(alarm)
+        found[alarm] = Difference(
+            raised=len(there) - len(here),
+            first_s=(there[0] - here[0]) / NANOSECONDS if here and there else None,
+            same=sum((Counter(here) & Counter(there)).values()),
+            active_s=longer / NANOSECONDS,
+        )
+    return found

@@ -39,7 +39,8 @@ class Recording:
     path
         ``.csv``, ``.csv.gz`` or ``.parquet``.
     points
-        The site's points; other tags of the file are passed over and named in `unknown`.
+        The site's points; other tags of the file are passed over and named in `unknown` (those of a
+        long file as its rows are read). `unread` counts the cells that hold no number.
 
     Raises
     ------
@@ -53,14 +54,29 @@ class Recording:
         self.columns = self._header()
         self.long = self.columns[:3] == list(LONG)
         if TIME not in self.columns:
-            raise RecordingError(f"{path}: no column {TIME!r}; give time and a column a tag")
+            found = ", ".join(repr(column) for column in self.columns[:5]) or "an empty file"
+            hint = ""
+            if len(self.columns) == 1 and {";", "\t"} & set(self.columns[0]):
+                hint = "; separate columns by commas"
+            raise RecordingError(
+                f"{path}: no column {TIME!r}, found {found}{hint}; give time and a column a tag, "
+                "or time,tag,value"
+            )
         others = [column for column in self.columns if column != TIME]
-        self.unknown = [] if self.long else [c for c in others if c not in self._points]
-        if not self.long and len(self.unknown) == len(others):
+        # In the order they come; a dict is a set that keeps it.
+        strange = [] if self.long else [c for c in others if c not in self._points]
+        self._unknown = dict.fromkeys(strange)
+        self.unread = 0
+        if not self.long and len(strange) == len(others):
             raise RecordingError(
                 f"{path}: none of its columns is a tag of this site ({', '.join(others[:5])}); "
                 f"the site has {', '.join(list(self._points)[:5])}"
             )
+
+    @property
+    def unknown(self) -> list[str]:
+        """Tags of the file that are none of the site's."""
+        return list(self._unknown)
 
     def rows(self) -> Iterator[list[Row]]:
         """Yield readings in the order of the file, in chunks of about 8192."""
@@ -81,15 +97,24 @@ class Recording:
 
     def _readings(self, record: Mapping[str, Any], time_ns: int) -> Iterator[Row]:
         if self.long:
-            point = self._points.get(str(record["tag"]))
-            if point is not None:
-                stated = str(record.get("quality") or "GOOD")
-                yield reading(point, time_ns, record["value"], stated)
+            tag = str(record["tag"])
+            point = self._points.get(tag)
+            if point is None:
+                self._unknown[tag] = None
+                return
+            stated = str(record.get("quality") or "GOOD")
+            yield self._reading(point, time_ns, record["value"], stated)
             return
         for tag, point in self._points.items():
             cell = record.get(tag)
             if cell is not None and cell != "":
-                yield reading(point, time_ns, cell, "GOOD")
+                yield self._reading(point, time_ns, cell, "GOOD")
+
+    def _reading(self, point: Point, time_ns: int, cell: object, stated: str) -> Row:
+        row = reading(point, time_ns, cell, stated)
+        if row[4] == Quality.WRONG_TYPE and math.isnan(row[3]):
+            self.unread += 1
+        return row
 
     def _header(self) -> list[str]:
         with self._told():
