@@ -42,6 +42,13 @@ def fire(state: npt.NDArray[np.int64]) -> None:
 
 
 @kernel
+def restart(state: npt.NDArray[np.int64], memory: npt.NDArray[np.float64]) -> None:
+    """Let delays and detector begin anew; a rule that is active stays so."""
+    state[ON_SINCE:] = NEVER
+    memory[:] = 0.0
+
+
+@kernel
 def settle(
     state: npt.NDArray[np.int64],
     on_delay: int,

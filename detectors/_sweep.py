@@ -9,17 +9,29 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from detectors._debounce import ACTIVE, BEGAN, NOTHING, ON_SINCE, deadline, fire, settle
+from detectors._debounce import (
+    ACTIVE,
+    BEGAN,
+    NOTHING,
+    ON_SINCE,
+    deadline,
+    fire,
+    restart,
+    settle,
+)
 from detectors._jit import kernel
 from detectors.admission import (
+    AHEAD,
     BEFORE_MIN,
     BUCKET_MIN,
     FIXED,
     HOLD,
     IGNORE,
+    LAST,
     NEVER,
     QUIET,
     admit,
+    forget,
 )
 from detectors.limit import limit_step
 from detectors.rate import rate_step
@@ -114,6 +126,10 @@ def sweep(
         p = point[i]
         if written + 2 * (first[p + 1] - first[p]) > edges.shape[0]:
             return i, written
+        if point_times[p, LAST] > received[i] + AHEAD:
+            forget(point_times[p], point_values[p])
+            for row in range(first[p], first[p + 1]):
+                restart(ints[row], floats[row])
         usable = point_values[p, 0]
         effect, historical = admit(
             point_times[p],

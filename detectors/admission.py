@@ -5,6 +5,10 @@ the minimum of (received - source) over the last ten to twenty minutes, so a slo
 for late data for ever. Until a device has been watched for that long its usual delay counts as
 zero.
 
+A point's last time can be later than a reading's reception only by what a device's clock may be
+ahead. Where it is later than that, this machine's clock was set back: the point is then known anew,
+or it would be judged by fixed limits alone until the clock has caught up.
+
 ======== =============================================================================
 effect   meaning
 ======== =============================================================================
@@ -40,8 +44,11 @@ UNTIMED: Final = 4
 SECOND: Final = 1_000_000_000
 BUCKET: Final = 600 * SECOND
 NEVER: Final = -(1 << 62)
-#: A late reading keeps its point from being judged by the clock for this long after it arrived.
+#: The first late reading of a run keeps its point from being judged by the clock for this long: a
+#: backlog drains in less, and a device that is late for ever must not wait for ever.
 DRAIN: Final = 2 * SECOND
+#: What is accepted lies at most five seconds ahead of its reception: beyond it the clock went back.
+AHEAD: Final = 6 * SECOND
 
 # Columns of a point's times, and of its device's.
 LAST, HEARD, QUIET, GRADE = 0, 1, 2, 3
@@ -66,7 +73,7 @@ def new_devices(count: int) -> npt.NDArray[np.int64]:
 def usual_delay(device: npt.NDArray[np.int64], delay: int, received: int) -> int:
     """Take one delay into a device's sliding minimum and return the minimum (ns, >= 0)."""
     delay = max(delay, 0)
-    if device[BUCKET_START] == NEVER:
+    if device[BUCKET_START] == NEVER or received < device[BUCKET_START] - AHEAD:
         device[BUCKET_START] = received
         device[BUCKET_MIN] = delay
         device[BEFORE_MIN] = 0
@@ -81,6 +88,16 @@ def usual_delay(device: npt.NDArray[np.int64], delay: int, received: int) -> int
     elif delay < device[BUCKET_MIN]:
         device[BUCKET_MIN] = delay
     return min(device[BUCKET_MIN], device[BEFORE_MIN])
+
+
+@kernel
+def forget(times: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> None:
+    """Know a point anew: this machine's clock was set back."""
+    times[LAST] = NEVER
+    times[HEARD] = NEVER
+    times[QUIET] = NEVER
+    times[GRADE] = GOOD
+    values[0] = np.nan
 
 
 @kernel
@@ -132,7 +149,8 @@ def admit(
     if grade == FENCED:
         return FIXED, True
     if late:
-        times[QUIET] = received + DRAIN
+        if received > times[QUIET] + DRAIN:
+            times[QUIET] = received + DRAIN
         return RAISE, True
     # Within one second the source time counts, so that a replay finds the same silence.
     near = abs(received - time) < SECOND

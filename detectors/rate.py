@@ -77,6 +77,11 @@ def rate_step(
     floats[RATE] += weight * ((value - floats[PREVIOUS]) / dt - floats[RATE])
     floats[PREVIOUS] = value
     ints[TIME] = time
+    if not np.isfinite(floats[RATE]):
+        # Two values whose difference no double holds: watched anew, as after a gap.
+        ints[START] = time
+        floats[RATE] = 0.0
+        return False, False
     if (time - ints[START]) / SECOND < params[TAU]:
         return False, False
     seen = floats[RATE]

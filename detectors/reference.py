@@ -17,6 +17,7 @@ from detectors.trend import TrendParams
 Params = LimitParams | RateParams | TrendParams | StuckParams
 SECOND = 1_000_000_000
 BUCKET = 600 * SECOND
+AHEAD = 6 * SECOND
 GOOD, UNCERTAIN, BAD, FENCED, UNTIMED = 0, 1, 2, 3, 4
 
 
@@ -36,7 +37,7 @@ class Device:
     def usual(self, delay: int, received: int) -> int:
         """Take one delay (ns) and return the minimum."""
         delay = max(delay, 0)
-        if self.start is None:
+        if self.start is None or received < self.start - AHEAD:
             self.start, self.now, self.before = received, delay, 0
         elif received - self.start >= 2 * BUCKET:
             self.start, self.before, self.now = received, min(delay, self.now), delay
@@ -64,6 +65,11 @@ class Point:
     quiet_until: int | None = None
     heard: int | None = None
 
+    def forget(self) -> None:
+        """Know nothing of it: the clock of this machine was set back."""
+        self.last = self.heard = self.quiet_until = None
+        self.grade, self.value = GOOD, math.nan
+
     def admit(self, time: int, received: int, value: float, grade: int) -> tuple[str, bool]:
         """Return the effect's name and whether the reading is historical."""
         behind = self.last is not None and time <= self.last
@@ -80,7 +86,8 @@ class Point:
         if grade == FENCED:
             return "fixed", True
         if late:
-            self.quiet_until = received + 2 * SECOND
+            if self.quiet_until is None or received > self.quiet_until + 2 * SECOND:
+                self.quiet_until = received + 2 * SECOND
             return "raise", True
         self.heard = time if abs(received - time) < SECOND else received
         return ("full" if grade == GOOD else "raise"), False
@@ -105,6 +112,11 @@ class Row:
         if self.active or self.on_since is None:
             return None
         return -(-(self.on_since + self.on_delay) // SECOND) * SECOND
+
+    def restart(self) -> None:
+        """Let delays and detector begin anew; an active rule stays so."""
+        self.on_since = self.off_since = self.time = None
+        self.start, self.memory = 0, {}
 
     def begin(self) -> None:
         """Become active."""
@@ -168,6 +180,9 @@ class Row:
         rate = self.memory["rate"]
         rate += weight * ((value - self.memory["previous"]) / dt - rate)
         self.memory = {"previous": value, "rate": rate}
+        if not math.isfinite(rate):
+            self.start, self.memory = time, {"previous": value, "rate": 0.0}
+            return False, False
         if seconds(time - self.start) < rule.tau_s:
             return False, False
         seen = abs(rate) if rule.direction == 0 else rate * rule.direction
@@ -186,6 +201,9 @@ class Row:
         slope += weight * ((level - was) / dt - slope)
         noise += weight * (abs(innovation) - noise)
         self.memory = {"level": level, "slope": slope, "noise": noise}
+        if not math.isfinite(level + slope + noise):
+            self.start, self.memory = time, {"level": value, "slope": 0.0, "noise": 0.0}
+            return False, False, 0
         if seconds(time - self.start) < 3.0 * rule.tau_s:
             return False, False, 0
         sign = 1.0 if rule.high else -1.0
@@ -247,6 +265,11 @@ class Reference:
     ) -> list[Found]:
         """Run one reading; `at` is what the edges name as its index."""
         state = self.points[point]
+        if state.last is not None and state.last > received + AHEAD:
+            state.forget()
+            for owner, row in self.rules:
+                if owner == point:
+                    row.restart()
         usable = state.value
         effect, historical = state.admit(time, received, value, grade)
         found: list[Found] = []

@@ -95,6 +95,13 @@ def trend_step(
     floats[NOISE] += weight * (abs(innovation) - floats[NOISE])
     floats[LEVEL] = level
     ints[TIME] = time
+    if not np.isfinite(level + floats[SLOPE] + floats[NOISE]):
+        # Two values whose difference no double holds: watched anew, as after a gap.
+        ints[START] = time
+        floats[LEVEL] = value
+        floats[SLOPE] = 0.0
+        floats[NOISE] = 0.0
+        return False, False, 0
     if (time - ints[START]) / SECOND < WATCH * params[TAU]:
         return False, False, 0
     distance = (params[LIMIT] - level) * params[SIGN]

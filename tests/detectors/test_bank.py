@@ -36,7 +36,9 @@ DEVICES = [0, 0, 1]
 Reading = tuple[int, int, int, float, int]
 numbers = st.one_of(
     st.floats(-30, 30, allow_nan=False),
-    st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -0.0, 10.0, 9.0, 20.0, -5.0, 1e308]),
+    st.sampled_from(
+        [math.nan, math.inf, -math.inf, 0.0, -0.0, 10.0, 9.0, 20.0, -5.0, 1e308, -1.7e308]
+    ),
 )
 steps = st.one_of(
     st.integers(-5 * SECOND, 5 * SECOND),
@@ -46,7 +48,7 @@ reading = st.tuples(
     st.integers(0, 2), steps, st.sampled_from([0, 1, SECOND, 90 * SECOND]), numbers,
     st.sampled_from([0, 0, 0, 1, 2, 3, 4]),
 )  # fmt: skip
-action = st.one_of(reading, st.just("tick"), st.just("restart"))
+action = st.one_of(reading, st.just("tick"), st.just("restart"), st.just("set back"))
 
 
 def plain() -> Reference:
@@ -70,6 +72,8 @@ def timeline(actions: list[Reading | str]) -> list[tuple[str, Reading | int]]:
             result.append(("tick", (now + SECOND) // SECOND * SECOND))
         elif entry == "restart":
             result.append(("restart", 0))
+        elif entry == "set back":
+            now = max(now - 3600 * SECOND, START)
         else:
             point, step, delay, value, grade = entry
             time = max(now + step, START)
@@ -246,3 +250,45 @@ def test_a_bad_reading_does_not_make_the_next_good_one_look_old() -> None:
     feed(bank, [(1, START + slow + SECOND, START + slow + SECOND, math.nan, 2)])
     edges = feed(bank, [(1, START + 2 * SECOND, START + slow + 2 * SECOND, 25.0, 0)])
     assert [(edge.began, edge.historical) for edge in edges] == [(True, False)]
+
+
+def test_a_clock_set_back_blinds_nobody() -> None:
+    """After this machine's clock went back an hour, an on-delay runs and an alarm can clear."""
+    bank = Bank(DEVICES, [LATE] * 3, RULES)
+    feed(bank, [(0, START + 3600 * SECOND, START + 3600 * SECOND, 0.0, 4)])
+    second = [(0, START + n * SECOND, START + n * SECOND, 15.0, 4) for n in range(6)]
+    began = [(edge.row, edge.began) for edge in feed(bank, second) if edge.row == 0]
+    assert began == [(0, True)]
+    normal = [(0, START + 7 * SECOND, START + 7 * SECOND, 0.0, 0)]
+    assert (0, False) in [(edge.row, edge.began) for edge in feed(bank, normal)]
+
+
+def test_a_device_far_ahead_is_no_clock_set_back() -> None:
+    """A source time as far ahead as is accepted keeps its point's memory."""
+    bank = Bank(DEVICES, [LATE] * 3, RULES)
+    feed(bank, [(0, START + 5 * SECOND, START, 15.0, 0)])
+    feed(bank, [(0, START + 6 * SECOND, START + SECOND, 15.0, 0)])
+    found = feed(bank, [(0, START + 8 * SECOND, START + 3 * SECOND, 15.0, 0)])
+    assert [(edge.row, edge.began) for edge in found] == [(0, True)]
+
+
+def test_a_slow_clock_does_not_hold_the_clock_of_rules_for_ever() -> None:
+    """A device that is late for ever lets its on-delays run out two seconds after the first."""
+    bank = Bank(DEVICES, [LATE] * 3, RULES)
+    delay = 65 * SECOND
+    late = [(0, START + n * SECOND, START + n * SECOND + delay, 15.0, 0) for n in range(3)]
+    feed(bank, late)
+    now = START + 2 * SECOND + delay + SECOND
+    assert [edge.row for edge in bank.tick(now)] == [0]
+
+
+def test_numbers_too_far_apart_poison_nothing() -> None:
+    """A difference that no double holds starts rate and trend anew; neither alarms for ever."""
+    bank = Bank(DEVICES, [LATE] * 3, RULES)
+    rows = [(0, START + n * SECOND, START + n * SECOND, 1.7e308 * (-1) ** n, 0) for n in range(20)]
+    rows += [(0, START + n * SECOND, START + n * SECOND, 0.0, 0) for n in range(20, 60)]
+    feed(bank, rows)
+    watching = [bank.order.index(3), bank.order.index(4)]
+    assert np.isfinite(bank.floats[watching]).all()
+    feed(bank, [(0, START + n * SECOND, START + n * SECOND, 0.0, 0) for n in range(100, 120)])
+    assert not bank.ints[watching, 0].any()
