@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -27,7 +28,8 @@ from gateway.model import (
     decode_event,
 )
 
-MAX_SHELVE_NS = 8 * 3600 * 1_000_000_000
+HOUR_NS = 3600 * 1_000_000_000
+MAX_SHELVE_NS = 8 * HOUR_NS
 #: Causes an order may ask for; everything else comes from the plant.
 ORDERS = frozenset(
     {
@@ -61,6 +63,18 @@ class Request:
     comment: str = ""
     until_ns: int = 0
     order: str = ""
+
+
+def possible(definition: AlarmDefinition, status: Status) -> list[str]:
+    """Return what an operator may do with an alarm as it stands: no move of the plant's."""
+    found = []
+    for cause in sorted(ORDERS):
+        if cause == Cause.SHELVE and not definition.shelvable:
+            continue
+        with suppress(IllegalTransitionError):
+            step(status, cause, latch=definition.latch)
+            found.append(cause.value)
+    return found
 
 
 class RefusedError(Exception):
@@ -189,8 +203,13 @@ class Desk:
             self._may_suppress(definition, request, now_ns)
         try:
             moved = step(status, request.cause, latch=definition.latch, until_ns=request.until_ns)
-        except IllegalTransitionError as error:
-            raise RefusedError("not_possible", f"{request.alarm}: {error}") from error
+        except IllegalTransitionError:
+            aside = "" if status.suppression == Suppression.NONE else f", {status.suppression}"
+            raise RefusedError(
+                "not_possible",
+                f"{request.alarm}: {request.cause} is not possible in state {status.state}{aside}; "
+                f"possible: {', '.join(possible(definition, status)) or 'nothing'}",
+            ) from None
         return [
             self._event(
                 definition,
@@ -314,12 +333,13 @@ class Desk:
                 f"{definition.alarm}: {definition.standard} {definition.clause} is statutory and "
                 "cannot be shelved; declare an outage with its substitute measure",
             )
-        longest = now_ns + MAX_SHELVE_NS
-        if not now_ns < request.until_ns or (
-            request.cause == Cause.SHELVE and request.until_ns > longest
-        ):
+        length_ns = request.until_ns - now_ns
+        if length_ns <= 0:
+            raise RefusedError("bad_end", f"{definition.alarm}: the end must lie ahead")
+        if request.cause == Cause.SHELVE and length_ns > MAX_SHELVE_NS:
+            hours, most = length_ns / HOUR_NS, MAX_SHELVE_NS // HOUR_NS
             raise RefusedError(
-                "bad_end", f"{definition.alarm}: the end must lie ahead, for shelving within 8 h"
+                "bad_end", f"{definition.alarm}: {hours:g} h is too long; shelve within {most} h"
             )
         if not request.comment.strip():
             raise RefusedError("no_reason", f"{definition.alarm}: a reason is required")

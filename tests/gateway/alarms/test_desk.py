@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.alarms.desk import MAX_SHELVE_NS, ORDERS, Desk, RefusedError
+from gateway.alarms.desk import MAX_SHELVE_NS, ORDERS, Desk, RefusedError, possible
 from gateway.alarms.lifecycle import Status
 from gateway.identity import Identity
 from gateway.journal import GENESIS, Chain, digest
@@ -110,8 +110,37 @@ def test_reset_is_refused_while_the_condition_is_true() -> None:
     desk = make_desk()
     desk.detect(edge(GAS))
     assert reason(desk, Cause.RESET, GAS) == "not_possible"
-    with pytest.raises(RefusedError, match="possible: acknowledge, clear"):
+    with pytest.raises(RefusedError, match=r"state UNACK; possible: acknowledge, out-of-service$"):
         desk.order(request(desk, Cause.RESET, GAS), now_ns=NOW)
+
+
+@pytest.mark.parametrize("alarm", [HIGH, GAS])
+@pytest.mark.parametrize("aside", [None, Cause.SHELVE, Cause.OUT_OF_SERVICE])
+@pytest.mark.parametrize("moves", ["", "raise", "raise ack", "raise clear", "raise clear ack"])
+def test_what_is_said_to_be_possible_is(alarm: str, aside: Cause | None, moves: str) -> None:
+    """In every state the possible orders are named, exactly those, and none of the plant's."""
+
+    def stand() -> Desk:
+        desk = make_desk()
+        for move in moves.split():
+            if move == "ack":
+                desk.order(request(desk, Cause.ACKNOWLEDGE, alarm), now_ns=NOW)
+            else:
+                desk.detect(edge(alarm, active=move == "raise"))
+        if aside is not None and (aside, alarm) != (Cause.SHELVE, GAS):
+            desk.order(request(desk, aside, alarm), now_ns=NOW)
+        return desk
+
+    taken = []
+    for cause in sorted(ORDERS):
+        desk = stand()
+        try:
+            desk.order(request(desk, cause, alarm), now_ns=NOW)
+        except RefusedError:
+            continue
+        taken.append(cause.value)
+    desk = stand()
+    assert possible(desk.by_alarm[alarm], desk.status(alarm)) == taken
 
 
 def test_a_stale_order_is_refused() -> None:
@@ -196,6 +225,15 @@ def test_a_suppression_ends(cause: Cause, until: int, *, allowed: bool) -> None:
         return
     desk.order(request(desk, cause, until_ns=until), now_ns=NOW)
     assert desk.status(HIGH).suppressed_until_ns == until
+
+
+def test_a_shelving_that_is_too_long_says_how_long() -> None:
+    """The refusal tells what was asked beside what may be."""
+    desk = make_desk()
+    with pytest.raises(RefusedError, match="20 h is too long; shelve within 8 h"):
+        desk.order(request(desk, Cause.SHELVE, until_ns=NOW + 20 * HOUR), now_ns=NOW)
+    with pytest.raises(RefusedError, match=r"must lie ahead$"):
+        desk.order(request(desk, Cause.SHELVE, until_ns=NOW), now_ns=NOW)
 
 
 def test_a_suppression_expires_on_time() -> None:
