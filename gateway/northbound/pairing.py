@@ -23,6 +23,14 @@ class PairingError(Exception):
     """The parent did not give a credential; the message says why and what to do."""
 
 
+class _Detail(msgspec.Struct):
+    message: str
+
+
+class _Refusal(msgspec.Struct):
+    detail: _Detail
+
+
 def token_path(settings: ParentSettings, folder: Path) -> Path:
     """Return the file the credential is kept in."""
     return Path(settings.token_file) if settings.token_file else folder / "parent.token"
@@ -41,6 +49,14 @@ def offered_token(path: Path) -> tuple[str, Path]:
 def trusting(settings: ParentSettings) -> ssl.SSLContext | bool:
     """Return whose certificates to trust: those of the stated file, else the system's."""
     return ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else True
+
+
+def said(answer: httpx.Response) -> str:
+    """Return what a refusal says: a centre's own words, else the answer's begin."""
+    try:
+        return msgspec.json.decode(answer.content, type=_Refusal).detail.message
+    except msgspec.DecodeError:
+        return f"{answer.text[:200]}; is this the address of a hazgate centre?"
 
 
 def pair(settings: ParentSettings, folder: Path, code: str, *, node: str) -> None:
@@ -85,10 +101,7 @@ def pair(settings: ParentSettings, folder: Path, code: str, *, node: str) -> Non
             f"{settings.url}: cannot be reached: {error}; check the address and the network"
         ) from error
     if answer.status_code != httpx.codes.OK:
-        raise PairingError(
-            f"{settings.url}: refused ({answer.status_code}): {answer.text[:200]}; "
-            "ask the centre for a new code"
-        )
+        raise PairingError(f"{settings.url}: refused ({answer.status_code}): {said(answer)}")
     try:
         bought = msgspec.json.decode(answer.content, type=wire.PairAnswer)
     except msgspec.DecodeError as error:

@@ -42,7 +42,9 @@ async def test_a_code_is_used_once(world: World, tmp_path: Path) -> None:
     """A second node with the same code gets nothing, and is told what to do."""
     code = await world.running.invite("gw1")
     await buy(world.running.url, tmp_path / "one", code)
-    with pytest.raises(PairingError, match=r"refused \(403\).*ask the centre for a new code"):
+    with pytest.raises(
+        PairingError, match=r"refused \(403\): pairing: this code .*ask for a new one"
+    ):
         await buy(world.running.url, tmp_path / "two", code)
     assert not (tmp_path / "two" / "parent.token").exists()
 
@@ -109,6 +111,8 @@ async def test_the_token_is_never_sent(parent: Parent, tmp_path: Path) -> None:
         (Answer(200, b"<html>"), "is no hazgate centre"),
         (Answer(200, b'{"node": 5}'), "is no hazgate centre"),
         (Answer(500, b"trouble"), r"refused \(500\): trouble"),
+        (Answer(403, b'{"detail":{"code":"code","message":"ask anew"}}'), r"\(403\): ask anew$"),
+        (Answer(422, b'{"detail":[]}'), r"refused \(422\): .*is this the address"),
         (Answer(429, b"wait"), r"refused \(429\): wait"),
     ],
 )
