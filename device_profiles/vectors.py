@@ -75,7 +75,14 @@ def _differences(profile: Profile, example: Example) -> list[str]:
         return [f"expected an error with {example.error!r}, got: {error.reason}"]
     if example.error is not None:
         return [f"expected an error with {example.error!r}, got readings {decoded.values}"]
-    return _channel_differences(example, names, decoded) + _time_differences(example, decoded)
+    problems = _channel_differences(example, names, decoded) + _time_differences(example, decoded)
+    if decoded.time_quality == Quality.TIME_IMPLAUSIBLE and profile.utc_offset is None:
+        zoned = profile.model_copy(update={"utc_offset": "+00:00"})
+        plan = compile_plan(zoned, channels=bindings, time=example.time_pointer)
+        if plan.decode(example.payload.encode()).time_quality == Quality.GOOD:
+            hint = 'it is written without a zone; add utc_offset = "+08:00", or whose it is'
+            problems = [f"{p}; {hint}" if p.startswith("time: ") else p for p in problems]
+    return problems
 
 
 def _channel_differences(example: Example, names: tuple[str, ...], decoded: Decoded) -> list[str]:

@@ -80,3 +80,15 @@ def test_an_example_names_its_channels_in_order() -> None:
         payload="", expect={"a": 1, "b": 2}, quality={"c": "MISSING", "a": "SENTINEL"}
     )
     assert example.channels == ("a", "b", "c")
+
+
+def test_a_time_without_a_zone_is_told_what_it_lacks() -> None:
+    """TIME_IMPLAUSIBLE for want of a zone names utc_offset; a time that is none does not."""
+    payload = CLEAN.payload.replace("00:00Z", "00:00")
+    changed = with_example(DETECTOR, payload=payload)
+    (result,) = run_vectors([changed])
+    assert any("TIME_IMPLAUSIBLE" in each and "utc_offset" in each for each in result.problems)
+    odd = with_example(DETECTOR, payload=CLEAN.payload.replace("00:00Z", "noon"))
+    (result,) = run_vectors([odd])
+    assert result.problems
+    assert "utc_offset" not in str(result.problems)
