@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.requests import ClientDisconnect
@@ -45,6 +47,7 @@ def create_app(centre: Centre, *, dashboard: Path = DASHBOARD) -> FastAPI:
     icon = _read(dashboard / "favicon.ico")
     _serve_screen(app, dashboard, index, icon=icon)
     app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(BusyError, _busy)
     app.add_exception_handler(StoreError, _broken)
     app.add_middleware(Guard, content_policy=policy(index), secure=centre.secure)
@@ -80,6 +83,14 @@ class _Files(StaticFiles):
 async def _gone(_: Request, __: Exception) -> Response:
     # Whoever asked has left in the middle of the request; nobody reads this.
     return Response(status_code=400)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    # What was sent is not sent back: it may be a password, or a thing that JSON cannot hold.
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    told = [{key: problem[key] for key in ("type", "loc", "msg")} for problem in problems]
+    # ASCII, since also a key that was sent may be no text: a lone surrogate cannot be encoded.
+    return Response(json.dumps({"detail": told}), 422, media_type="application/json")
 
 
 async def _busy(_: Request, __: Exception) -> Response:

@@ -27,6 +27,8 @@ from gateway.supervision.tiers import Role, Subject
 router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.@-]+$")]
+# Without a bound a lone surrogate would pass, and no hash can be made of it.
+Password = Annotated[str, Field(max_length=accounts.MAX_PASSWORD)]
 
 
 class Login(BaseModel):
@@ -34,15 +36,15 @@ class Login(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     name: Annotated[str, Field(max_length=64)]
-    password: Annotated[str, Field(max_length=accounts.MAX_PASSWORD)]
+    password: Password
 
 
 class PasswordChange(BaseModel):
     """The own password, old and new."""
 
     model_config = ConfigDict(extra="forbid")
-    old: Annotated[str, Field(max_length=accounts.MAX_PASSWORD)]
-    new: Annotated[str, Field(max_length=accounts.MAX_PASSWORD)]
+    old: Password
+    new: Password
 
 
 class AccountChange(BaseModel):
@@ -53,14 +55,14 @@ class AccountChange(BaseModel):
     division: Annotated[str, Field(max_length=32)] = ""
     departments: tuple[Annotated[str, Field(max_length=64)], ...] = ()
     language: Literal["zh-CN", "en"] = "zh-CN"
-    password: str | None = None
+    password: Password | None = None
 
 
 class AccountCreation(AccountChange):
     """A new account."""
 
     name: Name
-    password: str
+    password: Password
 
 
 @dataclass(frozen=True, slots=True)

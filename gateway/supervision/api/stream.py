@@ -33,6 +33,8 @@ from gateway.supervision.tiers import Scope
 from gateway.supervision.views import nodes as node_view
 
 PING_S = 5.0
+#: Of the greatest position a store can hold.
+POSITION_DIGITS = 19
 
 router = APIRouter(prefix="/api/v1", tags=["stream"])
 
@@ -49,7 +51,8 @@ async def stream_events(
     `after` is for a first connection, which cannot set the header: the position that came with the
     alarm list.
     """
-    start = int(last_event_id) if last_event_id.isdecimal() else after
+    known = last_event_id.isdecimal() and len(last_event_id) <= POSITION_DIGITS
+    start = int(last_event_id) if known else after
     return StreamingResponse(
         follow(centre, asking, start),
         media_type="text/event-stream",

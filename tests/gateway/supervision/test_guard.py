@@ -61,6 +61,38 @@ async def test_screen_is_served(world: World, tmp_path: Path) -> None:
         assert (await client.get("/static/%2e%2e/secret.txt")).status_code == 404
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b"NaN",
+        b"1e400",
+        b"-Infinity",
+        rb'"\ud800"',
+        rb'"\ud800 and nine more"',
+        rb'{"\ud800": 1}',
+        b"[" * 5000,
+        b"9" * 5000,
+        b"\xff",
+        b'"secret", "x": 1',
+        rb'"secret", "\udfff": 1',
+    ],
+)
+async def test_what_is_no_value_is_refused(world: World, wrong: bytes) -> None:
+    """A body that is not JSON's, or holds no text or number, is refused and not sent back."""
+    admin = await world.admin()
+    for path, fields in (
+        ("/api/v1/session", b'{"name": "admin", "password": %s}'),
+        ("/api/v1/alarms/gw1/actions", b'{"alarm": "a", "revision": 1, "action": %s}'),
+        ("/api/v1/alarms/gw1/actions", b'{"alarm": "a", "action": "reset", "revision": %s}'),
+        ("/api/v1/accounts", b'{"name": "n", "role": "administrator", "password": %s}'),
+    ):
+        headers = {"Content-Type": "application/json"}
+        answer = await admin.post(path, content=fields % wrong, headers=headers)
+        assert answer.status_code in {400, 422}, answer.text
+        assert "secret" not in answer.text
+        assert answer.json()["detail"]
+
+
 async def test_foreign_origins_change_nothing(world: World) -> None:
     """A change from another origin, or with a form's content type, is refused."""
     client = await world.admin()

@@ -64,6 +64,21 @@ async def test_unknown_position_resets(world: World) -> None:
         assert (await stream.next()).event == "reset"
 
 
+async def test_no_position_is_no_error(world: World) -> None:
+    """A last event that no store can have counts as none; a great one asks for a reload."""
+    person = await world.person("li", Role.VIEWER, "330106")
+    for last, first in (
+        ("9" * 5000, "ping"),
+        ("\u00b2", "ping"),
+        ("-1", "ping"),
+        ("9" * 19, "reset"),
+    ):
+        headers = {"Last-Event-ID": last.encode("latin-1")}
+        async with person.stream("GET", "/api/v1/events", headers=headers) as answer:
+            assert answer.status_code == 200
+            assert (await Stream(answer).next()).event == first
+
+
 async def test_feed_is_bounded(world: World) -> None:
     """The feed keeps its last positions and forgets the older ones."""
     kept = feed.RETAINED
