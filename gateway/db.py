@@ -42,6 +42,10 @@ class StoreBrokenError(StoreError):
     """The disk refused a write or a sync, or the file is not a sound store of ours."""
 
 
+class StoreDamagedError(StoreBrokenError):
+    """The file is not sound."""
+
+
 class Database:
     """One open store. One thread writes; any number of `reader` connections read beside it.
 
@@ -144,7 +148,7 @@ def translated(path: Path | None) -> Iterator[None]:
         text = f"{where}: {error}; check the disk and the folder's owner"
         raise StoreBrokenError(text) from error
     except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise StoreBrokenError(
+        raise StoreDamagedError(
             f"{where}: {error}; the file is not sound, restore or set it aside"
         ) from error
     except apsw.Error as error:

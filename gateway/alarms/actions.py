@@ -18,14 +18,20 @@ from gateway.alarms.catalogue import AlarmDefinition
 EXPIRY_NS = 10_000_000_000
 #: A heartbeat needs a marker that came through the whole chain this recently.
 MARKER_NS = 5_000_000_000
+#: Alarms that a message names.
+NAMED = 20
 
 
 class SirenCommand(msgspec.Struct, frozen=True, kw_only=True):
-    """One message to the panel; it is void after `expires_ns`."""
+    """One message to the panel; it is void after `expires_ns`.
+
+    `alarms` names the first that sound, `count` says how many do: a flood must fit into a message.
+    """
 
     v: int = 1
     id: int
     on: bool
+    count: int
     alarms: list[str]
     made_ns: int
     expires_ns: int
@@ -46,28 +52,30 @@ class Siren:
         self._count = 0
         self._marked_ns: int | None = None
 
-    def marked(self, *, now_ns: int) -> None:
-        """Note that a marker has passed the whole chain."""
-        self._marked_ns = now_ns
+    def marked(self, *, monotonic_ns: int) -> None:
+        """Note that a marker has passed the whole chain; by a clock that nobody sets."""
+        self._marked_ns = monotonic_ns
 
     def update(self, sounding: Sequence[AlarmDefinition], *, now_ns: int) -> None:
         """Tell the panel if what sounds has changed."""
         alarms = tuple(definition.alarm for definition in sounding)
         if alarms != self._sounding:
             self._sounding = alarms
-            self._tell(now_ns)
+            self.tell(now_ns=now_ns)
 
-    def beat(self, *, now_ns: int) -> None:
+    def beat(self, *, now_ns: int, monotonic_ns: int) -> None:
         """Tell the panel what sounds, as each second while markers come through."""
-        if self._marked_ns is not None and now_ns - self._marked_ns <= MARKER_NS:
-            self._tell(now_ns)
+        if self._marked_ns is not None and monotonic_ns - self._marked_ns <= MARKER_NS:
+            self.tell(now_ns=now_ns)
 
-    def _tell(self, now_ns: int) -> None:
+    def tell(self, *, now_ns: int) -> None:
+        """Tell the panel what sounds now: it may have missed what was told before."""
         self._count += 1
         command = SirenCommand(
             id=self._count,
             on=bool(self._sounding),
-            alarms=list(self._sounding),
+            count=len(self._sounding),
+            alarms=list(self._sounding[:NAMED]),
             made_ns=now_ns,
             expires_ns=now_ns + EXPIRY_NS,
         )

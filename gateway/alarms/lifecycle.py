@@ -7,13 +7,16 @@ NORM       raise         UNACK                   UNACK
 UNACK      acknowledge   ACKED                   ACKED
 UNACK      clear         RTNUN                   LUNACK
 ACKED      clear         NORM                    LACKED
-RTNUN      acknowledge   NORM
-RTNUN      raise         UNACK
-LUNACK     acknowledge                           LACKED
-LUNACK     raise                                 UNACK
-LACKED     raise                                 UNACK
-LACKED     reset                                 NORM
+RTNUN      acknowledge   NORM                    NORM
+RTNUN      raise         UNACK                   UNACK
+LUNACK     acknowledge   LACKED                  LACKED
+LUNACK     raise         UNACK                   UNACK
+LACKED     raise         UNACK                   UNACK
+LACKED     reset         NORM                    NORM
 =========  ============  ======================  ============================
+
+Only what a clear leads to depends on latching: an alarm keeps every way out of a state that it came
+to before its definition began, or ceased, to latch.
 
 Suppression (shelved, by design, out of service) stands beside the state and changes none of these
 moves. When it ends with the condition still true, ACKED becomes UNACK. A raise counts an
@@ -32,20 +35,21 @@ S, C = State, Cause
 COMMON = {
     (S.NORMAL, C.RAISE): S.UNACKNOWLEDGED,
     (S.UNACKNOWLEDGED, C.ACKNOWLEDGE): S.ACKNOWLEDGED,
-}
-PLAIN = COMMON | {
-    (S.UNACKNOWLEDGED, C.CLEAR): S.RETURNED_UNACKNOWLEDGED,
-    (S.ACKNOWLEDGED, C.CLEAR): S.NORMAL,
+    # What an alarm already became stays possible when its definition begins or ceases to latch.
     (S.RETURNED_UNACKNOWLEDGED, C.ACKNOWLEDGE): S.NORMAL,
     (S.RETURNED_UNACKNOWLEDGED, C.RAISE): S.UNACKNOWLEDGED,
-}
-LATCHING = COMMON | {
-    (S.UNACKNOWLEDGED, C.CLEAR): S.LATCHED_UNACKNOWLEDGED,
-    (S.ACKNOWLEDGED, C.CLEAR): S.LATCHED_ACKNOWLEDGED,
     (S.LATCHED_UNACKNOWLEDGED, C.ACKNOWLEDGE): S.LATCHED_ACKNOWLEDGED,
     (S.LATCHED_UNACKNOWLEDGED, C.RAISE): S.UNACKNOWLEDGED,
     (S.LATCHED_ACKNOWLEDGED, C.RAISE): S.UNACKNOWLEDGED,
     (S.LATCHED_ACKNOWLEDGED, C.RESET): S.NORMAL,
+}
+PLAIN = COMMON | {
+    (S.UNACKNOWLEDGED, C.CLEAR): S.RETURNED_UNACKNOWLEDGED,
+    (S.ACKNOWLEDGED, C.CLEAR): S.NORMAL,
+}
+LATCHING = COMMON | {
+    (S.UNACKNOWLEDGED, C.CLEAR): S.LATCHED_UNACKNOWLEDGED,
+    (S.ACKNOWLEDGED, C.CLEAR): S.LATCHED_ACKNOWLEDGED,
 }
 #: States in which the condition itself is true.
 ACTIVE = frozenset({S.UNACKNOWLEDGED, S.ACKNOWLEDGED})

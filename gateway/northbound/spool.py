@@ -301,6 +301,10 @@ class Spool:
                     file.truncate(keep)
                 os.fsync(file.fileno())
 
+    def skip_to(self, position: int) -> None:
+        """Go on from here at least: what lies before was shed, and no record may stand there."""
+        self.position = max(self.position, position)
+
     def append(self, blob: bytes, position: int) -> None:
         """Write whole records that begin at `position`; they are durable after `sync`.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -105,7 +106,7 @@ class Engine:
         """Return the whole state, keyed by tag, device and alarm."""
         bank = self.bank
         plant = self.plant
-        hashes = self._hashes()
+        hashes = self._hashes
         return msgspec.msgpack.encode(
             Snapshot(
                 points={
@@ -139,7 +140,7 @@ class Engine:
             saved = state.devices.get(device.id)
             if saved is not None:
                 bank.devices[index] = np.frombuffer(saved, np.int64)
-        hashes = self._hashes()
+        hashes = self._hashes
         for row, number in enumerate(bank.order):
             kept = state.rows.get(self.plant.definitions[number].alarm)
             if kept is not None and kept[0] == hashes[number]:
@@ -168,6 +169,7 @@ class Engine:
             active = standing.get(self.plant.definitions[number].alarm, False)
             self.bank.set_active(row, active=active)
 
+    @cached_property
     def _hashes(self) -> list[str]:
         return [hashlib.sha256(repr(rule[1:]).encode()).hexdigest() for rule in self.plant.rules]
 

@@ -85,6 +85,11 @@ class LocalBroker:
         self.stop()
 
     @property
+    def version(self) -> str:
+        """The newest MQTT it speaks."""
+        return "5" if self.program else "3.1.1"
+
+    @property
     def url(self) -> str:
         """Its address."""
         return f"mqtt://127.0.0.1:{self.port}"

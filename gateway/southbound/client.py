@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import ssl
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from gateway.southbound.settings import BrokerSettings
 
 #: Taken from the kernel at once: what it holds is decoded and judged before the loop goes on.
 READ_BYTES: Final = 65_536
@@ -23,6 +28,11 @@ DUP: Final = 0x08
 RETAIN: Final = 0x01
 MOST_LENGTH_BYTES: Final = 4
 CONTINUES: Final = 0x80
+CONNECT_S: Final = 10.0
+#: A broker keeps larger messages from us (MQTT 5); the decoder takes 256 KiB.
+PACKET_BYTES: Final = 2 * 1024 * 1024
+#: paho publishes no type for this constructor.
+PROPERTIES: Callable[[int], Properties] = Properties
 #: First two bytes of a PUBACK that says nothing but success: the type, and two bytes to follow.
 PUBACK_HEAD: Final = 0x4002
 
@@ -153,3 +163,45 @@ class BufferedClient(Client):
         piece = self._buffer[self._read_at : self._read_at + bufsize]
         self._read_at += len(piece)
         return piece
+
+
+def new_client(settings: BrokerSettings, node: str) -> BufferedClient:
+    """Return a client as a site file describes it, not yet connected.
+
+    Raises
+    ------
+    OSError, ValueError
+        A password, certificate or key cannot be read.
+    """
+    five = settings.version == "5"
+    client = BufferedClient(
+        CallbackAPIVersion.VERSION2,
+        client_id=settings.client_id or f"hazgate-{node}",
+        clean_session=None if five else False,
+        protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
+        manual_ack=True,
+    )
+    client.connect_timeout = CONNECT_S
+    if settings.username:
+        password = None
+        if settings.password_file:
+            password = Path(settings.password_file).read_text(encoding="utf-8").strip()
+        client.username_pw_set(settings.username, password)
+    if settings.tls:
+        context = ssl.create_default_context(cafile=settings.ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if settings.cert_file:
+            context.load_cert_chain(settings.cert_file, settings.key_file)
+        client.tls_set_context(context)
+    return client
+
+
+def connect_properties(settings: BrokerSettings) -> Properties | None:
+    """Return what MQTT 5 states at CONNECT: how long the session lives and what we take at most."""
+    if settings.version != "5":
+        return None
+    properties: Properties = PROPERTIES(PacketTypes.CONNECT)
+    properties.SessionExpiryInterval = settings.session_expiry_s
+    properties.ReceiveMaximum = settings.receive_maximum
+    properties.MaximumPacketSize = PACKET_BYTES
+    return properties

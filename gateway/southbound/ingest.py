@@ -8,6 +8,7 @@ was, and behind a fence one cannot tell when: both meet fixed limits only.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -54,7 +55,11 @@ class Ingest:
         self._devices = plant.devices
         self._metrics = metrics
         self.router = Router((device.topic, n) for n, device in enumerate(plant.devices))
-        self._taken: set[Row] = set()
+        # Each reading with the turn in which it was taken last.
+        self._taken: dict[Row, int] = {}
+        self._order: deque[tuple[int, list[Row]]] = deque()
+        self._turn = 0
+        self._remembered = 0
 
     def remember(self, batch: ReadingBatch) -> None:
         """Know these readings again if the broker repeats their messages.
@@ -63,9 +68,7 @@ class Ingest:
         it would look like old data that crosses a limit. Only messages with the DUP flag are
         compared, so a device's own repetition is judged as what it is.
         """
-        if len(self._taken) > REMEMBERED:
-            self._taken.clear()
-        self._taken.update(
+        rows: list[Row] = [
             (point, time_ns, 0, value, quality)
             for point, time_ns, value, quality in zip(
                 batch.point.tolist(),
@@ -74,7 +77,18 @@ class Ingest:
                 batch.quality.tolist(),
                 strict=True,
             )
-        )
+        ]
+        self._turn += 1
+        self._taken.update(dict.fromkeys(rows, self._turn))
+        self._order.append((self._turn, rows))
+        self._remembered += len(rows)
+        # The oldest go first: the newest are what a broker repeats.
+        while self._remembered > REMEMBERED and len(self._order) > 1:
+            turn, oldest = self._order.popleft()
+            self._remembered -= len(oldest)
+            for row in oldest:
+                if self._taken.get(row) == turn:
+                    del self._taken[row]
 
     def take(self, messages: Sequence[Message]) -> Taken:
         """Decode messages, in order.

@@ -8,12 +8,16 @@ subscription; what stood silent before stands until data comes.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from gateway.model import Detection
 from gateway.pipeline.plant import Plant
+
+#: A device's clock may be ahead by this much.
+FUTURE_NS: Final = 6_000_000_000
 
 
 class Liveness:
@@ -60,6 +64,8 @@ class Liveness:
         """
         if self._since is None:
             return []
+        # Heard in the future: the clock was set back since, and nothing is known.
+        heard = np.where(heard > now_ns + FUTURE_NS, 0, heard)
         recent = np.maximum(heard, self._since) + self._patience > now_ns
         spoke = recent & (heard >= self._since)
         fell = ~recent & ~self.silent

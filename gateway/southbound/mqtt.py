@@ -12,35 +12,35 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
-import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.model import Clock
 from gateway.observe import log
-from gateway.southbound.client import BufferedClient, Published
+from gateway.southbound.client import (
+    CONNECT_S,
+    BufferedClient,
+    Published,
+    connect_properties,
+    new_client,
+)
 from gateway.southbound.message import MARKER, Message, own_topic
 from gateway.southbound.settings import BrokerSettings
 
 RETRY_FIRST_S: Final = 0.2
 RETRY_LAST_S: Final = 30.0
-CONNECT_S: Final = 10.0
 #: A fence that never comes back (a broker that forbids its topic) is taken down after this.
 FENCE_S: Final = 10.0
 FILTERS_A_PACKET: Final = 200
 JITTER = secrets.SystemRandom()
 LOG = log("southbound.mqtt")
-#: paho publishes no type for this constructor.
-PROPERTIES: Callable[[int], Properties] = Properties
 
 
 class BrokerSession:
@@ -110,6 +110,13 @@ class BrokerSession:
             with suppress(asyncio.CancelledError):
                 await self._task
         self._drop(send_disconnect=True)
+
+    @property
+    def task(self) -> asyncio.Task[None]:
+        """The task that keeps the session; it ends by cancellation alone."""
+        if self._task is None:
+            raise RuntimeError("the session is not entered")
+        return self._task
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Tell the broker that these are durable; those of an earlier connection are left alone."""
@@ -183,7 +190,7 @@ class BrokerSession:
             self.settings.port,
             self.settings.keep_alive_s,
             clean_start=False if self.settings.version == "5" else 3,
-            properties=self._connect_properties(),
+            properties=connect_properties(self.settings),
         )
         sock = client.socket()
         if not isinstance(sock, socket.socket):
@@ -205,7 +212,10 @@ class BrokerSession:
             if self._client is None:
                 return
             if not self.connected and asyncio.get_running_loop().time() > deadline:
-                self._reason = self._reason or f"no answer to CONNECT within {CONNECT_S:g} s"
+                self._reason = self._reason or (
+                    f"no answer to CONNECT within {CONNECT_S:g} s; is it an MQTT broker, and of "
+                    f"version {self.settings.version}? [broker] version = states another"
+                )
                 return
             self._client.loop_misc()
             self._flush()
@@ -214,42 +224,12 @@ class BrokerSession:
                 self._fence = ""
 
     def _make_client(self) -> BufferedClient:
-        settings = self.settings
-        five = settings.version == "5"
-        client = BufferedClient(
-            CallbackAPIVersion.VERSION2,
-            client_id=settings.client_id or f"hazgate-{self._node}",
-            clean_session=None if five else False,
-            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
-            manual_ack=True,
-        )
-        client.connect_timeout = CONNECT_S
-        if settings.username:
-            password = (
-                Path(settings.password_file).read_text(encoding="utf-8").strip()
-                if settings.password_file
-                else None
-            )
-            client.username_pw_set(settings.username, password)
-        if settings.tls:
-            context = ssl.create_default_context(cafile=settings.ca_file)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            if settings.cert_file:
-                context.load_cert_chain(settings.cert_file, settings.key_file)
-            client.tls_set_context(context)
+        client = new_client(self.settings, self._node)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         return client
-
-    def _connect_properties(self) -> Properties | None:
-        if self.settings.version != "5":
-            return None
-        properties: Properties = PROPERTIES(PacketTypes.CONNECT)
-        properties.SessionExpiryInterval = self.settings.session_expiry_s
-        properties.ReceiveMaximum = self.settings.receive_maximum
-        return properties
 
     @property
     def _topic(self) -> str:
@@ -389,6 +369,7 @@ class BrokerSession:
         self._client = self._socket = None
         self._pending_grants.clear()
         self._inbox.clear()
+        self._fence = ""  # nothing comes while it is away; the next connection sets its own
         if sock is not None and sock.fileno() >= 0:
             loop = asyncio.get_running_loop()
             loop.remove_reader(sock)

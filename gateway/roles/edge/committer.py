@@ -140,6 +140,8 @@ class Committer:
         self._bytes_out = 0
         self._loop = asyncio.get_running_loop()
         self._accepted = 0
+        self._end = 0
+        self._end_told = 0
         self._shed = 0
         self._full_until = 0.0
         self._full = False
@@ -198,7 +200,7 @@ class Committer:
             self.busy_since = time.monotonic()
             try:
                 self._write(group, last=ended)
-            except (OSError, StoreBrokenError, StoreFullError) as error:
+            except Exception as error:
                 self._lost = True
                 self._abandon(group)
                 self._tell(self._troubled, "lost", str(error))
@@ -210,6 +212,7 @@ class Committer:
         for work in group.work:
             if work.blob:
                 self._append(work)
+                self._end = work.position + len(work.blob)
             self._accepted = max(self._accepted, work.accepted)
             self._bytes_out += len(work.blob)
         if not (group.urgent or last):
@@ -258,7 +261,6 @@ class Committer:
 
     def _commit(self, group: _Group, transitions: Sequence[Transition]) -> None:
         database = self.database
-        written = [w for w in group.work if w.blob]
         with database.transaction():
             if transitions:
                 entries = [(t.event.seq, t.entry) for t in transitions]
@@ -266,9 +268,8 @@ class Committer:
                 outbox.append(database, entries, self._destinations)
                 alarm_store.save(database, transitions)
                 close_segment(database, self._key, at_ns=transitions[-1].event.received_ns)
-            if written:
-                end = written[-1].position + len(written[-1].blob)
-                set_position(database, end)
+            if self._end > self._end_told:
+                set_position(database, self._end)
             for work in group.work:
                 if work.snapshot is not None:
                     database.execute(
@@ -277,6 +278,7 @@ class Committer:
                         "body = excluded.body, made_ns = excluded.made_ns",
                         (work.position, work.snapshot, time.time_ns()),
                     )
+        self._end_told = self._end
         if transitions:
             database.notify("outbox")
 
@@ -285,10 +287,14 @@ class Committer:
             return
         try:
             result = work.act(self.database)
-        except (StoreBrokenError, StoreFullError) as error:
+        except StoreBrokenError as error:
             self._answer(work, error)
             raise
-        except (LookupError, ValueError) as error:
+        except StoreFullError as error:
+            self._answer(work, error)
+            self._filled(str(error))
+            return
+        except Exception as error:  # the caller's mistake, not the store's
             self._answer(work, error)
             return
         self._answer(work, result)

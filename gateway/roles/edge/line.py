@@ -39,6 +39,8 @@ from gateway.southbound.message import MARKER, Message
 GRACE_NS: Final = 200_000_000
 #: More seconds than this in one go are a jump of the clock, not a busy loop.
 MAX_TICKS: Final = 120
+#: The clock was set, not steered, when it moves by more than this against the monotonic one.
+JUMP_NS: Final = 5 * NANOSECONDS
 LOG = log("roles.edge.line")
 
 
@@ -91,6 +93,7 @@ class Line:
         self._own_topic = own_topic
         self._held = held
         self._second = 0
+        self._offset = clock.now_ns() - clock.monotonic_ns()
         self._pause: asyncio.TimerHandle | None = None
         self._oldest: asyncio.TimerHandle | None = None
 
@@ -119,7 +122,7 @@ class Line:
             blob += encode_readings(batch)
         transitions = self._move(detections)
         if marked:
-            self.siren.marked(now_ns=self.clock.now_ns())
+            self.siren.marked(monotonic_ns=self.clock.monotonic_ns())
         metrics = self.metrics
         metrics.duplicates.inc(counts.ignored)
         metrics.out_of_order.inc(counts.out_of_order)
@@ -144,12 +147,24 @@ class Line:
         """Run the whole seconds that have passed: delays, silence, confirmations, expiries."""
         now = self.clock.now_ns()
         second = (now - GRACE_NS) // NANOSECONDS
+        self._notice_jump(now)
         if second <= self._second or self._held():
             return
         first = max(self._second + 1, second - MAX_TICKS)
         self._second = second
         for each in range(first, second + 1):
             self._tick(each * NANOSECONDS)
+
+    def _notice_jump(self, now: int) -> None:
+        """Begin anew where the clock was set: no second is run twice or left out for an hour."""
+        offset = now - self.clock.monotonic_ns()
+        step, self._offset = offset - self._offset, offset
+        if abs(step) <= JUMP_NS:
+            return
+        LOG.warning("the clock was set", step_s=round(step / NANOSECONDS, 3))
+        self._second = (now - GRACE_NS) // NANOSECONDS
+        self.liveness.begin(now)
+        self.emit([self.desk.note("clock", now_ns=now, detail={"step_ns": step})])
 
     def order(self, request: Request) -> tuple[Transition, ...]:
         """Carry out an order; a refusal is an event too."""

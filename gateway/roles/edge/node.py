@@ -25,13 +25,14 @@ from gateway.northbound.summary import PERIOD_NS, Summaries
 from gateway.northbound.uplink import Source
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
+from gateway.readings import ReadingBatch
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.inventory import inventory_of
 from gateway.roles.edge.keeping import Keeping
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.orders import OrderDesk
 from gateway.roles.edge.pacing import Pacing
-from gateway.roles.edge.recovery import newest, open_store, take_up
+from gateway.roles.edge.recovery import Opened, memory_store, newest, open_store, take_up
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import OwnAlarms, Storage, StoreFailedError, failures
 from gateway.roles.edge.upward import PARENT, Above, LocalScreen, Upward
@@ -79,9 +80,11 @@ class EdgeNode:
         self._broker_reason = ""
         self._met = False
         self._started_ns = clock.monotonic_ns()
+        self._taking_died: asyncio.Future[None]
 
     async def __aenter__(self) -> Self:
         site, plant = self.site, self.plant
+        self._taking_died = asyncio.get_running_loop().create_future()
         configuration = Configuration(hash=site.hash, tags=[point.tag for point in plant.points])
         opened = await asyncio.to_thread(
             partial(
@@ -95,32 +98,19 @@ class EdgeNode:
         engine = Engine(plant)
         await asyncio.to_thread(engine.warm_up)
         receivers = await self._receivers()
-        self.storage = Storage(
-            site.folder,
-            site.settings.store,
-            opened,
-            node=plant.node,
-            destinations=[above.name for above in receivers],
-            own=self._own,
-            clock=self.clock,
-            metrics=self.metrics,
-            again=self._again,
-            filled=self._filled,
-        )
-        self.desk, pending, ran = await asyncio.to_thread(
-            partial(
-                take_up,
-                opened,
-                engine,
-                self._definitions,
-                self.storage.identity,
-                now_ns=self.clock.now_ns(),
-            )
-        )
+        try:
+            self._use(opened, receivers)
+            pending, ran, repeated = await asyncio.to_thread(self._take_up, opened, engine)
+        except (OSError, StoreError) as error:
+            # What the disk gave is not enough to go on with: the site is watched all the same.
+            opened.close()
+            opened, engine = memory_store(str(error)), Engine(plant)
+            self._use(opened, receivers)
+            pending, ran, repeated = self._take_up(opened, engine)
         engine.align({alarm: status.active for alarm, status in self.desk.statuses.items()})
         LOG.info("engine ready", records=ran, uncommitted=len(pending), life=opened.life)
         self._build(engine)
-        for batch in newest(opened, engine):
+        for batch in repeated:
             self.line.ingest.remember(batch)
         self.upward = self._go_up(receivers)
         self.storage.start(self.line, self.session)
@@ -151,8 +141,37 @@ class EdgeNode:
         await asyncio.to_thread(self.storage.stop)
 
     async def failed(self) -> None:
-        """Wait for ever, or raise what a task of the node died of."""
-        await asyncio.gather(*self._tasks, *self.keeping.tasks)
+        """Wait for ever, or raise what a task of the node, or its taking of messages, died of."""
+        await asyncio.gather(
+            *self._tasks, *self.keeping.tasks, self.session.task, self._taking_died
+        )
+
+    def _use(self, opened: Opened, receivers: Sequence[Above]) -> None:
+        self.storage = Storage(
+            self.site.folder,
+            self.site.settings.store,
+            opened,
+            node=self.plant.node,
+            destinations=[above.name for above in receivers],
+            own=self._own,
+            clock=self.clock,
+            metrics=self.metrics,
+            again=self._again,
+            filled=self._filled,
+        )
+
+    def _take_up(
+        self, opened: Opened, engine: Engine
+    ) -> tuple[list[Transition], int, list[ReadingBatch]]:
+        """Bring engine and desk to where the store ends; return what a broker may repeat too."""
+        self.desk, pending, ran = take_up(
+            opened,
+            engine,
+            self._definitions,
+            self.storage.identity,
+            now_ns=self.clock.now_ns(),
+        )
+        return pending, ran, list(newest(opened, engine))
 
     def _build(self, engine: Engine) -> None:
         settings, storage = self.site.settings, self.storage
@@ -243,8 +262,14 @@ class EdgeNode:
         return receivers
 
     def _deliver(self, messages: Sequence[Message]) -> None:
-        self.line.take(messages)
-        self.storage.delivered()
+        try:
+            self.line.take(messages)
+            self.storage.delivered()
+        except Exception as error:
+            # A gateway that takes nothing must not look alive: it ends, and is started anew.
+            if not self._taking_died.done():
+                self._taking_died.set_exception(error)
+            raise
 
     def _broker_changed(self, lost: str | None) -> None:
         connected = lost is None
@@ -263,6 +288,7 @@ class EdgeNode:
         else:
             self._met = True
             self.line.liveness.begin(now)
+            self.line.siren.tell(now_ns=now)
 
     def _held(self) -> bool:
         """Whether readings from before may still be coming: at start, and behind a fence."""
@@ -318,19 +344,19 @@ class EdgeNode:
         """Run what is due each second, each ten seconds (a summary), each minute (a snapshot)."""
         loop = asyncio.get_running_loop()
         next_snapshot = loop.time() + SNAPSHOT_S
-        next_summary = self.clock.now_ns() + PERIOD_NS
+        next_summary = self.clock.monotonic_ns() + PERIOD_NS
         while True:
             await asyncio.sleep(0.1)
             self.line.advance()
-            now = self.clock.now_ns()
+            now, passed = self.clock.now_ns(), self.clock.monotonic_ns()
             if self.orders.second(now):
-                self.line.siren.beat(now_ns=now)
+                self.line.siren.beat(now_ns=now, monotonic_ns=passed)
                 if self.site.settings.siren is not None:
                     self.session.mark()
                 self.metrics.standing.set(sum(s.standing for s in self.desk.statuses.values()))
                 self.metrics.silent.set(int(self.line.liveness.silent.sum()))
-            if now >= next_summary:
-                next_summary = now + PERIOD_NS
+            if passed >= next_summary:
+                next_summary = passed + PERIOD_NS
                 summary = self.summaries.close(now)
                 if summary is not None:
                     self.upward.offer(summary)

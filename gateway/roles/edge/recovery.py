@@ -18,7 +18,15 @@ import numpy as np
 from gateway.alarms import store as alarm_store
 from gateway.alarms.catalogue import AlarmDefinition
 from gateway.alarms.desk import Desk, Transition
-from gateway.db import Database, StoreBrokenError, StoreError, StoreInUseError, lock
+from gateway.db import (
+    Database,
+    StoreBrokenError,
+    StoreDamagedError,
+    StoreError,
+    StoreFullError,
+    StoreInUseError,
+    lock,
+)
 from gateway.identity import Identity, random_bits
 from gateway.journal import Chain
 from gateway.model import Clock, Detection
@@ -92,9 +100,16 @@ def open_store(
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         held = lock(folder)
-        database, trouble = open_database(folder / "store.db", clock)
+        try:
+            database, trouble = open_database(folder / "store.db", clock)
+        except (StoreFullError, StoreBrokenError):
+            # A full disk has no room for the store's own log: that is what the reserve is for.
+            (folder / "reserve").unlink(missing_ok=True)
+            database, trouble = open_database(folder / "store.db", clock)
         spool = Spool(folder / "spool", configuration)
         life, new = take_life(database)
+        if not new:
+            spool.skip_to(furthest(database))
     except StoreInUseError:
         raise
     except (OSError, StoreError) as error:
@@ -121,9 +136,7 @@ def open_database(path: Path, clock: Clock) -> tuple[Database, str]:
             return database, ""
         reason = str(found[0][0])
         database.close()
-    except StoreBrokenError as error:
-        if not path.exists() or not is_damage(path):
-            raise
+    except StoreDamagedError as error:
         reason = str(error)
     aside = path.with_name(f"{path.name}.damaged-{clock.now_ns()}")
     for suffix in ("", "-wal", "-shm"):
@@ -134,13 +147,12 @@ def open_database(path: Path, clock: Clock) -> tuple[Database, str]:
     return Database(path, "edge"), f"store damaged, set aside as {aside.name}: {reason}"
 
 
-def is_damage(path: Path) -> bool:
-    """Tell a damaged file from a disk or folder that refuses: the file can be read and written."""
-    try:
-        with path.open("r+b"):
-            return True
-    except OSError:
-        return False
+def furthest(database: Database) -> int:
+    """Return the spool position that the store speaks of: of the commit or of the snapshot."""
+    rows = database.execute(
+        "SELECT value FROM position WHERE name = 'spool' UNION ALL SELECT position FROM snapshot"
+    )
+    return max((int(row[0]) for row in rows), default=0)
 
 
 def take_life(database: Database) -> tuple[str, bool]:

@@ -58,7 +58,11 @@ async def run_edge(
         server = None
         if metrics is not None:
             host, _, port = metrics.listen.rpartition(":")
-            server, _ = start_http_server(int(port), host, registry=node.metrics.registry)
+            try:
+                server, _ = start_http_server(int(port), host, registry=node.metrics.registry)
+            except (OSError, OverflowError) as error:
+                # The site is watched all the same.
+                LOG.warning("no metrics", listen=metrics.listen, reason=str(error))
         if ready is not None:
             ready(node)
         waiting = asyncio.create_task(ended.wait())

@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
-from device_profiles.hazards import load_packs
+from device_profiles.hazards import RuleSet, load_packs
 from device_profiles.problems import ProfileError
 from device_profiles.registry import load_registry
-from gateway.config import ConfigError, add_point_tables, load, located
+from device_profiles.schema import Profile
+from gateway.config import (
+    ConfigError,
+    Problem,
+    examine,
+    located,
+    parse,
+    unreadable,
+    unwritable,
+)
+from gateway.northbound.settings import StoreSettings
 from gateway.pipeline.binding import SiteError, bind
 from gateway.pipeline.plant import Plant
+from gateway.pipeline.point_tables import add_point_tables
+from gateway.pipeline.salvage import problems_of_the_rest
 from gateway.roles.edge.settings import SiteFile
+
+#: Files that the edge reads when it connects.
+MUST_BE_THERE: Final = (
+    ("broker", "password_file"),
+    ("broker", "ca_file"),
+    ("broker", "cert_file"),
+    ("broker", "key_file"),
+    ("parent", "ca_file"),
+    ("influx", "token_file"),
+)
+#: Files that pairing brings: not there yet is no problem, there and not readable is one.
+MAY_COME: Final = (("parent", "token_file"), ("parent", "code_file"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +66,109 @@ def load_site(path: Path) -> Site:
     ConfigError
         With every problem, each at its line.
     """
-    own = path.parent / "profiles"
-    try:
-        profiles = load_registry(own if own.is_dir() else None)
-        packs = load_packs()
-    except ProfileError as error:
-        raise ConfigError(error.problems) from error
-    settings, text = load(path, SiteFile, prepare=add_point_tables)
-    try:
-        plant = bind(
-            settings.node.id,
-            settings.node.division,
-            areas=settings.area,
-            devices=settings.device,
-            profiles=profiles,
-            packs=packs,
-        )
-    except SiteError as error:
-        raise ConfigError(located(error.problems, path=path, text=text)) from error
-    applied = hashlib.sha256(repr((plant.points, plant.rules, plant.definitions)).encode())
-    return Site(path, settings, plant, applied.hexdigest())
+    return _Reading(path).site()
+
+
+def inspect_site(path: Path) -> Site:
+    """Do what `load_site` does, and try the files and the folder that the file names.
+
+    For a person who asks. An edge starts without asking: it goes on detecting with a store that
+    cannot be written and tries a broker again whose password is not there yet.
+
+    Raises
+    ------
+    ConfigError
+        With every problem, each at its line.
+    """
+    reading = _Reading(path)
+    reading.found += named_files(reading.document, path.absolute().parent)
+    return reading.site()
+
+
+def named_files(document: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
+    """Yield what of the files and folders that a site file names cannot be used here.
+
+    Parameters
+    ----------
+    document
+        The parsed file.
+    folder
+        What its paths are relative to.
+    """
+    for table, key in (*MUST_BE_THERE, *MAY_COME):
+        written = _text(document, table, key)
+        if written is None:
+            continue
+        file = folder / written
+        if (table, key) in MAY_COME and not file.exists():
+            continue
+        if (text := unreadable(str(file))) is not None:
+            yield (table, key), text
+    store = _text(document, "store", "folder") or StoreSettings().folder
+    if (text := unwritable(folder / store)) is not None:
+        yield ("store", "folder"), text
+
+
+class _Reading:
+    """One pass over a site file, and every problem found on the way."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.document, self.text = parse(path)
+        tables = add_point_tables(self.document, path)
+        self.rows = tables.rows
+        self.settings, self.found = examine(self.document, SiteFile, folder=path.absolute().parent)
+        self.found += tables.problems
+
+    def site(self) -> Site:
+        """Return the bound site, or raise everything that is wrong."""
+        own = self.path.parent / "profiles"
+        elsewhere: tuple[str, ...] = ()
+        try:
+            packs = load_packs()
+            profiles = load_registry()
+            try:
+                profiles = load_registry(own if own.is_dir() else None)
+            except ProfileError as error:
+                elsewhere = error.problems
+        except ProfileError as error:
+            raise ConfigError(error.problems) from error
+        plant = None
+        if self.settings is not None and not self.found and not elsewhere:
+            plant = self._bound(self.settings, profiles, packs)
+        else:
+            self.found += problems_of_the_rest(
+                self.document,
+                {key for key, _ in self.found},
+                profiles=profiles,
+                all_profiles=not elsewhere,
+                packs=packs,
+            )
+        if self.settings is None or plant is None:
+            lines = located(self.found, path=self.path, text=self.text, rows=self.rows)
+            raise ConfigError([*lines, *elsewhere])
+        applied = hashlib.sha256(repr((plant.points, plant.rules, plant.definitions)).encode())
+        return Site(self.path, self.settings, plant, applied.hexdigest())
+
+    def _bound(
+        self, settings: SiteFile, profiles: Mapping[str, Profile], packs: Mapping[str, RuleSet]
+    ) -> Plant | None:
+        try:
+            return bind(
+                settings.node.id,
+                settings.node.division,
+                areas=settings.area,
+                devices=settings.device,
+                profiles=profiles,
+                packs=packs,
+            )
+        except SiteError as error:
+            self.found += error.problems
+            return None
+
+
+def _text(document: Mapping[str, Any], table: str, key: str) -> str | None:
+    """Return what a table says under a key, where both are what they should be."""
+    inner = document.get(table)
+    written = inner.get(key) if isinstance(inner, dict) else None
+    return written if isinstance(written, str) else None

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -166,7 +165,9 @@ class Storage:
         ):
             self._shed += work.readings
             self._metrics.shed.inc(work.readings)
-            work = replace(work, blob=b"")
+            return
+        if work.snapshot is not None and self._slow:
+            return
         self._committer.submit(work)
 
     async def act(self, act: Callable[[Database], Any]) -> Any:
@@ -207,6 +208,9 @@ class Storage:
                 self._line.detected([self._own.edge("storage_slow", active=True)])
                 self._lend()
                 self._session.resume()
+            elif self._slow and not since and not self._committer.waiting:
+                # Nobody asks for a sync while messages are lent: ask, to see whether it answers.
+                self._committer.submit(Work(sync=True))
 
     def _use(self, opened: Opened) -> None:
         on_disk = opened.spool is not None
@@ -232,16 +236,18 @@ class Storage:
         self._session.acknowledge(self._line.durable(done.accepted))
         if self._committer.waiting < QUEUE_LENGTH // 2:
             self._session.resume()
-        if self._slow and done.accepted >= self._lent_to:
+        if self._slow and done.seconds < SLOW_S:
+            # The disk answers in time again: what comes from now on waits for it.
             self._slow = False
             self._metrics.store_trouble.set(0)
+            self._line.detected([self._own.edge("storage_slow", active=False)])
+        if not self._slow and done.accepted >= self._lent_to:
             lent, self._lent = self._lent, 0
             shed, self._shed = self._shed, 0
             if lent:
                 self.shed(lent, "acknowledged from memory, now stored")
             if shed:
                 self.shed(shed, "storage slow, memory full")
-            self._line.detected([self._own.edge("storage_slow", active=False)])
 
     def _tell_shed(self, after_s: float) -> None:
         """Count what a full disk cost in one event a minute: the events need the reserve too."""

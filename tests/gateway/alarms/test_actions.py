@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
-from gateway.alarms.actions import EXPIRY_NS, Siren, SirenCommand
+from gateway.alarms.actions import EXPIRY_NS, NAMED, Siren, SirenCommand
 from gateway.model import NANOSECONDS, Cause
 from tests.gateway.alarms.desks import DEFINITIONS, GAS, HIGH, NOW, edge, make_desk, request
 
@@ -43,10 +45,10 @@ def test_the_heartbeat_says_what_sounds() -> None:
     """Each beat repeats the whole command under a new id and with an end ten seconds ahead."""
     panel = Panel()
     siren = Siren(panel.take)
-    siren.marked(now_ns=NOW)
-    siren.beat(now_ns=NOW)
+    siren.marked(monotonic_ns=NOW)
+    siren.beat(now_ns=NOW, monotonic_ns=NOW)
     siren.update([GAS_ALARM], now_ns=NOW + NANOSECONDS)
-    siren.beat(now_ns=NOW + 2 * NANOSECONDS)
+    siren.beat(now_ns=NOW + 2 * NANOSECONDS, monotonic_ns=NOW + 2 * NANOSECONDS)
     assert [(command.id, command.on) for command in panel.heard] == [
         (1, False), (2, True), (3, True)
     ]  # fmt: skip
@@ -64,8 +66,8 @@ def test_a_panel_that_was_away_hears_the_present_not_the_past() -> None:
     siren.update([HIGH_ALARM], now_ns=NOW)
     siren.update([GAS_ALARM], now_ns=NOW + 1)
     panel.there = True
-    siren.marked(now_ns=NOW + NANOSECONDS)
-    siren.beat(now_ns=NOW + NANOSECONDS)
+    siren.marked(monotonic_ns=NOW + NANOSECONDS)
+    siren.beat(now_ns=NOW + NANOSECONDS, monotonic_ns=NOW + NANOSECONDS)
     assert [command.alarms for command in panel.heard] == [[GAS]]
 
 
@@ -73,16 +75,16 @@ def test_the_heartbeat_rests_on_the_marker() -> None:
     """No beat before a marker came through or five seconds after the last; changes are told."""
     panel = Panel()
     siren = Siren(panel.take)
-    siren.beat(now_ns=NOW)
+    siren.beat(now_ns=NOW, monotonic_ns=NOW)
     assert panel.heard == []
-    siren.marked(now_ns=NOW)
+    siren.marked(monotonic_ns=NOW)
     for second in range(8):
-        siren.beat(now_ns=NOW + second * NANOSECONDS)
+        siren.beat(now_ns=NOW + second * NANOSECONDS, monotonic_ns=NOW + second * NANOSECONDS)
     assert [command.made_ns - NOW for command in panel.heard] == [n * NANOSECONDS for n in range(6)]
     siren.update([GAS_ALARM], now_ns=NOW + 9 * NANOSECONDS)
     assert panel.heard[-1].on
-    siren.marked(now_ns=NOW + 10 * NANOSECONDS)
-    siren.beat(now_ns=NOW + 10 * NANOSECONDS)
+    siren.marked(monotonic_ns=NOW + 10 * NANOSECONDS)
+    siren.beat(now_ns=NOW + 10 * NANOSECONDS, monotonic_ns=NOW + 10 * NANOSECONDS)
     assert len(panel.heard) == 8
 
 
@@ -102,3 +104,13 @@ def test_the_siren_follows_the_desk() -> None:
     desk.detect(edge(active=False))
     desk.detect(edge())
     assert told()
+
+
+def test_a_flood_fits_into_a_message() -> None:
+    """However many sound, the first are named and all are counted."""
+    panel = Panel()
+    many = [replace(HIGH_ALARM, alarm=f"gw/T{n}/h") for n in range(30_000)]
+    Siren(panel.take).update(many, now_ns=NOW)
+    (command,) = panel.heard
+    assert (command.count, len(command.alarms)) == (30_000, NAMED)
+    assert command.alarms[0] == "gw/T0/h"

@@ -22,24 +22,20 @@ R, LU, LA = (
 RAISE, CLEAR, ACK, RESET = Cause.RAISE, Cause.CLEAR, Cause.ACKNOWLEDGE, Cause.RESET
 
 #: Every move there is, written down a second time on purpose: the code's table is compared with it.
-PLAIN = {
+#: Latching decides where a clear leads, and nothing else: a site file may begin or cease to latch
+#: while an alarm stands.
+COMMON = {
     (N, RAISE): U,
     (U, ACK): A,
-    (U, CLEAR): R,
-    (A, CLEAR): N,
     (R, ACK): N,
     (R, RAISE): U,
-}
-LATCHING = {
-    (N, RAISE): U,
-    (U, ACK): A,
-    (U, CLEAR): LU,
-    (A, CLEAR): LA,
     (LU, ACK): LA,
     (LU, RAISE): U,
     (LA, RAISE): U,
     (LA, RESET): N,
 }
+PLAIN = COMMON | {(U, CLEAR): R, (A, CLEAR): N}
+LATCHING = COMMON | {(U, CLEAR): LU, (A, CLEAR): LA}
 REACHABLE = {False: {N, U, A, R}, True: {N, U, A, LU, LA}}
 SUPPRESSING = (
     Cause.SHELVE,

@@ -377,3 +377,17 @@ def test_what_a_newer_program_wrote_last_is_kept(folder: Path) -> None:
     again = Writer(folder)
     assert again.position == writer.position
     assert segments(folder)[0][1].read_bytes() == before
+
+
+def test_records_never_stand_below_what_the_store_speaks_of(folder: Path) -> None:
+    """After shedding, a start goes on where the store's snapshot stands, and skips nothing new."""
+    spool_writer = Spool(folder, TAGS)
+    spool_writer.append(SESSION, 0)
+    spool_writer.close()
+    again = Spool(folder, TAGS)
+    again.skip_to(10_000)
+    again.skip_to(5)
+    again.append(SESSION, again.position)
+    again.close()
+    found = [r.position for r in records(folder, 10_000) if r.kind == Kind.SESSION]
+    assert found == [10_000 + len(SESSION)]

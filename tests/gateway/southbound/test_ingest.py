@@ -16,6 +16,7 @@ from gateway.observe import Metrics
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.plant import Plant
 from gateway.roles.edge.site import load_site
+from gateway.southbound import ingest as module
 from gateway.southbound.ingest import FUTURE_NS, KEPT_BYTES, KEPT_PAYLOADS, Ingest, judge_time
 from gateway.southbound.message import Message
 
@@ -279,3 +280,18 @@ def test_whatever_is_sent_nothing_raises_and_only_numbers_are_good(
         assert math.isfinite(value)
         assert 0 <= value <= 1000
     Engine(plant).process(taken.batch)
+
+
+def test_the_newest_readings_are_the_ones_remembered(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many came, those that a broker may repeat are known; the oldest are let go."""
+    monkeypatch.setattr(module, "REMEMBERED", 10)
+    ingest = Ingest(plant, Metrics())
+    said = [message(json.dumps({**STANDING, "a": 20 + n}).encode()) for n in range(30)]
+    for each in said:
+        ingest.remember(ingest.take([each]).batch)
+    assert len(ingest.take([said[-1]._replace(dup=True)]).batch) == 0
+    assert len(ingest.take([said[-4]._replace(dup=True)]).batch) == 0
+    assert len(ingest.take([said[0]._replace(dup=True)]).batch) > 0
+    assert len(ingest._taken) <= 12

@@ -44,4 +44,5 @@ async def test_a_gateway_that_takes_nothing_is_not_heard(
     with LocalBroker(tmp_path / "broker", program=mosquitto()) as broker:
         async with running(write_site(tmp_path, port=broker.port)) as edge:
             await until(lambda: beats >= 3)
-            assert edge.commands == []
+            # What sounds is told once to a panel that may have missed it; then nothing.
+            assert len(edge.commands) == 1

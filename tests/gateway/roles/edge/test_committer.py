@@ -1,0 +1,69 @@
+"""The store thread survives what it is asked, and says so when it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway.db import Database
+from gateway.roles.edge.committer import Committed, Committer, Work
+
+
+class Storage:
+    """A committer on a store in memory, and what it told."""
+
+    def __init__(self) -> None:
+        self.done: list[Committed] = []
+        self.trouble: list[tuple[str, str]] = []
+        self.committer = Committer(
+            Database(None, "edge"),
+            None,
+            key=Ed25519PrivateKey.generate(),
+            reserve=None,
+            reserve_bytes=0,
+            destinations=[],
+            committed=self.done.append,
+            troubled=lambda what, why: self.trouble.append((what, why)),
+        )
+        self.committer.start()
+
+
+@pytest.fixture
+async def storage() -> AsyncIterator[Storage]:
+    made = Storage()
+    yield made
+    await asyncio.to_thread(made.committer.stop)
+    made.committer.database.close()
+
+
+def failing(error: Exception) -> Callable[[Database], None]:
+    def act(_: Database) -> None:
+        raise error
+
+    return act
+
+
+@pytest.mark.parametrize(
+    "error", [OverflowError("int too big"), ValueError("no"), KeyError("x"), TypeError("y")]
+)
+async def test_a_question_that_fails_fails_alone(storage: Storage, error: Exception) -> None:
+    """Whoever asked something impossible is told; the thread goes on."""
+    with pytest.raises(type(error)):
+        await storage.committer.act(failing(error))
+    assert await storage.committer.act(lambda _: 7) == 7
+    assert storage.trouble == []
+
+
+async def test_work_that_no_store_takes_is_a_lost_store(storage: Storage) -> None:
+    """A thread that dies of what nobody foresaw tells that the store is lost, never nothing."""
+    storage.committer.submit(Work(snapshot=b"", position=2**70))
+    async with asyncio.timeout(20):
+        while not storage.trouble:
+            await asyncio.sleep(0.01)
+    ((what, _),) = storage.trouble
+    assert what == "lost"
+    with pytest.raises(Exception, match="the store is lost"):
+        await storage.committer.act(lambda _: 7)
