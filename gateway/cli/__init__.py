@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
+from gateway import __version__
 from gateway.cli import alarms, files, journal, pair, replay, run, site
 from gateway.db import StoreError
+
+
+def show_version(wanted: bool) -> None:  # noqa: FBT001 - as the parser calls it
+    """Print the version and end, where it was asked for."""
+    if wanted:
+        typer.echo(f"hazgate {__version__}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="hazgate",
@@ -16,8 +25,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="Gateway for high-hazard sites: sensors by MQTT in, durable alarms out.",
 )
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=show_version, help="Tell and end.")
+    ] = False,
+) -> None:
+    """Gateway for high-hazard sites: sensors by MQTT in, durable alarms out."""
+
+
 for module in (run, site, replay, files, alarms, journal, pair):
     module.register(app)
 

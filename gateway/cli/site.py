@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import time
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 import typer
 
 from gateway.cli.output import JsonOption, SiteOption, complain, say
 from gateway.config import ConfigError, load
+
+#: Seconds between two lines of a running simulation.
+PROGRESS_S: Final = 10.0
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +41,14 @@ def check(
     points = alarms = 0
     for path in files:
         try:
-            if is_centre(path):
+            kind = kind_of(path)
+            if kind == "profile":
+                problems.append(
+                    f"{path}:1: is a device profile, no site; put it below a folder profiles, as "
+                    "profiles/vendor/model.toml, and run: hazgate profiles test"
+                )
+                continue
+            if kind == "centre":
                 check_centre(path)
                 continue
             found = check_site(path)
@@ -64,14 +74,18 @@ def check(
     raise typer.Exit(1 if problems else 0)
 
 
-def is_centre(path: Path) -> bool:
-    """Return whether a file is a centre's: it listens, and watches nothing itself."""
+def kind_of(path: Path) -> Literal["site", "centre", "profile"]:
+    """Return what a file is by its tables: a centre listens, a profile says how a device speaks."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        return False
-    own = {"listen", "pairing", "divisions"}
-    return bool(own & document.keys()) and not {"broker", "area", "device"} & document.keys()
+        return "site"
+    if {"node", "broker", "area", "device"} & document.keys() <= {"node"}:
+        if {"listen", "pairing", "divisions"} & document.keys():
+            return "centre"
+        if {"payload", "channel", "example"} & document.keys() and "node" not in document:
+            return "profile"
+    return "site"
 
 
 def check_centre(path: Path) -> None:
@@ -131,14 +145,35 @@ def simulate(
         site = load_site(config)
     except ConfigError as error:
         complain(error.problems)
+    progress = Progress(f"plays {len(site.plant.devices)} device(s) to {broker}; Ctrl-C ends it")
     try:
-        sent = asyncio.run(
+        asyncio.run(
             run_simulation(
-                site, broker, rate=rate, scenario=scenario, seconds=seconds or None, seed=seed
+                site, broker, rate=rate, scenario=scenario, seconds=seconds or None, seed=seed,
+                told=progress.told,
             )
-        )
+        )  # fmt: skip
     except KeyboardInterrupt:
-        sys.exit(0)
+        pass
+    except ValueError as error:
+        complain([str(error)])
     except OSError as error:
         complain([f"{broker}: cannot be reached: {error}; start the broker, or name another"])
-    say({"messages": sent}, as_json=False)
+    say({"messages": progress.sent}, as_json=False)
+
+
+class Progress:
+    """Tells on stderr that a simulation goes on: once connected, then every few seconds."""
+
+    def __init__(self, first: str) -> None:
+        self.sent = 0
+        self._first = first
+        self._next = 0.0
+
+    def told(self, sent: int) -> None:
+        """Take the messages sent so far."""
+        self.sent = sent
+        now = time.monotonic()
+        if now >= self._next:
+            typer.echo(f"{sent} messages" if self._next else self._first, err=True)
+            self._next = now + PROGRESS_S

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from device_profiles.registry import SHIPPED
+from gateway.simulation.broker import LocalBroker
 from tests.gateway.cli.shell import figures, hazgate
 from tests.gateway.roles.edge.edge import write_site
 
@@ -48,3 +50,50 @@ def test_a_scenario_that_is_unknown_is_a_problem(site: Path) -> None:
     )  # fmt: skip
     assert found.exit_code == 1
     assert "leak" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("broker", "told"),
+    [
+        ("127.0.0.1:18883", "write mqtt://host:port, as in mqtt://127.0.0.1:18883"),
+        ("localhost", "write mqtt://host:port"),
+        ("http://127.0.0.1:1883", "as in mqtt://127.0.0.1:1883"),
+        ("mqtt://127.0.0.1:port", "write mqtt://host:port"),
+        ("mqtts://127.0.0.1:8883", "without TLS"),
+        ("mqtt://me:secret@127.0.0.1", "without a password"),
+    ],
+)
+def test_an_address_that_is_none_is_told(site: Path, broker: str, told: str) -> None:
+    """What was forgotten is named, before any connection: never another broker than was meant."""
+    found = hazgate("simulate", "--config", site, "--broker", broker, "--seconds", "1")
+    assert found.exit_code == 1
+    assert told in found.stderr
+
+
+@pytest.mark.broker
+def test_a_simulation_says_that_it_goes_on(
+    tmp_path: Path, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once connected, and again while it runs, on stderr; the figure stands alone on stdout."""
+    monkeypatch.setattr("gateway.cli.site.PROGRESS_S", 0.0)
+    path = write_site(tmp_path, port=broker.port)
+    url = f"mqtt://127.0.0.1:{broker.port}"
+    found = hazgate(
+        "simulate", "--config", path, "--broker", url, "--rate", "20", "--seconds", "0.5"
+    )  # fmt: skip
+    assert found.exit_code == 0
+    lines = found.stderr.splitlines()
+    assert lines[0] == f"plays 1 device(s) to {url}; Ctrl-C ends it"
+    assert len(lines) > 1
+    assert found.stdout == f"messages: {lines[-1].split()[0]}\n"
+    assert int(lines[-1].split()[0]) > 0
+
+
+def test_a_profile_is_no_site() -> None:
+    """One line that says what the file is and which command tests it."""
+    path = SHIPPED / "generic" / "multigas-4.toml"
+    found = hazgate("check", path)
+    assert found.exit_code == 1
+    (line,) = found.stdout.splitlines()
+    assert line.startswith(f"{path}:1: is a device profile")
+    assert "hazgate profiles test" in line

@@ -9,6 +9,7 @@ import click
 import pytest
 from typer.main import get_command
 
+from gateway import __version__
 from gateway.cli import app
 from tests.gateway.cli.shell import hazgate
 
@@ -73,3 +74,9 @@ def test_help_is_good() -> None:
     found = hazgate("--help")
     assert found.exit_code == 0
     assert "alarms" in found.stdout
+
+
+def test_the_version_is_told() -> None:
+    """What is installed, for whoever reports a fault."""
+    found = hazgate("--version")
+    assert (found.exit_code, found.stdout) == (0, f"hazgate {__version__}\n")
