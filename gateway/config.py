@@ -7,22 +7,25 @@ anywhere.
 
 from __future__ import annotations
 
-import csv
-import io
+import tempfile
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from types import MappingProxyType
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ValidationError, ValidationInfo
 
-from device_profiles.problems import describe, describe_syntax, dotted
+from device_profiles.problems import describe_syntax, dotted, explain
 from device_profiles.toml_lines import Path as KeyPath
 from device_profiles.toml_lines import locate
 
 M = TypeVar("M", bound=BaseModel)
-#: Columns of a table of points that are numbers, and the one that is a list.
-NUMBERS = frozenset({"scale", "offset"})
+#: Where systemd puts a service's secrets when it starts it, and nobody before (LoadCredential).
+CREDENTIALS: Final = Path("/run/credentials")
+Problem = tuple[KeyPath, str]
 
 
 def beside(written: str, info: ValidationInfo) -> str:
@@ -35,6 +38,14 @@ def beside(written: str, info: ValidationInfo) -> str:
 WrittenPath = Annotated[str, AfterValidator(beside)]
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a table that a file names, where a part of its content stands."""
+
+    table: Path
+    line: int
+
+
 class ConfigError(Exception):
     """A file cannot be used; `problems` holds one line for each reason."""
 
@@ -43,7 +54,7 @@ class ConfigError(Exception):
         super().__init__("\n".join(self.problems))
 
 
-def read(path: Path) -> str:
+def read(path: Path, *, kind: str = "TOML file") -> str:
     """Return a file's text.
 
     Raises
@@ -54,105 +65,147 @@ def read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}:1: cannot be read: {error}; give a UTF-8 TOML file"]) from error
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        raise ConfigError([f"{path}:1: cannot be read: {why}; give a UTF-8 {kind}"]) from error
 
 
-def load(
-    path: Path, model: type[M], *, prepare: Callable[[dict[str, Any], Path], None] | None = None
-) -> tuple[M, str]:
-    """Return the checked content of a TOML file, and its text.
-
-    Parameters
-    ----------
-    path
-        The file.
-    model
-        What it may say.
-    prepare
-        Completes the parsed document in place (tables of points); may raise `ConfigError`.
-    """
-    text = read(path)
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([describe_syntax(error, source=str(path), text=text)]) from error
-    if prepare is not None:
-        prepare(document, path)
-    try:
-        context = {"folder": path.absolute().parent}
-        return model.model_validate(document, context=context), text
-    except ValidationError as error:
-        raise ConfigError(describe(error, model, source=str(path), text=text)) from error
-
-
-def located(problems: Sequence[tuple[KeyPath, str]], *, path: Path, text: str) -> list[str]:
-    """Return problems at key paths as lines of the file, in its order."""
-    lines = [(locate(text, key), f"{dotted(key)}: {what}") for key, what in problems]
-    return [f"{path}:{line}: {message}" for line, message in sorted(lines)]
-
-
-def add_point_tables(document: dict[str, Any], path: Path) -> None:
-    """Read each device's ``points = "points.csv"`` into its points.
-
-    Columns are the keys of a point; ``limits.h`` and the like stand for tables, `rules` are
-    separated by blanks. An empty cell says nothing.
+def parse(path: Path) -> tuple[dict[str, Any], str]:
+    """Return the document of a TOML file, and its text.
 
     Raises
     ------
     ConfigError
-        A table is missing or has a cell that cannot be read.
+        It cannot be read or is no TOML.
     """
-    problems: list[str] = []
-    devices = document.get("device")
-    for device in devices if isinstance(devices, list) else []:
-        name = device.get("points") if isinstance(device, dict) else None
-        points = device.setdefault("point", []) if isinstance(name, str) else None
-        if not isinstance(name, str) or not isinstance(points, list):
-            continue  # the model says what is wrong with it
-        table = path.parent / name
-        try:
-            # A table saved by a spreadsheet begins with a mark that is no part of its first column.
-            rows = csv.DictReader(io.StringIO(read(table).removeprefix("\ufeff")))
-            for row in rows:
-                try:
-                    points.append(point_from_row(row))
-                except ValueError as error:
-                    problems.append(f"{table}:{rows.line_num}: {error}")
-        except ConfigError as error:
-            problems += error.problems
-        except csv.Error as error:
-            problems.append(f"{table}:{rows.line_num}: {error}; write one point a line")
-    if problems:
-        raise ConfigError(problems)
-
-
-def point_from_row(row: Mapping[str, str | None]) -> dict[str, Any]:
-    """Return one row of a table of points as the document would say it."""
-    if None in row:
-        raise ValueError("has more cells than the first line has columns; quote a cell with commas")
-    point: dict[str, Any] = {}
-    for column, cell in row.items():
-        text = (cell or "").strip()
-        if not text:
-            continue
-        parent, _, key = column.rpartition(".")
-        if parent and (row.get(parent) or "").strip():
-            raise ValueError(f"{column}: stands beside a column {parent}; keep one of them")
-        target = point.setdefault(parent, {}) if parent else point
-        if column == "rules":
-            target[key] = text.split()
-        elif column == "range":
-            target[key] = [number(part, column) for part in text.split()]
-        elif column in NUMBERS or key in {"hh", "h", "l", "ll", "deadband"}:
-            target[key] = number(text, column)
-        else:
-            target[key] = text
-    return point
-
-
-def number(text: str, column: str) -> float:
-    """Return a cell's number, or say which cell is none."""
+    text = read(path)
     try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{column}: {text!r} is no number; write it as 12.5") from None
+        return tomllib.loads(text), text
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([describe_syntax(error, source=str(path), text=text)]) from error
+
+
+def examine(
+    document: Mapping[str, Any], model: type[M], *, folder: Path
+) -> tuple[M | None, list[Problem]]:
+    """Return the checked content of a document, or None and every problem at its key path.
+
+    Parameters
+    ----------
+    document
+        As parsed.
+    model
+        What it may say.
+    folder
+        What its relative paths are relative to.
+    """
+    context = {"folder": folder}
+    try:
+        return model.model_validate(document, context=context), []
+    except ValidationError as error:
+        found = explain(error, model)
+        unknown = [each["loc"] for each in error.errors() if each["type"] == "extra_forbidden"]
+    if unknown:  # an unknown key hides what the other keys of its table are together
+        try:
+            model.model_validate(_without(document, unknown), context=context)
+        except ValidationError as error:
+            found += [each for each in explain(error, model) if each not in found]
+    return None, found
+
+
+def load(path: Path, model: type[M]) -> tuple[M, str]:
+    """Return the checked content of a TOML file, and its text.
+
+    Raises
+    ------
+    ConfigError
+        With every problem of the file.
+    """
+    document, text = parse(path)
+    content, found = examine(document, model, folder=path.absolute().parent)
+    if content is None:
+        raise ConfigError(located(found, path=path, text=text))
+    return content, text
+
+
+def located(
+    problems: Sequence[Problem],
+    *,
+    path: Path,
+    text: str,
+    rows: Mapping[KeyPath, Row] = MappingProxyType({}),
+) -> list[str]:
+    """Return problems at key paths as lines of the file, in its order, then those of its tables.
+
+    Parameters
+    ----------
+    problems
+        Pairs of key path and text.
+    path
+        The file.
+    text
+        Its TOML.
+    rows
+        The key paths whose content stands in a row of a table that the file names.
+    """
+    tables = list(dict.fromkeys(row.table for row in rows.values()))
+    found: list[tuple[int, int, str]] = []
+    for key, what in problems:
+        heads = (key[:length] for length in range(len(key), 0, -1))
+        head = next((each for each in heads if each in rows), None)
+        if head is None:
+            found.append((0, locate(text, key), f"{dotted(key)}: {what}"))
+        else:
+            column = f"{dotted(key[len(head) :])}: " if key != head else ""
+            row = rows[head]
+            found.append((1 + tables.index(row.table), row.line, f"{column}{what}"))
+    files = [path, *tables]
+    return [f"{files[number]}:{line}: {message}" for number, line, message in sorted(found)]
+
+
+def unreadable(file: str) -> str | None:
+    """Say why a file that is named cannot be read by who asks; None where it can."""
+    path = Path(file)
+    try:
+        with path.open("rb"):
+            return None
+    except FileNotFoundError:
+        if path.is_relative_to(CREDENTIALS):
+            return None
+        return f"{file}: no such file; put it there, or name another"
+    except OSError as error:
+        return (
+            f"{file} cannot be read: {error.strerror}; give its user the right, or check as the "
+            "user who runs it"
+        )
+
+
+def unwritable(folder: Path) -> str | None:
+    """Say why a folder cannot be made or written by who asks; None where it can.
+
+    It is tried with a folder that is removed at once, in the nearest parent that exists: what a
+    system call answers about rights is not what a read-only disk does.
+    """
+    there = folder.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    try:
+        with tempfile.TemporaryDirectory(prefix=".check-", dir=there):
+            return None
+    except OSError as error:
+        act = "written" if there == folder.absolute() else f"made in {there}"
+        return (
+            f"{folder} cannot be {act}: {error.strerror}; name another folder, or check as the "
+            "user who runs it"
+        )
+
+
+def _without(document: Mapping[str, Any], paths: Sequence[KeyPath]) -> dict[str, Any]:
+    """Return a copy of a document that lacks the keys at `paths`."""
+    copy: Any = deepcopy(dict(document))
+    for path in paths:
+        table = copy
+        for step in path[:-1]:
+            table = table[step]
+        del table[path[-1]]
+    result: dict[str, Any] = copy
+    return result

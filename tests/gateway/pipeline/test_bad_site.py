@@ -200,7 +200,9 @@ def test_a_table_of_points_that_is_wrong_names_its_own_lines(tmp_path: Path) -> 
     head, _, _ = SITE.partition("[[device.point]]")
     path.write_text(head + 'points = "points.csv"\n', encoding="utf-8")
     table = tmp_path / "points.csv"
-    table.write_text("channel,tag,limits.h\nnh3,T1,many\nnh3,T2,3\nnh3,T3,1..2\n")
+    table.write_text(
+        "channel,tag,pointer,unit,limits.h\nnh3,T1,/a,ppm,many\nnh3,T2,/b,ppm,3\nnh3,T3,/c,ppm,1..2\n"
+    )
     assert [each.split(": ")[:2] for each in problems(path)] == [
         [f"{table}:2", "limits.h"], [f"{table}:4", "limits.h"],
     ]  # fmt: skip
