@@ -18,6 +18,8 @@ from gateway.model import Int64, Ordinal
 
 VERSION = 1
 MAX_ITEMS = 500
+#: An event is flat and its longest part is what a person typed.
+MAX_EVENT_BYTES = 64 * 1024
 
 INTAKE = "/api/v1/intake"
 HEARTBEAT = "/api/v1/heartbeat"
@@ -29,6 +31,10 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 #: The sum or the difference of two of these is still an `Int64`.
 Nanoseconds = Annotated[int, Meta(ge=-(2**62), le=2**62 - 1)]
+#: A life or an epoch, as `gateway.identity` makes them.
+Bits = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
+#: A SHA-256; empty before the first entry.
+Head = Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")]
 QualityByte = Annotated[int, Meta(ge=0, le=255)]
 #: 31 years: what no device waits between two readings.
 IntervalSeconds = Annotated[float, Meta(ge=0, le=1e9)]
@@ -49,8 +55,8 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
 
     v: Int64 = VERSION
     node: str
-    life: str
-    epoch: str
+    life: Bits
+    epoch: Bits
     items: list[Item]
 
 
@@ -72,7 +78,7 @@ class Receipts(msgspec.Struct, frozen=True, kw_only=True):
 class Present(msgspec.Struct, frozen=True, kw_only=True):
     """The alarms that stand now (not normal, or suppressed): the last event of each."""
 
-    life: str
+    life: Bits
     seq: Ordinal
     alarms: list[msgspec.Raw]
 
@@ -184,10 +190,10 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
 
     v: Int64 = VERSION
     node: str
-    life: str
-    epoch: str
+    life: Bits
+    epoch: Bits
     last_seq: Ordinal
-    head: str
+    head: Head
     lag: Ordinal
     coverage: float
     clock_ns: Nanoseconds

@@ -17,8 +17,12 @@ from gateway.db import Database
 from gateway.supervision.tiers import Scope
 
 QUEUE_ITEMS = 2_000
-RETAINED = 50_000
+QUEUE_BYTES = 32 * 2**20
+#: What a screen that comes back may have missed; whoever missed more loads everything anew.
+RETAINED = QUEUE_ITEMS
+RETAINED_BYTES = 64 * 2**20
 PRUNE_EVERY = 256
+LARGE_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Subscription:
     scope
         What the reader may see, as read when it subscribed.
     limit
-        Items held for a slow reader before it is told to start anew.
+        Items held for a slow reader, within `QUEUE_BYTES`, before it is told to start anew.
     """
 
     # `seen` is the last position offered, kept or not: after `take`, nothing before it is owed.
@@ -53,6 +57,7 @@ class Subscription:
         self.closed = False
         self.seen = 0
         self._items: deque[FeedItem] = deque()
+        self._bytes = 0
         self._wake = asyncio.Event()
 
     def offer(self, items: Sequence[FeedItem]) -> None:
@@ -60,11 +65,12 @@ class Subscription:
         for item in items:
             if self.outdated or self.scope.sees(item.node, item.hazard):
                 self._items.append(item)
+                self._bytes += len(item.body)
         if items:
             self.seen = items[-1].position
-        if len(self._items) > self.limit:
+        if len(self._items) > self.limit or self._bytes > QUEUE_BYTES:
             self.overflowed = True
-            self._items.clear()
+            self._clear()
         self._wake.set()
 
     def outdate(self) -> None:
@@ -87,8 +93,12 @@ class Subscription:
         """Return what is queued and empty the queue."""
         self._wake.clear()
         taken = list(self._items)
-        self._items.clear()
+        self._clear()
         return taken
+
+    def _clear(self) -> None:
+        self._items.clear()
+        self._bytes = 0
 
 
 class Hub:
@@ -134,9 +144,19 @@ def append(database: Database, kind: str, node: str, body: bytes, *, hazard: str
         (kind, node, hazard, body),
     )
     position = int(rows[0][0])
-    if position % PRUNE_EVERY == 0:
-        database.execute("DELETE FROM feed WHERE position <= ?", (position - RETAINED,))
+    if position % PRUNE_EVERY == 0 or len(body) > LARGE_BYTES:
+        _prune(database, position - RETAINED)
     return FeedItem(position, kind, node, hazard, body)
+
+
+def _prune(database: Database, position: int) -> None:
+    database.execute("DELETE FROM feed WHERE position <= ?", (position,))
+    database.execute(
+        "DELETE FROM feed WHERE position <= (SELECT MAX(position) FROM (SELECT position, "
+        "SUM(LENGTH(body)) OVER (ORDER BY position DESC) AS held FROM feed) AS counted "
+        "WHERE held > ?)",
+        (RETAINED_BYTES,),
+    )
 
 
 def newest(database: Database) -> int:

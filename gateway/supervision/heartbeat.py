@@ -17,6 +17,8 @@ from gateway.supervision.views import nodes as node_view
 
 ANCHOR_NS = 60 * NANOSECONDS
 TROUBLES = 50
+TROUBLE_LENGTH = 500
+VERSION_LENGTH = 64
 
 encode = msgspec.json.Encoder().encode
 
@@ -48,8 +50,8 @@ def take(write: Write, node: str, heartbeat: Heartbeat) -> HeartbeatAnswer:
             heartbeat.lag,
             heartbeat.coverage,
             heartbeat.clock_ns,
-            heartbeat.version,
-            encode(heartbeat.trouble[:TROUBLES]),
+            heartbeat.version[:VERSION_LENGTH],
+            encode([trouble[:TROUBLE_LENGTH] for trouble in heartbeat.trouble[:TROUBLES]]),
             write.now_ns,
         ),
     )

@@ -8,6 +8,7 @@ is rejected as a fork.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,7 +16,7 @@ import msgspec
 
 from gateway.journal import GENESIS, digest
 from gateway.model import AlarmEvent, decode_event
-from gateway.northbound.wire import UNREADABLE, Intake, Item, Receipt, Receipts
+from gateway.northbound.wire import MAX_EVENT_BYTES, UNREADABLE, Intake, Item, Receipt, Receipts
 from gateway.observe import log
 from gateway.supervision import inventory, mirror, orders, sequence, series
 from gateway.supervision.mirror import RefusedError
@@ -35,6 +36,10 @@ TAKERS: dict[str, Callable[[Write, str, bytes], None]] = {
 
 #: Its neighbours are still numbers that a store can hold.
 LAST_SEQ = 2**63 - 2
+BITS = re.compile("[0-9a-f]{16}")
+#: What a sender chose and the journal repeats is cut.
+ITEM_LENGTH = 128
+REASON_LENGTH = 300
 #: A defect of this program: it rejects the item that shows it, never those beside it.
 UNFORESEEN = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
@@ -70,13 +75,14 @@ def take(write: Write, node: str, intake: Intake, *, damper: Damper) -> Receipts
             with write.part():
                 receipt = _take(write, item, taken)
         except RefusedError as refusal:
+            reason = str(refusal)[:REASON_LENGTH]
             if refusal.foreign:
-                refused(write, node, item.id, reason=str(refusal), damper=damper)
-            receipt = Receipt(id=item.id, status="rejected", reason=str(refusal))
+                refused(write, node, item.kind, item=item.id, reason=reason, damper=damper)
+            receipt = Receipt(id=item.id, status="rejected", reason=reason)
         except UNFORESEEN as error:
             log("intake").exception("cannot take an item", node=node, kind=item.kind)
             reason = f"{item.kind}: cannot be taken here: {type(error).__name__}: {error}"
-            receipt = Receipt(id=item.id, status="rejected", reason=reason)
+            receipt = Receipt(id=item.id, status="rejected", reason=reason[:REASON_LENGTH])
         taken.receipts.append(receipt)
     for life, numbers in taken.numbers.items():
         sequence.arrived(write, node, life, numbers)
@@ -87,10 +93,14 @@ def take(write: Write, node: str, intake: Intake, *, damper: Damper) -> Receipts
     return Receipts(receipts=taken.receipts)
 
 
-def refused(write: Write, node: str, what: str, *, reason: str, damper: Damper) -> None:
-    """Journal that a paired sender tried what it may not, once a minute for one thing."""
-    if damper.first(f"{node}/{what}/{reason}"):
-        write.journal("refused", detail={"node": node, "item": what, "reason": reason})
+def refused(
+    write: Write, node: str, what: str, *, reason: str, damper: Damper, item: str = ""
+) -> None:
+    """Journal that a paired sender tried what it may not, once a minute for one sort of thing."""
+    # The key holds nothing that the sender may choose freely: else each is another thing.
+    if damper.first(f"{node}/{what}"):
+        shown = item[:ITEM_LENGTH] or what
+        write.journal("refused", detail={"node": node, "item": shown, "reason": reason})
 
 
 def _take(write: Write, item: Item, taken: _Taken) -> Receipt:
@@ -107,6 +117,8 @@ def _take(write: Write, item: Item, taken: _Taken) -> Receipt:
 
 def _take_event(write: Write, item: Item, taken: _Taken) -> Receipt:
     node, entry = taken.node, bytes(item.body)
+    if len(entry) > MAX_EVENT_BYTES:
+        raise RefusedError(f"event: has {len(entry)} bytes; at most {MAX_EVENT_BYTES} are taken")
     try:
         event = decode_event(entry)
     except UNREADABLE as error:
@@ -115,8 +127,10 @@ def _take_event(write: Write, item: Item, taken: _Taken) -> Receipt:
         raise RefusedError(
             f"event: speaks for {event.node}, the credential is {node}'s", foreign=True
         )
-    if not 1 <= event.seq <= LAST_SEQ or not event.life:
-        raise RefusedError("event: needs a life and a sequence number from 1 to 2^63-2")
+    if not 1 <= event.seq <= LAST_SEQ:
+        raise RefusedError("event: needs a sequence number from 1 to 2^63-2")
+    if not BITS.fullmatch(event.life) or not BITS.fullmatch(event.epoch):
+        raise RefusedError("event: needs a life and an epoch of 16 hexadecimal digits")
     found = digest(entry)
     known = write.execute(
         "SELECT hash FROM event WHERE node = ? AND life = ? AND seq = ?",
@@ -160,7 +174,7 @@ def _fork(write: Write, item: Item, event: AlarmEvent, taken: _Taken) -> Receipt
     taken.node_changed |= sequence.mark_fork(
         write, taken.node, f"{where} came a second time with other bytes"
     )
-    refused(write, taken.node, item.id, reason=reason, damper=taken.damper)
+    refused(write, taken.node, "fork", item=item.id, reason=reason, damper=taken.damper)
     return Receipt(id=item.id, status="rejected", reason=reason)
 
 

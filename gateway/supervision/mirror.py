@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.model import AlarmEvent, Cause, State, Suppression, decode_event
-from gateway.northbound.wire import UNREADABLE, Present
+from gateway.northbound.wire import MAX_EVENT_BYTES, UNREADABLE, Present
 from gateway.supervision import sequence
 from gateway.supervision.store import Write
 from gateway.supervision.views import alarms as alarm_view
@@ -81,7 +81,9 @@ def take_present(write: Write, node: str, body: bytes) -> None:
         events = [(decode_event(bytes(raw)), bytes(raw)) for raw in present.alarms]
     except UNREADABLE as error:
         raise RefusedError(f"present state: not readable: {error}") from error
-    for event, _ in events:
+    for event, entry in events:
+        if len(entry) > MAX_EVENT_BYTES:
+            raise RefusedError(f"present state: an entry has more than {MAX_EVENT_BYTES} bytes")
         if event.node != node:
             raise RefusedError(
                 f"present state: speaks for {event.node}, the credential is {node}'s", foreign=True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.journal import verify
@@ -153,3 +154,63 @@ async def test_a_defect_rejects_one_item(world: World, monkeypatch: pytest.Monke
     assert await world.own("x") == []
     await child.beat()
     assert (await world.centre.store.read(verify)).problems == ()
+
+
+async def test_refusals_do_not_fill_the_journal(world: World) -> None:
+    """However many things of a sort a child may not send, a minute has one short entry of them."""
+    child, other = await world.child("gw1"), await world.child("gw2")
+    await child.events(child.event())
+    forged = wire.Item(kind="event", id="", body=msgspec.Raw(other.event()))
+    forks = wire.Item(kind="event", id="", body=msgspec.Raw(changed(child.event(), seq=1)))
+    items = [
+        msgspec.structs.replace(item, id=f"{at}{'x' * 9000}")
+        for at in range(20)
+        for item in (forged, forks)
+    ]
+    sent = wire.Intake(node="gw1", life=child.life, epoch=child.epoch, items=items)
+    answer = await child.client.post(wire.INTAKE, content=wire.encode(sent), headers=child.headers)
+    assert {receipt["status"] for receipt in answer.json()["receipts"]} == {"rejected"}
+    refused = await world.own("refused")
+    assert len(refused) == 2
+    assert all(len(str(event.detail["item"])) == 128 for event in refused)
+
+
+async def test_large_event_is_rejected(world: World) -> None:
+    """An event of more than 64 KiB is taken neither as event nor as state; smaller ones are."""
+    child = await world.child()
+    large = child.event(comment="y" * wire.MAX_EVENT_BYTES)
+    present = child.present(large)
+    fitting = child.event("acknowledge", comment="y" * (wire.MAX_EVENT_BYTES - 2000))
+    assert await child.send(("event", large), ("present", present), ("event", fitting)) == [
+        "rejected", "rejected", "stored"
+    ]  # fmt: skip
+    assert await world.rows("SELECT revision FROM mirror") == [(2,)]
+
+
+@pytest.mark.parametrize("name", ["life", "epoch"])
+@pytest.mark.parametrize("text", ["", "a" * 17, "A" * 16, "0" * 16 + "\n"])
+async def test_life_and_epoch_are_64_bits(world: World, name: str, text: str) -> None:
+    """What is no life or epoch is refused wherever it is named, and leaves no row."""
+    child = await world.child()
+    event = changed(child.event(), **{name: text})
+    assert await child.send(("event", event)) == ["rejected"]
+    assert await child.send(("event", child.event())) == ["stored"]
+    assert (await child.beat(**{name: text})).status_code == 400
+    sent = wire.Intake(node="gw1", life=child.life, epoch=child.epoch, items=[])
+    body = wire.encode(msgspec.structs.replace(sent, **{name: text}))
+    answer = await child.client.post(wire.INTAKE, content=body, headers=child.headers)
+    assert answer.status_code == 400
+    assert await world.rows("SELECT life FROM life") == [(child.life,)]
+    key = f"{child.life}/{child.epoch}"
+    assert await world.rows("SELECT epoch FROM epoch") == [(key,)]
+
+
+async def test_heartbeat_is_kept_short(world: World) -> None:
+    """A head that is no hash is refused; long troubles and versions are cut."""
+    child = await world.child()
+    for head in ("f" * 65, "F" * 64, "f" * 64 + "\n", "x" * 10_000):
+        assert (await child.beat(head=head)).status_code == 400
+    await child.beat(version="v" * 5_000, trouble=["t" * 700] * 60)
+    ((version, trouble),) = await world.rows("SELECT version, LENGTH(trouble) FROM heartbeat")
+    assert (len(version), trouble < 30_000) == (64, True)
+    assert (await child.beat(head="", last_seq=0)).status_code == 200
