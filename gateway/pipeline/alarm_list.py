@@ -1,0 +1,121 @@
+"""Every alarm of a site as it will behave: the limits, delays and deadbands that were resolved.
+
+A pack's numbers stand in no site file. An engineer must see them before the gas does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from detectors.bank import Params, Rule
+from detectors.limit import LimitParams
+from detectors.rate import RateParams
+from device_profiles.duration import format_duration
+from gateway.alarms.catalogue import AlarmDefinition
+from gateway.pipeline.plant import Plant
+
+#: Columns of the list for people, in the order of the fields of a row.
+COLUMNS: Final = (
+    "alarm", "limit", "unit", "on-delay", "off-delay", "deadband", "latch", "priority", "basis",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmRow:
+    """One alarm; what it does not have is None.
+
+    Parameters
+    ----------
+    limit, deadband
+        In `unit`; of a rate, in `unit` per second.
+    on_delay, off_delay
+        As a site file writes them. Of a "no data" alarm, the silence after which it rises.
+    standard, clause
+        Empty where the limit is the site's own.
+    """
+
+    alarm: str
+    limit: float | None
+    unit: str
+    on_delay: str
+    off_delay: str
+    deadband: float | None
+    latch: bool
+    priority: str
+    standard: str
+    clause: str
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the row for people, under `COLUMNS`."""
+        return (
+            self.alarm,
+            "-" if self.limit is None else f"{self.limit:g}",
+            self.unit or "-",
+            self.on_delay,
+            self.off_delay,
+            "-" if self.deadband is None else f"{self.deadband:g}",
+            "yes" if self.latch else "no",
+            self.priority,
+            f"{self.standard} {self.clause}".strip() or "-",
+        )
+
+
+def alarm_rows(plant: Plant) -> Iterator[AlarmRow]:
+    """Yield every alarm of a plant's points, in the plant's order: "no data" alarms last.
+
+    Parameters
+    ----------
+    plant
+        A bound site.
+    """
+    for definition, rule in zip(plant.definitions, plant.rules, strict=False):
+        yield _ruled(definition, rule)
+    for definition, point in zip(plant.definitions[plant.silence_row :], plant.points, strict=True):
+        yield _row(definition, limit=None, deadband=None, delays=(point.silence_ns, 0), unit="")
+
+
+def table(rows: Iterator[AlarmRow]) -> Iterator[str]:
+    """Yield the lines of the list for people, its columns aligned."""
+    lines = [COLUMNS, *(row.cells() for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        yield "  ".join(map(str.ljust, line, widths)).rstrip()
+
+
+def _ruled(definition: AlarmDefinition, rule: Rule) -> AlarmRow:
+    per_second = "/s" if isinstance(rule.params, RateParams) else ""
+    return _row(
+        definition,
+        limit=rule.params.limit if isinstance(rule.params, RateParams) else definition.limit,
+        deadband=_deadband(rule.params),
+        delays=(rule.on_delay, rule.off_delay),
+        unit=f"{definition.unit}{per_second}",
+    )
+
+
+def _deadband(params: Params) -> float | None:
+    return params.deadband if isinstance(params, LimitParams | RateParams) else None
+
+
+def _row(
+    definition: AlarmDefinition,
+    *,
+    limit: float | None,
+    deadband: float | None,
+    delays: tuple[int, int],
+    unit: str,
+) -> AlarmRow:
+    return AlarmRow(
+        alarm=definition.alarm,
+        limit=limit,
+        unit=unit,
+        on_delay=format_duration(delays[0]),
+        off_delay=format_duration(delays[1]),
+        deadband=deadband,
+        latch=definition.latch,
+        priority=definition.priority.value,
+        standard=definition.standard,
+        clause=definition.clause,
+    )
