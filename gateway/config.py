@@ -108,7 +108,7 @@ def examine(
         try:
             model.model_validate(_without(document, unknown), context=context)
         except ValidationError as error:
-            found += [each for each in explain(error, model) if each not in found]
+            found = list(dict.fromkeys([*found, *explain(error, model)]))
     return None, found
 
 

@@ -47,7 +47,8 @@ def problems_of_the_rest(
     packs
         Every rule set.
     """
-    rest = _Rest(document, wrong)
+    touched = {path[:length] for path in wrong for length in range(len(path) + 1)}
+    rest = _Rest(document, frozenset(wrong), touched)
     rest.keep_areas()
     rest.keep_devices(profiles, all_profiles=all_profiles)
     try:
@@ -62,7 +63,9 @@ class _Rest:
     """The sound parts, and their numbers in the file."""
 
     document: Mapping[str, Any]
-    wrong: Collection[Path]
+    wrong: frozenset[Path]
+    #: The wrong key paths and every table around them.
+    touched: set[Path]
     areas: list[AreaSettings] = field(default_factory=list)
     area_numbers: list[int] = field(default_factory=list)
     all_areas: bool = True
@@ -72,9 +75,9 @@ class _Rest:
 
     def keep_areas(self) -> None:
         written = self.document.get("area", [])
-        self.all_areas = isinstance(written, list) and not self._is_wrong(("area",))
+        self.all_areas = isinstance(written, list) and ("area",) not in self.touched
         for number, area in enumerate(written if isinstance(written, list) else []):
-            if not self._is_wrong(("area", number)):
+            if ("area", number) not in self.touched:
                 self.areas.append(AreaSettings.model_validate(area))
                 self.area_numbers.append(number)
 
@@ -113,18 +116,15 @@ class _Rest:
             return None
         fields = DeviceSettings.model_fields.keys() - {"point"}
         told: dict[str, Any] = {"id": UNREAD.format(number), "topic": UNREAD.format(number)}
-        told |= {key: raw[key] for key in fields & raw.keys() if not self._is_wrong((*at, key))}
+        told |= {key: raw[key] for key in fields & raw.keys() if (*at, key) not in self.touched}
         written = raw.get("point", [])
         if not isinstance(written, list):
             return None
-        sound = [n for n in range(len(written)) if not self._is_wrong((*at, "point", n))]
-        if not sound and (written or self._is_wrong((*at, "points"))):
+        sound = [n for n in range(len(written)) if (*at, "point", n) not in self.touched]
+        if not sound and (written or (*at, "points") in self.touched):
             return None
         points = [PointSettings.model_validate(written[n]) for n in sound]
         try:
             return DeviceSettings.model_validate({**told, "point": points}), sound
         except ValidationError:
             return None  # its area or profile is wrong or missing: told already
-
-    def _is_wrong(self, path: Path) -> bool:
-        return any(each[: len(path)] == path for each in self.wrong)

@@ -83,12 +83,12 @@ def test_a_folder_in_place_of_a_file_is_told(path: Path) -> None:
 
 def test_missing_files_and_other_mistakes_come_in_one_round(path: Path) -> None:
     """A limit out of range and an unknown key are told beside the files."""
-    text = path.read_text().replace("h = 100", "h = 4000").replace('name = "Mac', 'nome = "Mac')
+    text = path.read_text().replace("h = 100", "h = 4000").replace('name = "Mac', 'title = "Mac')
     path.write_text(text, encoding="utf-8")
     keys = [each.split(": ")[1] for each in told(path)]
     assert len([key for key in keys if "_file" in key]) == len(NEEDED)
-    assert {"area[0].name", "area[0].nome"} <= set(keys)
-    path.write_text(text.replace("nome", "name"), encoding="utf-8")
+    assert {"area[0].name", "area[0].title"} <= set(keys)
+    path.write_text(text.replace('title = "Mac', 'name = "Mac'), encoding="utf-8")
     assert "device[0].point[0].limits.h" in [each.split(": ")[1] for each in told(path)]
 
 
