@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Annotated, TypeVar
@@ -101,9 +102,11 @@ async def stream_orders(
 
 async def _orders(centre: Centre, node: str, *, token: str, last: str) -> AsyncIterator[bytes]:
     store = centre.store
+    loop = asyncio.get_running_loop()
     with centre.hub.subscribe(Scope(frozenset({node}), frozenset())) as subscription:
         after = await store.read(lambda database: orders.number_of(database, node, last))
         yield format_sse_event(comment="orders follow")
+        pinged = loop.time()
         look = True
         while not subscription.closed:
             waiting = await _waiting(centre, node, after) if look else []
@@ -112,15 +115,17 @@ async def _orders(centre: Centre, node: str, *, token: str, last: str) -> AsyncI
                 after = order.number
             if waiting:
                 await store.write(partial(orders.mark_sent, waiting=waiting))
-            await subscription.wait(PING_S)
+            await subscription.wait(max(0.0, pinged + PING_S - loop.time()))
             items = subscription.take()
             look = subscription.overflowed or any(item.kind == "order" for item in items)
-            changed = subscription.outdated
+            # However much the node itself sends: without a ping it takes the stream for dead.
+            due = loop.time() >= pinged + PING_S or subscription.outdated
             subscription.overflowed = subscription.outdated = False
-            if changed or not items:
+            if due:
                 if await store.read(lambda database: pairing.node_of(database, token)) != node:
                     return
                 yield format_sse_event(comment="ping")
+                pinged = loop.time()
 
 
 async def _waiting(centre: Centre, node: str, after: int) -> list[Waiting]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -10,6 +12,7 @@ import pytest
 
 from gateway.model import NANOSECONDS
 from gateway.northbound import wire
+from gateway.supervision.api import child as child_api
 from gateway.supervision.tiers import Role
 from tests.gateway.supervision.world import Child, World
 
@@ -175,6 +178,30 @@ async def test_waiting_orders_are_bounded(world: World) -> None:
     assert statuses == ["asked"] * 20 + ["none"] * 5
     li = await world.person("li", Role.OPERATOR, "330106")
     assert [(await ask(li, child)).status_code for _ in range(201)] == [202] * 200 + [429]
+
+
+async def test_busy_node_gets_its_pings(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stream of a node that sends without a pause is pinged all the same."""
+    monkeypatch.setattr(child_api, "PING_S", 1.0)
+    child = await world.child()
+    sender = Child(child.node, await world.client(), world.clock, token=child.token)
+
+    async def send() -> None:
+        while True:
+            await sender.beat()
+
+    async with child.client.stream("GET", wire.ORDERS, headers=child.headers) as response:
+        lines = response.aiter_lines()
+        assert await anext(lines) == ": orders follow"
+        sending = asyncio.create_task(send())
+        try:
+            async with asyncio.timeout(30):
+                while await anext(lines) != ": ping":
+                    pass
+        finally:
+            sending.cancel()
+            with suppress(asyncio.CancelledError):
+                await sending
 
 
 async def test_unknown_action_is_refused(world: World) -> None:
