@@ -41,6 +41,7 @@ def create_app(centre: Centre, *, dashboard: Path = DASHBOARD) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     app.state.centre = centre
+    app.state.seats = {}
     for part in (session, alarms, points, nodes, stream, child, health):
         app.include_router(part.router)
     index = _read(dashboard / "index.html")

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
@@ -25,6 +25,7 @@ from gateway.supervision.api.deps import (
     Asking,
     CentreDep,
     ViewerDep,
+    problem,
     read_asking,
 )
 from gateway.supervision.centre import Centre
@@ -33,16 +34,56 @@ from gateway.supervision.tiers import Scope
 from gateway.supervision.views import nodes as node_view
 
 PING_S = 5.0
+#: A browser opens six connections to one host.
+STREAMS_KEPT, STREAMS_AT_MOST = 8, 16
 #: Of the greatest position a store can hold.
 POSITION_DIGITS = 19
 
 router = APIRouter(prefix="/api/v1", tags=["stream"])
 
 
+@dataclass(eq=False, slots=True)
+class Seat:
+    """One open stream of a session; `ended` says that a newer one has taken its place."""
+
+    ended: bool = False
+
+
+async def seat(request: Request, asking: ViewerDep) -> AsyncIterator[Seat]:
+    """Count a stream until its answer has ended.
+
+    One too many ends the oldest: that may be of a screen whose network is gone, and nobody would
+    see alarms again before that is noticed. Only where the old ones do not leave it is refused.
+    """
+    seats: dict[str, list[Seat]] = request.app.state.seats
+    own = seats.setdefault(asking.identity, [])
+    if len(own) >= STREAMS_AT_MOST:
+        raise problem(
+            429,
+            "streams",
+            f"this session has {len(own)} streams open; close some of its pages",
+            **{"Retry-After": "60"},
+        )
+    mine = Seat()
+    own.append(mine)
+    for old in own[:-STREAMS_KEPT]:
+        old.ended = True
+    try:
+        yield mine
+    finally:
+        own.remove(mine)
+        if not own:
+            del seats[asking.identity]
+
+
+SeatDep = Annotated[Seat, Depends(seat)]
+
+
 @router.get("/events", summary="Follow alarms, nodes, points and orders (server-sent events)")
 async def stream_events(
     asking: ViewerDep,
     centre: CentreDep,
+    mine: SeatDep,
     last_event_id: Annotated[str, Header()] = "",
     after: Annotated[int | None, Query(ge=0)] = None,
 ) -> StreamingResponse:
@@ -54,13 +95,15 @@ async def stream_events(
     known = last_event_id.isdecimal() and len(last_event_id) <= POSITION_DIGITS
     start = int(last_event_id) if known else after
     return StreamingResponse(
-        follow(centre, asking, start),
+        follow(centre, asking, start, seat=mine),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def follow(centre: Centre, asking: Asking, start: int | None) -> AsyncIterator[bytes]:
+async def follow(
+    centre: Centre, asking: Asking, start: int | None, *, seat: Seat
+) -> AsyncIterator[bytes]:
     """Yield the frames of one screen until it leaves, its session ends, or the centre stops."""
     loop = asyncio.get_running_loop()
     with centre.hub.subscribe(asking.scope) as subscription:
@@ -72,7 +115,7 @@ async def follow(centre: Centre, asking: Asking, start: int | None) -> AsyncIter
             yield await _frames(centre, subscription, missed)
         yield _ping(centre, position)
         pinged = loop.time()
-        while not subscription.closed:
+        while not (subscription.closed or seat.ended):
             await subscription.wait(max(0.0, pinged + PING_S - loop.time()))
             due = loop.time() >= pinged + PING_S
             if (due or subscription.outdated) and not await _renew(centre, asking, subscription):

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
 
 from gateway.supervision import feed
+from gateway.supervision.api import stream as stream_module
+from gateway.supervision.api.stream import STREAMS_AT_MOST, STREAMS_KEPT
 from gateway.supervision.feed import FeedItem, Hub
 from gateway.supervision.tiers import Role, Scope
 from tests.gateway.supervision.world import Stream, World
@@ -128,6 +133,48 @@ async def test_commit_reaches_the_stream_at_once(world: World) -> None:
             await stream.next("alarm")
             delays.append(loop.time() - committed)
     assert sorted(delays)[10] < 0.1
+
+
+async def test_newest_streams_of_a_session_stay(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One stream too many of a session ends its oldest; other sessions lose nothing."""
+    monkeypatch.setattr(stream_module, "PING_S", 0.05)
+    person = await world.person("li", Role.VIEWER, "330106")
+    other = await world.person("wu", Role.VIEWER, "330106")
+    async with asyncio.timeout(20), AsyncExitStack() as stack:
+        kept = await stack.enter_async_context(world.stream(other))
+        streams = [
+            await stack.enter_async_context(world.stream(person)) for _ in range(STREAMS_KEPT + 1)
+        ]
+        with pytest.raises(EOFError):
+            await streams[0].until("ping", lambda _: False)
+        for stream in (*streams[1:], kept):
+            await stream.next("ping")
+            await stream.next("ping")
+        assert len(world.centre.hub) == STREAMS_KEPT + 1
+
+
+async def test_streams_of_a_session_are_bounded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the old streams do not leave, the next is refused; one that ends makes room."""
+    monkeypatch.setattr(stream_module, "PING_S", 60.0)
+    person = await world.person("li", Role.VIEWER, "330106")
+    path = "/api/v1/events"
+    async with AsyncExitStack() as stack:
+        async with world.stream(person):
+            for _ in range(STREAMS_AT_MOST - 1):
+                await stack.enter_async_context(world.stream(person))
+            refused = await person.get(path)
+            assert (refused.status_code, refused.json()["detail"]["code"]) == (429, "streams")
+        async with asyncio.timeout(10):
+            while True:
+                answer = await stack.enter_async_context(person.stream("GET", path))
+                if answer.status_code != 429:
+                    break
+        assert answer.status_code == 200
+        assert (await person.get(path)).status_code == 429
 
 
 async def test_stop_ends_streams(open_world: object, world: World) -> None:
