@@ -11,6 +11,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -103,16 +104,17 @@ def run_demo(
     try:
         with tempfile.TemporaryDirectory(prefix="hazgate-demo-") as scratch, ExitStack() as stack:
             folder = Path(scratch)
+            check_port(port)
             program = mosquitto()
             broker = stack.enter_context(LocalBroker(folder / "broker", program=program))
             announce(f"broker    {program or 'amqtt'} on {broker.url}")
             names = read_names(language or terminal_language(os.environ))
-            site, centre = write_files(folder, broker.url, port, names)
-            words = stack.enter_context(child(folder, "centre", centre, scaled))
-            url, name, password = first_login(words)
+            site, centre = write_files(folder, broker, port, names)
+            seen = stack.enter_context(child(folder, "centre", centre, scaled))
+            url, name, password = first_login(seen)
             announce(f"screen    {url}   account {name}   password {password}")
-            edge_log = stack.enter_context(child(folder, "edge", site.path, scaled))
-            wait_for(edge_log, "connected to the parent", also="subscribed")
+            edge = stack.enter_context(child(folder, "edge", site.path, scaled))
+            edge.wait_for("connected to the parent", also="subscribed")
             announce(f"gateway   {site.settings.node.id}: {len(site.plant.points)} points")
             announce(f"incident  an ammonia leak, and more, unfolds within {minutes:g} min")
             screen = Screen(url, name, password, clock)
@@ -159,7 +161,7 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
 
 
 def write_files(
-    folder: Path, broker: str, port: int, names: Mapping[str, str]
+    folder: Path, broker: LocalBroker, port: int, names: Mapping[str, str]
 ) -> tuple[Site, Path]:
     """Write the files of the edge and the centre, as a site would have them."""
     centre = folder / "centre.toml"
@@ -174,14 +176,42 @@ def write_files(
     code = f"{store}/pairing-demo-gw1.code"
     parent = f'\n[parent]\nurl = "http://127.0.0.1:{port}"\ncode_file = "{code}"\n'
     text = renamed(TEMPLATE.read_text(encoding="utf-8"), names)
-    text = text.replace("mqtt://127.0.0.1:1883", broker)
+    address = f'url = "{broker.url}"\nversion = "{broker.version}"'
+    text = text.replace('url = "mqtt://127.0.0.1:1883"', address)
     path.write_text(text.replace("\n[siren]", f"{parent}\n[siren]"), encoding="utf-8")
     return load_site(path), centre
 
 
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A part of the demo as a process of its own, and the file it speaks into."""
+
+    process: subprocess.Popen[bytes]
+    words: Path
+
+    def wait_for(self, text: str, *, also: str = "") -> str:
+        """Return what it said once that contains what is waited for.
+
+        Raises
+        ------
+        DemoError
+            It ended, or did not say so within a minute.
+        """
+        deadline = time.monotonic() + START_S
+        while True:
+            ended = self.process.poll() is not None
+            said = self.words.read_text(encoding="utf-8", errors="replace")
+            if text in said and also in said:
+                return said
+            if ended or time.monotonic() > deadline:
+                how = "ended" if ended else f"did not come up within {START_S:g} s"
+                raise DemoError(f"{self.words.stem} {how}; it said:\n{said[-2000:]}")
+            time.sleep(0.05)
+
+
 @contextmanager
-def child(folder: Path, role: str, config: Path, extra: list[str]) -> Iterator[Path]:
-    """Run a role as a process of its own; yield the file it speaks into."""
+def child(folder: Path, role: str, config: Path, extra: list[str]) -> Iterator[Child]:
+    """Run a role for the length of a block."""
     words = folder / f"{role}.log"
     command = [sys.executable, "-m", "gateway", role, "--config", str(config), *extra]
     with words.open("wb") as output:
@@ -189,7 +219,7 @@ def child(folder: Path, role: str, config: Path, extra: list[str]) -> Iterator[P
             command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
-        yield words
+        yield Child(process, words)
     finally:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
@@ -200,30 +230,31 @@ def child(folder: Path, role: str, config: Path, extra: list[str]) -> Iterator[P
             process.wait()
 
 
-def wait_for(words: Path, text: str, *, also: str = "") -> str:
-    """Return a process's words once they contain what is waited for.
+def first_login(centre: Child) -> tuple[str, str, str]:
+    """Return address, account and password that the centre printed at its first start."""
+    found = PASSWORD.search(centre.wait_for("with password"))
+    if found is None:
+        raise DemoError("the centre printed no password")
+    return found[1], found[2], found[3]
+
+
+def check_port(port: int) -> None:
+    """Say at once that somebody listens there, not after a minute.
 
     Raises
     ------
     DemoError
-        They did not within a minute.
+        The port cannot be had.
     """
-    deadline = time.monotonic() + START_S
-    said = ""
-    while time.monotonic() < deadline:
-        said = words.read_text(encoding="utf-8", errors="replace")
-        if text in said and also in said:
-            return said
-        time.sleep(0.05)
-    raise DemoError(f"{words.stem} did not come up within {START_S:g} s; it said:\n{said[-2000:]}")
-
-
-def first_login(words: Path) -> tuple[str, str, str]:
-    """Return address, account and password that the centre printed at its first start."""
-    found = PASSWORD.search(wait_for(words, "with password"))
-    if found is None:
-        raise DemoError(f"the centre printed no password: {words.read_text(encoding='utf-8')}")
-    return found[1], found[2], found[3]
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            raise DemoError(
+                f"port {port} of the screen cannot be had: {error}; choose another: "
+                f"make demo PORT={port + 10}, or hazgate demo --port {port + 10}"
+            ) from error
 
 
 async def unfold(
