@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,8 +15,11 @@ from device_profiles.problems import ProfileError
 from device_profiles.registry import NOT_VENDORS, load_registry
 from device_profiles.schema import Profile
 from device_profiles.vectors import run_vectors, summary
-from gateway.cli.output import JsonOption, SiteOption, complain, say, table
+from gateway.cli.output import JsonOption, SiteOption, complain, local, say, table
 from gateway.config import ConfigError
+
+if TYPE_CHECKING:
+    from gateway.northbound.spool import Quarantined
 
 #: Where a site keeps its own profiles, beside its file; found here without being named.
 OWN: Final = Path("profiles")
@@ -158,15 +161,30 @@ def quarantine(
         site = load_site(config)
     except ConfigError as error:
         complain(error.problems)
-    rows = {
-        f"{from_nanoseconds(each.at_ns, 'iso8601')} {each.topic}": (
-            f"{each.reason} ({each.size} bytes): {each.payload[:200].decode(errors='replace')!r}"
-        )
-        for each in newest_quarantined(site.folder / "spool", count)
-    }
-    if not rows and not as_json:
+    found = newest_quarantined(site.folder / "spool", count)
+    if as_json:
+        rows = {
+            f"{from_nanoseconds(each.at_ns, 'iso8601')} {each.topic}": (
+                f"{each.reason} ({each.size} bytes): {payload_of(each)!r}"
+            )
+            for each in found
+        }
+        say(rows, as_json=True)
+        return
+    if not found:
         typer.echo("no payload waits in quarantine")
-    say(rows, as_json=as_json)
+    table(
+        ("time", "topic", "reason", "bytes", "payload"),
+        [
+            (local(each.at_ns), each.topic, each.reason, str(each.size), payload_of(each))
+            for each in found
+        ],
+    )
+
+
+def payload_of(quarantined: Quarantined) -> str:
+    """Return the begin of a payload as text, whatever it is."""
+    return quarantined.payload[:200].decode(errors="replace")
 
 
 @profiles.command()

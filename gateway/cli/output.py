@@ -38,11 +38,16 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows in aligned columns under their headings; without rows, nothing."""
     if not rows:
         return
-    whole = [tuple(headings), *rows]
+    whole = [[shown(cell) for cell in row] for row in (headings, *rows)]
     widths = [max(width(row[column]) for row in whole) for column in range(len(headings))]
     for row in whole:
         cells = (cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True))
         typer.echo("  ".join(cells).rstrip())
+
+
+def shown(text: str) -> str:
+    """Return a text on one line; what a terminal would obey is escaped, letters are kept."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def width(text: str) -> int:

@@ -69,6 +69,7 @@ def test_what_is_put_aside_is_told(site: Path, tmp_path: Path) -> None:
     with lock(tmp_path / "data"):
         found = hazgate("alarms", "list", "--config", site)
     *_, aside, _, last = found.stdout.splitlines()
+    assert aside.split()[:4] == ["NORM", "high", "-", "-"]
     assert f"shelved until {local(NOW + HOUR)}" in aside
     assert last == "2 alarm(s) stand; 1 put aside"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.cli.output import local
 from gateway.northbound.spool import Configuration, Kind, Quarantined, Spool, encode
 from tests.gateway.cli.shell import figures, hazgate
 from tests.gateway.roles.edge.edge import write_site
@@ -36,9 +37,12 @@ def test_newest_first_with_reason(tmp_path: Path) -> None:
     keep(site, 3)
     found = hazgate("profiles", "quarantine", "--config", site, "--count", 4)
     assert found.exit_code == 0
-    lines = found.stdout.splitlines()
-    assert [line.split("'{")[1][0] for line in lines] == ["5", "4", "3", "2"]
-    assert lines[0].startswith("2026-09-21T14:13:25Z plant/a: undecodable: no JSON (3 bytes): ")
+    head, *lines = found.stdout.splitlines()
+    assert head.split() == ["time", "topic", "reason", "bytes", "payload"]
+    assert [line.split("{")[1][0] for line in lines] == ["5", "4", "3", "2"]
+    newest = [cell for cell in lines[0].split("  ") if cell]
+    at = local(NOON_NS + 5 * 1_000_000_000)
+    assert [cell.strip() for cell in newest[:3]] == [at, "plant/a", "undecodable: no JSON"]
     told = figures(hazgate("profiles", "quarantine", "--config", site, "--json"))
     assert len(told) == 6
 
