@@ -26,8 +26,8 @@ from gateway.supervision.views import nodes as node_view
 
 decode_intake = msgspec.json.Decoder(Intake).decode
 
-#: Kinds whose body is taken whole by one function.
-TAKERS: dict[str, Callable[[Write, str, bytes], None]] = {
+#: Kinds whose body is taken by one function, which may return what the receipt should add.
+TAKERS: dict[str, Callable[[Write, str, bytes], str | None]] = {
     "present": mirror.take_present,
     "inventory": inventory.take,
     "summary": series.take_summary,
@@ -110,9 +110,9 @@ def _take(write: Write, item: Item, taken: _Taken) -> Receipt:
     if taker is None:
         known = ", ".join(["event", *TAKERS])
         raise RefusedError(f"kind {item.kind!r} is not known here; this centre takes {known}")
-    taker(write, taken.node, bytes(item.body))
+    remark = taker(write, taken.node, bytes(item.body))
     taken.node_changed |= item.kind in {"present", "inventory"}
-    return Receipt(id=item.id, status="stored")
+    return Receipt(id=item.id, status="stored", reason=remark or "")
 
 
 def _take_event(write: Write, item: Item, taken: _Taken) -> Receipt:

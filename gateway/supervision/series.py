@@ -65,8 +65,13 @@ def clock_offset(database: Database, node: str) -> int:
     return int(rows[0][0]) if rows else 0
 
 
-def take_summary(write: Write, node: str, body: bytes) -> None:
+def take_summary(write: Write, node: str, body: bytes) -> str:
     """Store a child's summary and its points' last values.
+
+    Returns
+    -------
+    str
+        How many points were dropped since the node's inventory has none of their names, if any.
 
     Raises
     ------
@@ -84,6 +89,7 @@ def take_summary(write: Write, node: str, body: bytes) -> None:
     intervals: dict[str, float] = dict(
         write.execute("SELECT tag, interval_s FROM point WHERE node = ?", (node,))
     )
+    points = {point.tag: point for point in summary.points if point.tag in intervals}
     slot = summary.to_ns // SLOT_NS % SLOTS
     write.database.execute_many(
         "INSERT INTO summary (node, tag, slot, to_ns, last, min, max, mean, count, quality) "
@@ -105,12 +111,12 @@ def take_summary(write: Write, node: str, body: bytes) -> None:
                 point.quality,
                 ahead_ns,
             )
-            for point in summary.points
+            for point in points.values()
         ],
     )
     rows = []
-    for point in summary.points:
-        allowed_s = 3 * intervals.get(point.tag, 0.0)
+    for point in points.values():
+        allowed_s = 3 * intervals[point.tag]
         allowed_ns = SOURCE_FRESH_NS
         if math.isfinite(allowed_s):
             allowed_ns = max(int(allowed_s * NANOSECONDS), SOURCE_FRESH_NS)
@@ -139,7 +145,9 @@ def take_summary(write: Write, node: str, body: bytes) -> None:
         "WHERE excluded.to_ns > latest.to_ns OR latest.to_ns > ?",
         rows,
     )
-    point_view.publish(write, node, [point.tag for point in summary.points])
+    point_view.publish(write, node, points)
+    dropped = len(summary.points) - len(points)
+    return f"{dropped} points dropped: not in the inventory, or there twice" if dropped else ""
 
 
 def take_readings(write: Write, node: str, body: bytes) -> None:

@@ -37,6 +37,10 @@ class BusyError(Exception):
     """More writes wait than the disk keeps up with; try again shortly."""
 
 
+class StillWritingError(BusyError):
+    """The write of this name before it is not done yet."""
+
+
 class Write:
     """One transaction: statements, journal entries and feed items that commit together.
 
@@ -148,6 +152,7 @@ class Store:
         self.clock = clock
         self.hub = hub
         self._waiting = 0
+        self._alone: set[str] = set()
         self._local = threading.local()
         self._readers: list[Database] = []
 
@@ -173,14 +178,21 @@ class Store:
         """Finish what waits, sign the journal, close the file."""
         await asyncio.to_thread(self._close)
 
-    async def write(self, work: Callable[[Write], T]) -> T:
+    async def write(self, work: Callable[[Write], T], *, alone: str = "") -> T:
         """Run `work` as one transaction and return what it returns, after the commit.
+
+        Parameters
+        ----------
+        alone
+            A name of which one write waits at a time, so that one sender keeps no others waiting.
 
         Raises
         ------
         BusyError
-            Too many writes wait already; nothing was done.
+            Too many writes wait already, or one of this name does; nothing was done.
         """
+        if alone in self._alone:
+            raise StillWritingError(f"{alone}: what was sent before is still being written")
         if self._waiting >= WAITING_WRITES:
             raise BusyError(
                 f"{self.path}: {self._waiting} writes wait for the disk; try again soon"
@@ -188,6 +200,9 @@ class Store:
         self._waiting += 1
         future = self._loop.run_in_executor(self._writer, self._transact, work)
         future.add_done_callback(self._one_less)
+        if alone:
+            self._alone.add(alone)
+            future.add_done_callback(lambda _: self._alone.discard(alone))
         return await future
 
     async def read(self, work: Callable[[Database], T]) -> T:

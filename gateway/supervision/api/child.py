@@ -19,6 +19,7 @@ from gateway.supervision.api.deps import CentreDep, ChildDep, answer, problem
 from gateway.supervision.centre import Centre
 from gateway.supervision.orders import Waiting
 from gateway.supervision.pairing import PairingError
+from gateway.supervision.store import StillWritingError
 from gateway.supervision.tiers import Scope
 
 PING_S = 5.0
@@ -64,17 +65,21 @@ async def pair(request: Request, centre: CentreDep) -> Response:
 
 @router.post(wire.INTAKE, summary="Store events, state, inventory, summaries and readings")
 async def take_intake(request: Request, centre: CentreDep, child: ChildDep) -> Response:
-    """Answer each item with stored, duplicate or rejected, after the commit."""
+    """Answer each item with stored, duplicate or rejected, after the commit; one post at a time."""
     sent = _readable(intake.decode_intake, await request.body(), what="intake")
     if len(sent.items) > wire.MAX_ITEMS:
         raise problem(
             413, "items", f"intake: {len(sent.items)} items; send at most {wire.MAX_ITEMS}"
         )
     await _same_node(centre, child.node, sent.node, what="intake")
-    with centre.metrics.intake_seconds.time():
-        receipts = await centre.store.write(
-            lambda write: intake.take(write, child.node, sent, damper=centre.refusals)
-        )
+    try:
+        with centre.metrics.intake_seconds.time():
+            receipts = await centre.store.write(
+                lambda write: intake.take(write, child.node, sent, damper=centre.refusals),
+                alone=child.node,
+            )
+    except StillWritingError as error:
+        raise problem(429, "busy", f"intake: {error}", **{"Retry-After": "1"}) from error
     for receipt in receipts.receipts:
         centre.metrics.items.labels(status=receipt.status).inc()
     return answer(receipts)

@@ -140,27 +140,32 @@ def is_fresh(row_fresh: int, stale_ns: int, received_ns: int, now_ns: int) -> bo
 
 def publish(write: Write, node: str, tags: Iterable[str]) -> None:
     """Tell the screens the last values of some points, one item per hazard class."""
+    wanted = frozenset(tags)
+    if not wanted:
+        return
+    # One query, however many they are; mostly they are all that the node has.
+    rows = write.execute(
+        "SELECT l.tag, l.last, l.quality, l.source_ns, l.received_ns, l.fresh, l.stale_ns, "
+        "COALESCE(a.hazard, '') FROM latest l "
+        "LEFT JOIN point p ON p.node = l.node AND p.tag = l.tag "
+        "LEFT JOIN area a ON a.node = p.node AND a.area = p.area "
+        "WHERE l.node = ?",
+        (node,),
+    )
     by_hazard: dict[str, list[PointChange]] = {}
-    for tag in tags:
-        rows = write.execute(
-            "SELECT l.last, l.quality, l.source_ns, l.received_ns, l.fresh, l.stale_ns, "
-            "COALESCE(a.hazard, '') FROM latest l "
-            "LEFT JOIN point p ON p.node = l.node AND p.tag = l.tag "
-            "LEFT JOIN area a ON a.node = p.node AND a.area = p.area "
-            "WHERE l.node = ? AND l.tag = ?",
-            (node, tag),
-        )
-        for last, quality, source_ns, received_ns, fresh, stale_ns, hazard in rows:
-            by_hazard.setdefault(hazard, []).append(
-                PointChange(
-                    tag,
-                    last,
-                    verdict(quality),
-                    source_ns // MILLISECOND,
-                    received_ns // MILLISECOND,
-                    is_fresh(fresh, stale_ns, received_ns, write.now_ns),
-                )
+    for tag, last, quality, source_ns, received_ns, fresh, stale_ns, hazard in rows:
+        if tag not in wanted:
+            continue
+        by_hazard.setdefault(hazard, []).append(
+            PointChange(
+                tag,
+                last,
+                verdict(quality),
+                source_ns // MILLISECOND,
+                received_ns // MILLISECOND,
+                is_fresh(fresh, stale_ns, received_ns, write.now_ns),
             )
+        )
     for hazard, changes in by_hazard.items():
         write.publish("points", node, encode(PointChanges(node, changes)), hazard=hazard)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -143,6 +145,30 @@ async def test_too_many_items_are_refused(world: World) -> None:
     answer = await child.post(*(("event", child.event()) for _ in range(501)))
     assert answer.status_code == 413
     assert await world.rows("SELECT * FROM event") == []
+
+
+async def test_one_intake_of_a_node_at_a_time(world: World) -> None:
+    """Of a node one post waits for the disk; a second is told to wait, another node's is taken."""
+    child, other = await world.child("gw1"), await world.child("gw2")
+    store = world.centre.store
+    disk = threading.Event()
+    busy = asyncio.create_task(store.write(lambda _: disk.wait(60)))
+    try:
+        first = asyncio.create_task(child.post(("event", child.event())))
+        async with asyncio.timeout(30):
+            while not store._alone:
+                await asyncio.sleep(0.01)
+        second = await child.post(("event", child.event("clear")))
+        assert (second.status_code, second.headers["Retry-After"]) == (429, "1")
+        beside = asyncio.create_task(other.post(("event", other.event())))
+        async with asyncio.timeout(30):
+            while store._alone != {"gw1", "gw2"}:
+                await asyncio.sleep(0.01)
+    finally:
+        disk.set()
+    assert await busy
+    assert [(await answer).status_code for answer in (first, beside)] == [200, 200]
+    assert await child.events(child.event()) == ["stored"]
 
 
 async def test_too_large_body_is_refused(world: World) -> None:

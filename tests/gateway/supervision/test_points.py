@@ -10,6 +10,7 @@ import pytest
 from gateway.model import NANOSECONDS
 from gateway.northbound import wire
 from gateway.supervision import series
+from gateway.supervision.store import Write
 from gateway.supervision.tiers import Role
 from tests.gateway.supervision.world import Child, World
 
@@ -109,6 +110,45 @@ async def test_summary_ahead_of_its_clock_is_rejected(world: World) -> None:
     await child.beat(clock_ns=world.clock.now_ns() + 61 * NANOSECONDS)
     assert await child.send(("summary", ahead(child, 2.0, 61))) == ["stored"]
     assert (await point(viewer))["last"] == 2.0
+
+
+async def test_unknown_points_are_dropped_and_counted(world: World) -> None:
+    """A point that the inventory does not name leaves no row; the receipt says how many."""
+    child = await world.child()
+    await child.send(("inventory", child.inventory()))
+    summary = msgspec.json.decode(child.summary(), type=wire.Summary)
+    (known,) = summary.points
+    unknown = [msgspec.structs.replace(known, tag=f"T{at}") for at in range(5)]
+    body = wire.encode(msgspec.structs.replace(summary, points=[*unknown, known]))
+    (receipt,) = (await child.post(("summary", body))).json()["receipts"]
+    assert receipt["status"] == "stored"
+    assert receipt["reason"].startswith("5 points")
+    assert await world.rows("SELECT tag FROM latest") == [("AR1-AT-101",)]
+    assert await world.rows("SELECT tag FROM summary") == [("AR1-AT-101",)]
+
+
+async def test_points_of_a_summary_are_read_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many statements a summary takes does not follow from how many points it has."""
+    child = await world.child()
+    (one,) = msgspec.json.decode(child.inventory(), type=wire.Inventory).points
+    points = [msgspec.structs.replace(one, tag=f"T{at}") for at in range(300)]
+    await child.send(("inventory", child.inventory(points=points)))
+    summary = msgspec.json.decode(child.summary(), type=wire.Summary)
+    told = [msgspec.structs.replace(summary.points[0], tag=point.tag) for point in points]
+    statements: list[str] = []
+    execute = Write.execute
+
+    def counted(self: Write, sql: str, parameters: Any = ()) -> list[Any]:
+        statements.append(sql)
+        return execute(self, sql, parameters)
+
+    monkeypatch.setattr(Write, "execute", counted)
+    body = wire.encode(msgspec.structs.replace(summary, points=told))
+    assert await child.send(("summary", body)) == ["stored"]
+    assert len(statements) < 50
+    assert await world.rows("SELECT COUNT(*) FROM latest WHERE fresh = 1") == [(300,)]
 
 
 async def test_trend_is_bounded(world: World) -> None:
