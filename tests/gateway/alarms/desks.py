@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gateway.alarms.catalogue import AlarmDefinition, Level
-from gateway.alarms.desk import Desk, Request
+from gateway.alarms.desk import Desk, RefusedError, Request
 from gateway.identity import Identity
 from gateway.journal import Chain
 from gateway.model import NANOSECONDS, Cause, Detection, Priority
@@ -70,3 +72,13 @@ def request(desk: Desk, cause: Cause, alarm: str = HIGH, **changes: object) -> R
         **changes,
     }
     return Request(**fields)  # type: ignore[arg-type]
+
+
+def reason(desk: Desk, cause: Cause, alarm: str = HIGH, **changes: object) -> str:
+    """The word with which an order is refused; nothing may have moved."""
+    before, seq = dict(desk.statuses), desk.chain.seq
+    with pytest.raises(RefusedError) as refused:
+        desk.order(request(desk, cause, alarm, **changes), now_ns=NOW)
+    assert (desk.statuses, desk.chain.seq) == (before, seq)
+    assert str(refused.value).startswith((alarm, cause))
+    return refused.value.reason
