@@ -44,6 +44,7 @@ from gateway.config import ConfigError, WrittenPath
 from gateway.identity import write_secret
 from gateway.model import Clock
 from gateway.observe import log
+from gateway.roles.patience import CONNECTIONS, PatientProtocol
 from gateway.supervision import divisions, pairing
 from gateway.supervision.api.app import create_app
 from gateway.supervision.centre import Centre
@@ -229,7 +230,8 @@ async def open_centre(
             server = _Server(
                 uvicorn.Config(
                     create_app(centre),
-                    http="h11",
+                    http=PatientProtocol,
+                    limit_concurrency=CONNECTIONS,
                     ws="none",
                     lifespan="off",
                     log_config=None,

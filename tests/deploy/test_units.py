@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from gateway.roles.edge.child import STOP_S
+from gateway.roles.patience import CONNECTIONS
 from gateway.simulation.broker import free_port
 from tests.deploy import commands
 from tests.deploy.shipped import CENTRE, ROOT, SITE, SYSUSERS, UNITS, all_options, unit
@@ -88,6 +89,14 @@ def test_unit_never_gives_up(role: str) -> None:
     assert service["Type"] == ["exec"]
     assert "WatchdogSec" not in service
     assert int(service["TimeoutStopSec"][0]) > STORE_S + STOP_S
+
+
+def test_centre_is_bounded() -> None:
+    """The centre has room for as many connections as it takes, and does not take all memory."""
+    service = unit(UNITS["centre"])["Service"]
+    assert int(service["LimitNOFILE"][0]) > 2 * CONNECTIONS
+    (memory,) = service["MemoryMax"]
+    assert 0 < int(memory.removesuffix("%")) < 90
 
 
 @each_unit
