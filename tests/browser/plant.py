@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +15,7 @@ import httpx
 
 from gateway.db import Database
 from gateway.model import AlarmEvent, decode_event
-from gateway.roles.demo import first_login, wait_for
+from gateway.roles.demo import child, first_login
 from gateway.simulation.broker import LocalBroker, free_port, mosquitto
 
 NODE = "screen-gw"
@@ -156,27 +154,10 @@ def running(folder: Path, devices: dict[str, str], *, speed: float = 1.0) -> Ite
         text = SITE.format(**parts)
         text += "".join(DEVICE.format(tag=tag, rules=rules) for tag, rules in devices.items())
         site.write_text(text)
-        words, process = stack.enter_context(child(folder, "centre", centre, scaled))
-        url, name, password = first_login(words)
-        plant = Plant(folder, broker, url, (name, password), {"centre": process})
-        words, plant.processes["edge"] = stack.enter_context(child(folder, "edge", site, scaled))
-        wait_for(words, "connected to the parent", also="subscribed")
+        above = stack.enter_context(child(folder, "centre", centre, scaled))
+        url, name, password = first_login(above)
+        plant = Plant(folder, broker, url, (name, password), {"centre": above.process})
+        edge = stack.enter_context(child(folder, "edge", site, scaled))
+        plant.processes["edge"] = edge.process
+        edge.wait_for("connected to the parent", also="subscribed")
         yield plant
-
-
-@contextmanager
-def child(
-    folder: Path, role: str, config: Path, extra: list[str]
-) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
-    """Run a role; yield the file it speaks into, and the process."""
-    words = folder / f"{role}.log"
-    command = [sys.executable, "-m", "gateway", role, "--config", str(config), *extra]
-    with words.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=output, env={**os.environ, "PYTHONUNBUFFERED": "1"}
-        )
-    try:
-        yield words, process
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
