@@ -337,7 +337,7 @@ class Desk:
         if length_ns <= 0:
             raise RefusedError("bad_end", f"{definition.alarm}: the end must lie ahead")
         if request.cause == Cause.SHELVE and length_ns > MAX_SHELVE_NS:
-            hours, most = length_ns / HOUR_NS, MAX_SHELVE_NS // HOUR_NS
+            hours, most = math.ceil(length_ns * 100 / HOUR_NS) / 100, MAX_SHELVE_NS // HOUR_NS
             raise RefusedError(
                 "bad_end", f"{definition.alarm}: {hours:g} h is too long; shelve within {most} h"
             )

@@ -16,7 +16,10 @@ from gateway.journal import as_bytes, verify
 from gateway.model import AlarmEvent, decode_event
 
 journal = typer.Typer(no_args_is_help=True, help="The journal that cannot be altered.")
+#: Entries read at once, from the newest back.
 CHUNK = 500
+#: Characters of a detail without a blank, beyond which it is a hash that nobody reads.
+LONGEST = 40
 
 
 def register(app: typer.Typer) -> None:
@@ -75,17 +78,25 @@ def backwards(database: Database) -> Iterator[AlarmEvent]:
 
 def cells(event: AlarmEvent) -> tuple[str, ...]:
     """Return an entry as people read it."""
-    alarm = event.kind == "alarm"
     moved = f"{event.before} -> {event.after}" if event.before != event.after else event.after
-    why = event.comment
-    if not alarm:
-        told = ", ".join(f"{key} {value}" for key, value in event.detail.items() if value != "")
-        why = f"{why} ({told})" if why and told else why or told
+    what, why = event.cause, event.comment
+    if event.kind == "order":
+        # How an order ended: what was asked, and of a refused one the reason.
+        what = f"{event.detail.get('action', 'order')} {event.detail.get('result', '')}".rstrip()
+        why = str(event.detail.get("reason") or why)
+    elif event.kind != "alarm":
+        told = [f"{key} {short(value)}" for key, value in event.detail.items() if value != ""]
+        what, why = event.kind, ", ".join([why, *told] if why else told)
     return (
-        local(event.source_ns), event.cause if alarm else event.kind, moved, event.alarm,
-        amount(event.value, event.unit), amount(event.limit, event.unit) if alarm else "-",
-        event.operator or "-", why,
+        local(event.source_ns), what, moved, event.alarm, amount(event.value, event.unit),
+        amount(event.limit, event.unit), event.operator or "-", why,
     )  # fmt: skip
+
+
+def short(value: object) -> str:
+    """Return a detail; of a long hash the begin."""
+    text = str(value)
+    return text if len(text) <= LONGEST or " " in text else f"{text[:12]}..."
 
 
 @journal.command("verify")

@@ -63,16 +63,21 @@ def test_a_file_that_is_no_journal_is_told(tmp_path: Path, body: bytes | None) -
     assert path.exists() == (body is not None)
 
 
+REFUSED = {"order": "o1", "action": "reset", "result": "refused", "reason": "too early"}
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     """A site whose journal tells of two alarms, an order, and one that was refused."""
     desk = make_desk()
     told = [
-        desk.note("start", now_ns=NOW, detail={"version": "1"}),
+        desk.note(
+            "start", now_ns=NOW, detail={"version": "1", "configuration": "0123456789abcdef" * 4}
+        ),
         *desk.detect(edge()),
         *desk.detect(edge(GAS, value=30.0)),
         *desk.order(request(desk, Cause.ACKNOWLEDGE, operator="Li Lei"), now_ns=NOW),
-        desk.note("order", now_ns=NOW, alarm=HIGH, operator="Wang", detail={"result": "refused"}),
+        desk.note("order", now_ns=NOW, alarm=HIGH, operator="Wang", detail=REFUSED),
     ]
     path = write_site(tmp_path, port=1)
     kept(tmp_path / "data", told)
@@ -86,10 +91,10 @@ def test_the_journal_is_listed(site: Path) -> None:
     lines = found.stdout.splitlines()
     assert lines[0].split() == ["time", "what", "state", "alarm", "value", "limit", "who", "why"]
     assert lines[-1] == "5 entries"
-    assert "version 1" in lines[1]
+    assert "version 1, configuration 0123456789ab...\n" in f"{lines[1]}\n"
     assert all(word in lines[2] for word in ("raise", "NORM -> UNACK", HIGH, "120 ppm", "100 ppm"))
     assert all(word in lines[4] for word in ("acknowledge", "UNACK -> ACKED", "Li Lei", "seen"))
-    assert all(word in lines[5] for word in ("order", HIGH, "Wang", "result refused"))
+    assert all(word in lines[5] for word in ("reset refused", HIGH, "Wang", "too early"))
     assert "None" not in found.stdout
     where = [line.index(word) for line, word in zip(lines[2:5], (HIGH, GAS, HIGH), strict=True)]
     assert len(set(where)) == 1
