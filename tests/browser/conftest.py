@@ -19,6 +19,7 @@ from playwright.sync_api import (
 )
 
 from tests.browser.plant import LIMITS, PACK, PASSWORD, Plant, chromium, missing, running
+from tests.browser.town import Town, standing
 
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking",
@@ -58,7 +59,7 @@ expect.set_options(timeout=20_000)
 class Watched:
     """What the pages of one test said and asked for."""
 
-    origin: str
+    origin: str = ""
     complaints: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     requests: int = 0
@@ -101,6 +102,13 @@ def _plant(tmp_path_factory: pytest.TempPathFactory) -> Plant:
     return SHARED.enter_context(running(folder, {**devices, "AR1-AT-101": PACK}))
 
 
+@pytest.fixture(name="town")
+def _town(tmp_path: Path) -> Iterator[Town]:
+    """A centre of this test's own, whose gateways the test speaks for."""
+    with standing(tmp_path / "centre") as town:
+        yield town
+
+
 @pytest.fixture(scope="session", name="sessions")
 def _sessions() -> dict[tuple[str, str], StorageState]:
     """Cookies by server and account: a password is hashed slowly on purpose."""
@@ -119,8 +127,8 @@ def _browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(name="watched")
-def _watched(plant: Plant) -> Watched:
-    return Watched(plant.url)
+def _watched() -> Watched:
+    return Watched()
 
 
 @pytest.fixture(name="open_page")
@@ -131,7 +139,7 @@ def _open_page(
     contexts = []
 
     def open_page(
-        plant: Plant, *, account: str = "", language: str = "en", own_session: bool = False
+        plant: Plant | Town, *, account: str = "", language: str = "en", own_session: bool = False
     ) -> Page:
         key = plant.url, account
         context = browser.new_context(

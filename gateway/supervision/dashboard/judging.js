@@ -3,7 +3,7 @@
  * to say so was said, and recently.
  */
 
-import { gravest, isActive, isSuppressed } from "./ranking.js";
+import { foremost, isActive, isSuppressed } from "./ranking.js";
 import { pointKey } from "./picture.js";
 import { withUnit } from "./words.js";
 
@@ -15,7 +15,7 @@ const SILENT_MS = 60_000;
  * @property {"normal"|"doubt"|"alarm"} look
  * @property {"normal"|"alarm"|"suppressed"|"stale"|"link"|"never"|"no_data"|"bad"|"uncertain"|"beyond"} why
  * @property {boolean} current whether the value shown is a current one
- * @property {object} [alarm] the gravest alarm of the point
+ * @property {object} [alarm] the foremost alarm of the point
  */
 
 /**
@@ -29,7 +29,7 @@ const SILENT_MS = 60_000;
  */
 export function judge(point, { nodes, live }, alarms, nowMs) {
   const doubt = doubtOf(point, nodes.get(point.node), live, nowMs) ?? (alarms.some(saysSilent) ? "no_data" : null);
-  const alarm = gravest(alarms.filter((row) => !isSuppressed(row)));
+  const alarm = foremost(alarms.filter((row) => !isSuppressed(row)));
   if (alarm) return { look: "alarm", why: doubt ?? "alarm", current: !doubt, alarm };
   if (doubt) return { look: "doubt", why: doubt, current: false };
   if (alarms.length) return { look: "doubt", why: "suppressed", current: true };

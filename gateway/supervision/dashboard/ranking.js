@@ -1,9 +1,10 @@
 /**
  * In which order alarms stand, and when that order holds still.
  *
- * Unacknowledged first, then priority, then the newest. A list that re-sorts under the pointer makes an
- * operator acknowledge the wrong alarm, so while it is being used rows keep their places: new ones
- * join at the end (and are announced above), ended ones stay as a grey remainder until the hold ends.
+ * Unacknowledged first, then priority, then what is still true before what is over, then the newest. A list
+ * that re-sorts under the pointer makes an operator acknowledge the wrong alarm, so while it is being used
+ * rows keep their places: new ones join at the end (and are announced above), ended ones stay as a grey
+ * remainder until the hold ends.
  */
 
 /** The priorities, the gravest first. */
@@ -29,18 +30,23 @@ export const isActive = (row) => ACTIVE.has(row.state);
 
 const group = (row) => (isSuppressed(row) ? 2 : isUnacknowledged(row) ? 0 : 1);
 
-/** Compare two alarms for the list. */
-export function byUrgency(a, b) {
-  return (
-    group(a) - group(b) ||
-    rankOf(a.priority) - rankOf(b.priority) ||
-    b.raised_ms - a.raised_ms ||
-    (keyOf(a) < keyOf(b) ? -1 : 1)
-  );
-}
+const over = (row) => (isActive(row) ? 0 : 1);
+const byPriority = (a, b) => rankOf(a.priority) - rankOf(b.priority);
+const byAge = (a, b) => b.raised_ms - a.raised_ms || (keyOf(a) < keyOf(b) ? -1 : 1);
+
+/** Compare two alarms for the list: what asks for a hand comes first. */
+export const byUrgency = (a, b) => group(a) - group(b) || byPriority(a, b) || over(a) - over(b) || byAge(a, b);
+
+/** Compare two alarms of one point for its tile: what is true now is never hidden by what is over. */
+export const byDanger = (a, b) => over(a) - over(b) || byPriority(a, b) || group(a) - group(b) || byAge(a, b);
+
+const first = (rows, order) => rows.reduce((best, row) => (!best || order(row, best) < 0 ? row : best), undefined);
 
 /** The gravest of some alarms, or undefined. */
-export const gravest = (rows) => rows.reduce((worst, row) => (!worst || byUrgency(row, worst) < 0 ? row : worst), undefined);
+export const gravest = (rows) => first(rows, byUrgency);
+
+/** Of the alarms of one point the one that says most of its present state, or undefined. */
+export const foremost = (rows) => first(rows, byDanger);
 
 /** An order of rows that can be held still. */
 export class HeldOrder {
