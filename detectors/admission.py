@@ -51,14 +51,15 @@ DRAIN: Final = 2 * SECOND
 AHEAD: Final = 6 * SECOND
 
 # Columns of a point's times, and of its device's.
-LAST, HEARD, QUIET, GRADE = 0, 1, 2, 3
+LAST, HEARD, QUIET, GRADE, UNKNOWN = 0, 1, 2, 3, 4  # UNKNOWN: 1 while the newest reading is BAD
 BUCKET_START, BUCKET_MIN, BEFORE_MIN = 0, 1, 2
 
 
 def new_points(count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """State of `count` points: times, shape (count, 4), and last value, shape (count, 1)."""
-    times = np.full((count, 4), NEVER, np.int64)
+    """State of `count` points: times, shape (count, 5), and last value, shape (count, 1)."""
+    times = np.full((count, 5), NEVER, np.int64)
     times[:, GRADE] = GOOD
+    times[:, UNKNOWN] = 0
     return times, np.full((count, 1), np.nan)
 
 
@@ -134,7 +135,8 @@ def admit(
     """
     last = times[LAST]
     if grade == BAD or not np.isfinite(value):
-        # Its time may be ours, not the device's: it moves nothing.
+        # Its time may be ours, not the device's: it moves nothing but this.
+        times[UNKNOWN] = 1
         return HOLD, time <= last
     if time == last and grade == times[GRADE] and value == values[0]:
         return IGNORE, False
@@ -145,6 +147,7 @@ def admit(
         late = received - time - usual_delay(device, received - time, received) > late_after
     times[LAST] = time
     times[GRADE] = grade
+    times[UNKNOWN] = 0
     values[0] = value
     if grade == FENCED:
         return FIXED, True

@@ -7,6 +7,7 @@ the same records give the same detections, live, in replay, and after a crash.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Final
@@ -16,8 +17,21 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._debounce import ACTIVE
-from detectors.admission import BAD, FENCED, GOOD, HEARD, LAST, QUIET, UNCERTAIN, UNTIMED
+from detectors.admission import (
+    BAD,
+    FENCED,
+    GOOD,
+    GRADE,
+    HEARD,
+    LAST,
+    QUIET,
+    UNCERTAIN,
+    UNKNOWN,
+    UNTIMED,
+)
 from detectors.bank import Bank, Counts, Edge
+from detectors.limit import LimitParams
+from detectors.reference import judge_limit
 from device_profiles.quality import Quality, Verdict
 from gateway.model import Detection
 from gateway.pipeline.plant import LATE_NS, SILENT_INTERVALS, Plant
@@ -156,6 +170,28 @@ class Engine:
                 value = float(self.bank.point_values[point, 0])
                 found.append(Detection(number, True, time_ns, time_ns, value))
         return found
+
+    def inside(self, alarm: str) -> bool:
+        """Whether the newest reading of an alarm's point is GOOD and inside the alarm's limit.
+
+        An alarm that is no fixed limit asks for the GOOD reading alone, one of no point for none.
+        """
+        number = self._numbers.get(alarm)
+        if number is None:
+            return True
+        rule = self.plant.rules[number]
+        times = self.bank.point_times[rule.point]
+        good = int(times[GRADE]) == GOOD and not times[UNKNOWN]
+        value = float(self.bank.point_values[rule.point, 0])
+        if isinstance(rule.params, LimitParams):
+            begins, _ = judge_limit(rule.params, value)
+            return good and math.isfinite(value) and not begins
+        return good
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        rows = range(len(self.plant.rules))
+        return {self.plant.definitions[number].alarm: number for number in rows}
 
     def align(self, standing: Mapping[str, bool]) -> None:
         """Make each rule as active as its alarm: for rules that start anew under a standing alarm.

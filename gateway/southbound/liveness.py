@@ -36,11 +36,17 @@ class Liveness:
         self._first_row = plant.silence_row
         self._patience = np.array([point.silence_ns for point in plant.points], np.int64)
         self.silent = np.array([point.tag in standing for point in plant.points], bool)
+        self._numbers = {point.tag: point.index for point in plant.points}
         self._since: int | None = None
 
     def begin(self, now_ns: int) -> None:
         """Count silence anew from here: a subscription, or the first reading of a replay."""
         self._since = now_ns
+
+    def is_silent(self, tag: str) -> bool:
+        """Whether a point has fallen silent; an unknown one has not."""
+        number = self._numbers.get(tag)
+        return number is not None and bool(self.silent[number])
 
     def next_due(self, heard: npt.NDArray[np.int64]) -> int:
         """Return the earliest instant (ns) at which something could change; very late for never."""

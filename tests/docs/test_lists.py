@@ -91,8 +91,11 @@ def test_every_quality_is_explained() -> None:
 
 
 def test_every_refusal_of_an_order_is_explained() -> None:
-    """Each reason the desk gives has a row, and each row is a reason."""
-    reasons = texts_given(ROOT / "gateway/alarms/desk.py", "RefusedError", place=0)
+    """Each reason the desk or the line gives has a row, and each row is a reason."""
+    places = ("gateway/alarms/desk.py", "gateway/roles/edge/line.py")
+    reasons = {
+        reason for place in places for reason in texts_given(ROOT / place, "RefusedError", place=0)
+    }
     text = section(TEXT, "Refused orders")
     assert len(reasons) >= 7
     assert set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == reasons

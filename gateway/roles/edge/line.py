@@ -17,7 +17,7 @@ import msgspec
 from gateway.alarms.actions import Siren
 from gateway.alarms.desk import Desk, RefusedError, Request, Transition
 from gateway.identity import Identity
-from gateway.model import NANOSECONDS, Clock, Detection
+from gateway.model import NANOSECONDS, Cause, Clock, Detection
 from gateway.northbound.spool import (
     Kind,
     Session,
@@ -155,6 +155,18 @@ class Line:
         for each in range(first, second + 1):
             self._tick(each * NANOSECONDS)
 
+    def _may_reset(self, request: Request) -> None:
+        """Let a latched alarm be reset on GOOD readings inside its limit, not on ignorance."""
+        if request.cause != Cause.RESET or request.alarm not in self.desk.by_alarm:
+            return
+        tag = self.desk.by_alarm[request.alarm].tag
+        if not self.engine.inside(request.alarm) or self.liveness.is_silent(tag):
+            raise RefusedError(
+                "not_inside",
+                f"{request.alarm}: the newest reading is not GOOD and inside the limit; reset it "
+                "when it is",
+            )
+
     def _notice_jump(self, now: int) -> None:
         """Begin anew where the clock was set: no second is run twice or left out for an hour."""
         offset = now - self.clock.monotonic_ns()
@@ -170,6 +182,7 @@ class Line:
         """Carry out an order; a refusal is an event too."""
         now = self.clock.now_ns()
         try:
+            self._may_reset(request)
             transitions = tuple(self.desk.order(request, now_ns=now))
             result, reason = "applied", ""
         except RefusedError as error:
