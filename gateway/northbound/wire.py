@@ -31,8 +31,6 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 #: The sum or the difference of two of these is still an `Int64`.
 Nanoseconds = Annotated[int, Meta(ge=-(2**62), le=2**62 - 1)]
-#: A life or an epoch, as `gateway.identity` makes them.
-Bits = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
 #: A SHA-256; empty before the first entry.
 Head = Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")]
 QualityByte = Annotated[int, Meta(ge=0, le=255)]
@@ -55,8 +53,8 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
 
     v: Int64 = VERSION
     node: str
-    life: Bits
-    epoch: Bits
+    life: str
+    epoch: str
     items: list[Item]
 
 
@@ -78,7 +76,7 @@ class Receipts(msgspec.Struct, frozen=True, kw_only=True):
 class Present(msgspec.Struct, frozen=True, kw_only=True):
     """The alarms that stand now (not normal, or suppressed): the last event of each."""
 
-    life: Bits
+    life: str
     seq: Ordinal
     alarms: list[msgspec.Raw]
 
@@ -190,8 +188,8 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
 
     v: Int64 = VERSION
     node: str
-    life: Bits
-    epoch: Bits
+    life: str
+    epoch: str
     last_seq: Ordinal
     head: Head
     lag: Ordinal

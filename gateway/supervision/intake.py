@@ -8,7 +8,6 @@ is rejected as a fork.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -36,7 +35,6 @@ TAKERS: dict[str, Callable[[Write, str, bytes], str | None]] = {
 
 #: Its neighbours are still numbers that a store can hold.
 LAST_SEQ = 2**63 - 2
-BITS = re.compile("[0-9a-f]{16}")
 #: What a sender chose and the journal repeats is cut.
 ITEM_LENGTH = 128
 REASON_LENGTH = 300
@@ -129,7 +127,7 @@ def _take_event(write: Write, item: Item, taken: _Taken) -> Receipt:
         )
     if not 1 <= event.seq <= LAST_SEQ:
         raise RefusedError("event: needs a sequence number from 1 to 2^63-2")
-    if not BITS.fullmatch(event.life) or not BITS.fullmatch(event.epoch):
+    if not sequence.are_named(event.life, event.epoch):
         raise RefusedError("event: needs a life and an epoch of 16 hexadecimal digits")
     found = digest(entry)
     known = write.execute(

@@ -11,6 +11,7 @@ believed when it returns to the life of that disk.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from gateway.db import Database
@@ -20,6 +21,12 @@ from gateway.supervision.store import Write
 #: One late request of a process that has just been replaced is no fork; a second one is.
 RETURNS_OF_A_FORK = 2
 GAPS_SHOWN = 50
+BITS = re.compile("[0-9a-f]{16}")
+
+
+def are_named(life: str, epoch: str) -> bool:
+    """Return whether these can be a life and an epoch, as `gateway.identity` makes them."""
+    return bool(BITS.fullmatch(life) and BITS.fullmatch(epoch))
 
 
 def meet(write: Write, node: str, life: str, epoch: str) -> str:

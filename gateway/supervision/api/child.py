@@ -13,8 +13,8 @@ from fastapi.responses import Response, StreamingResponse
 from fastapi.sse import format_sse_event
 
 from gateway.northbound import wire
-from gateway.northbound.wire import Heartbeat, PairAnswer, PairRequest
-from gateway.supervision import heartbeat, intake, orders, pairing
+from gateway.northbound.wire import Heartbeat, Intake, PairAnswer, PairRequest
+from gateway.supervision import heartbeat, intake, orders, pairing, sequence
 from gateway.supervision.api.deps import CentreDep, ChildDep, answer, problem
 from gateway.supervision.centre import Centre
 from gateway.supervision.orders import Waiting
@@ -71,7 +71,7 @@ async def take_intake(request: Request, centre: CentreDep, child: ChildDep) -> R
         raise problem(
             413, "items", f"intake: {len(sent.items)} items; send at most {wire.MAX_ITEMS}"
         )
-    await _same_node(centre, child.node, sent.node, what="intake")
+    await _check(centre, child.node, sent, what="intake")
     try:
         with centre.metrics.intake_seconds.time():
             receipts = await centre.store.write(
@@ -89,7 +89,7 @@ async def take_intake(request: Request, centre: CentreDep, child: ChildDep) -> R
 async def take_heartbeat(request: Request, centre: CentreDep, child: ChildDep) -> Response:
     """Answer with the centre's clock and the entry it has anchored."""
     beat = _readable(decode_heartbeat, await request.body(), what="heartbeat")
-    await _same_node(centre, child.node, beat.node, what="heartbeat")
+    await _check(centre, child.node, beat, what="heartbeat")
     return answer(await centre.store.write(lambda write: heartbeat.take(write, child.node, beat)))
 
 
@@ -147,10 +147,12 @@ def _readable(decode: Callable[[bytes], T], body: bytes, *, what: str) -> T:
         raise problem(400, "body", f"{what}: not readable: {error}; send wire v1") from error
 
 
-async def _same_node(centre: Centre, node: str, stated: str, *, what: str) -> None:
-    if stated == node:
+async def _check(centre: Centre, node: str, sent: Intake | Heartbeat, *, what: str) -> None:
+    if not sequence.are_named(sent.life, sent.epoch):
+        raise problem(400, "body", f"{what}: needs a life and an epoch of 16 hexadecimal digits")
+    if sent.node == node:
         return
-    reason = f"{what}: the body names {stated[:64]}, the credential is {node}'s"
+    reason = f"{what}: the body names {sent.node[:64]}, the credential is {node}'s"
     centre.metrics.refused.labels(reason="node").inc()
     await centre.store.write(
         lambda write: intake.refused(write, node, what, reason=reason, damper=centre.refusals)
