@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway import __version__
-from gateway.supervision.api.deps import MILLISECOND, CentreDep, answer, require, viewer
+from gateway.supervision.api.deps import MILLISECOND, CentreDep, answer, problem, require, viewer
 from gateway.supervision.feed import newest
 from gateway.supervision.tiers import Role
 
@@ -37,10 +37,13 @@ async def health(centre: CentreDep) -> Response:
 
 @router.get("/metrics", summary="Counters in Prometheus format")
 async def metrics(request: Request, centre: CentreDep) -> Response:
-    """Answer the machine itself, or an administrator: sums over all divisions are nobody else's."""
+    """Answer the machine itself, or who administers everything: they are sums over all of it."""
     host = request.client.host if request.client else ""
     if not _loopback(host):
-        require(await viewer(request), Role.ADMINISTRATOR)
+        asking = await viewer(request)
+        require(asking, Role.ADMINISTRATOR)
+        if asking.subject.division or asking.subject.departments:
+            raise problem(403, "division", "these are sums over all divisions and departments")
     centre.metrics.streams.set(len(centre.hub))
     return Response(generate_latest(centre.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 

@@ -160,8 +160,19 @@ async def test_a_stated_proxy_is_believed(open_world: Opener) -> None:
         assert answer.status_code == 200
         assert "; secure" in answer.headers["Set-Cookie"].lower()
         assert "Strict-Transport-Security" in answer.headers
-        outside = await client.get("/metrics", headers={"X-Forwarded-For": "192.0.2.2"})
-        assert outside.status_code == 401
+        outside = {"X-Forwarded-For": "192.0.2.2"}
+        assert (await client.get("/metrics", headers=outside)).status_code == 401
+        await world.account("wang", Role.ADMINISTRATOR, "330106")
+        for name, password, status in (
+            ("li", PASSWORD, 403),
+            ("wang", PASSWORD, 403),
+            ("admin", world.running.first_password, 200),
+        ):
+            login = {"name": name, "password": password}
+            answer = await client.post("/api/v1/session", json=login, headers=outside)
+            cookie = {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
+            shown = await client.get("/metrics", headers={**outside, **cookie})
+            assert shown.status_code == status, name
 
 
 async def test_busy_says_nothing_of_the_machine(
