@@ -28,6 +28,7 @@ ARGUMENTS = (
 #: Notes every sound that plays, every word that is drawn, every violation of the page's own policy.
 WITNESS = """
 window.__playing = 0;
+window.__tones = [];
 window.__drawn = [];
 const fillText = CanvasRenderingContext2D.prototype.fillText;
 CanvasRenderingContext2D.prototype.fillText = function (text, x, ...given) {
@@ -45,6 +46,7 @@ for (const [name, step] of [["start", 1], ["stop", -1]]) {
   const original = AudioBufferSourceNode.prototype[name];
   AudioBufferSourceNode.prototype[name] = function (...given) {
     window.__playing += step;
+    if (step > 0) window.__tones.push(this.buffer.duration);
     return original.apply(this, given);
   };
 }

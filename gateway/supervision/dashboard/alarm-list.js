@@ -7,7 +7,7 @@ import { t } from "./i18n.js";
 import { alarmsByPoint, presentOf } from "./judging.js";
 import { controls, markStyle } from "./look.js";
 import { pointKey } from "./picture.js";
-import { HeldOrder, isUnacknowledged, keyOf } from "./ranking.js";
+import { HeldOrder, isUnacknowledged, keyOf, priorityOf } from "./ranking.js";
 import { ScreenElement } from "./screen-element.js";
 import { haystackOf, sentenceOf } from "./words.js";
 
@@ -211,7 +211,7 @@ class AlarmList extends ScreenElement {
   #hint(all, matching, fresh) {
     if (fresh.length) {
       return html`<button class="new" data-testid="fresh" @click=${this.#release}>
-        ${t("list.held", { n: fresh.length, priority: t(`priority.${fresh[0].priority}`) })}
+        ${t("list.held", { n: fresh.length, priority: t(`priority.${priorityOf(fresh[0].priority)}`) })}
       </button>`;
     }
     const hidden = all.length - matching.length;

@@ -4,14 +4,14 @@ import { css, html, nothing } from "lit";
 import { ageText, timeText } from "./clock.js";
 import { t } from "./i18n.js";
 import { mark } from "./look.js";
-import { isSuppressed, isUnacknowledged, keyOf } from "./ranking.js";
+import { isSuppressed, isUnacknowledged, keyOf, priorityOf } from "./ranking.js";
 import { figuresOf, levelOf, placeOf, sentenceOf, siteOf, stateOf, suppressionOf, titleOf } from "./words.js";
 
 const OPEN_ORDERS = new Set(["pending", "sent"]);
-const ACTIONS = { UNACK: "acknowledge", RTNUN: "acknowledge", LUNACK: "acknowledge", LACKED: "reset" };
+const ACTIONS = new Map([["UNACK", "acknowledge"], ["RTNUN", "acknowledge"], ["LUNACK", "acknowledge"], ["LACKED", "reset"]]);
 
 /** What an operator can do about an alarm now: "acknowledge", "reset" or undefined. */
-export const actionFor = (row, order) => (row.gone || OPEN_ORDERS.has(order?.status) ? undefined : ACTIONS[row.state]);
+export const actionFor = (row, order) => (row.gone || OPEN_ORDERS.has(order?.status) ? undefined : ACTIONS.get(row.state));
 
 /**
  * A row.
@@ -27,7 +27,7 @@ export function alarmRow(row, context) {
   const action = mayAct ? actionFor(row, order) : undefined;
   return html`<div
     role="row"
-    class="row ${row.priority} ${waits ? "waits" : ""} ${row.gone ? "gone" : ""} ${selected ? "selected" : ""}"
+    class="row ${priorityOf(row.priority)} ${waits ? "waits" : ""} ${row.gone ? "gone" : ""} ${selected ? "selected" : ""}"
     tabindex=${selected ? 0 : -1}
     data-testid=${row.gone ? "alarm-row-gone" : "alarm-row"}
     data-alarm=${row.alarm}

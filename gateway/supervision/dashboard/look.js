@@ -2,6 +2,7 @@
 
 import { css, html, svg } from "lit";
 import { t } from "./i18n.js";
+import { priorityOf } from "./ranking.js";
 
 const SHAPES = {
   critical: svg`<rect x="2" y="2" width="20" height="20" rx="2"/>`,
@@ -9,8 +10,9 @@ const SHAPES = {
   medium: svg`<path d="M12 .8 23.2 12 12 23.2.8 12Z"/>`,
   low: svg`<circle cx="12" cy="12" r="10.4"/>`,
 };
+const BASELINE = 16.4;
 // A triangle's middle lies lower than that of its box.
-const BASELINES = { high: 19.4 };
+const LOW_BASELINE = 19.4;
 
 /**
  * The mark of a priority: a shape, a colour and a letter each, so that none of them is needed alone.
@@ -19,13 +21,16 @@ const BASELINES = { high: 19.4 };
  * @param {"full"|"hollow"|"quiet"} fill full: unacknowledged, hollow: acknowledged, quiet: suppressed
  * @param {boolean} blinks
  */
-export const mark = (priority, fill = "full", blinks = false) => html`<svg
-  class="mark ${priority} ${fill} ${blinks ? "blinks" : ""}"
-  viewBox="0 0 24 24"
-  role="img"
-  aria-label=${t(`priority.${priority}`)}
-  >${SHAPES[priority] ?? SHAPES.critical}<text x="12" y=${BASELINES[priority] ?? 16.4}>${t(`letter.${priority}`)}</text></svg
->`;
+export function mark(priority, fill = "full", blinks = false) {
+  const name = priorityOf(priority);
+  return html`<svg
+    class="mark ${name} ${fill} ${blinks ? "blinks" : ""}"
+    viewBox="0 0 24 24"
+    role="img"
+    aria-label=${t(`priority.${name}`)}
+    >${SHAPES[name]}<text x="12" y=${name === "high" ? LOW_BASELINE : BASELINE}>${t(`letter.${name}`)}</text></svg
+  >`;
+}
 
 /** Styles for `mark`. */
 export const markStyle = css`

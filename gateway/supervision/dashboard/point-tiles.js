@@ -8,7 +8,7 @@ import { alarmsByPoint, judge } from "./judging.js";
 import { controls, mark, markStyle } from "./look.js";
 import { pointKey } from "./picture.js";
 import { gauge, gaugeStyle } from "./point-gauge.js";
-import { isUnacknowledged } from "./ranking.js";
+import { isUnacknowledged, priorityOf } from "./ranking.js";
 import { ScreenElement } from "./screen-element.js";
 import { figure, levelOf, unitText } from "./words.js";
 
@@ -144,7 +144,7 @@ class PointTiles extends ScreenElement {
     const now = this.clock.now();
     const { look, why, current, alarm } = judge(point, { nodes: this.picture.nodes, live: this.live }, alarms, now);
     const chosen = this.point && pointKey(this.point) === pointKey(point);
-    const classes = ["tile", look, alarm?.priority, current ? "" : "old", chosen ? "chosen" : ""].join(" ");
+    const classes = ["tile", look, alarm ? priorityOf(alarm.priority) : "", current ? "" : "old", chosen ? "chosen" : ""].join(" ");
     const reason = alarm && why === "alarm" ? t("points.alarm", { level: levelOf(alarm), state: t(`brief.${alarm.state}`) }) : reasonText(point, why, now);
     return html`<button class=${classes} data-testid="point-tile" data-tag=${point.tag} data-node=${point.node} data-look=${look} data-why=${why}
       @click=${() => this.dispatchEvent(new CustomEvent("pick-point", { detail: { node: point.node, tag: point.tag } }))}>

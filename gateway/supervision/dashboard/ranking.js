@@ -10,8 +10,10 @@
 /** The priorities, the gravest first. */
 export const PRIORITIES = ["critical", "high", "medium", "low"];
 
-// What this version does not know is treated as the gravest there is: it must not sink in the list.
-const rankOf = (priority) => Math.max(0, PRIORITIES.indexOf(priority));
+/** A priority that this version knows: any other counts as the gravest, and must not sink, fall silent or pale. */
+export const priorityOf = (name) => (PRIORITIES.includes(name) ? name : PRIORITIES[0]);
+
+const rankOf = (priority) => PRIORITIES.indexOf(priorityOf(priority));
 
 const SETTLED = new Set(["NORM", "ACKED", "LACKED"]);
 const ACTIVE = new Set(["UNACK", "ACKED"]);

@@ -5,7 +5,7 @@
  * Muting lasts minutes, never for ever, and a new alarm ends it (as GB 16808 asks of gas alarm panels).
  */
 
-import { gravest, isUnacknowledged } from "./ranking.js";
+import { gravest, isUnacknowledged, priorityOf } from "./ranking.js";
 
 const RATE = 22_050;
 const LEVEL = 0.32;
@@ -21,6 +21,7 @@ const PATTERNS = {
   low: { period: 8, notes: [[494, 0, 0.3]] },
   stale: { period: 6, notes: [[392, 0, 0.35], [262, 0.4, 0.9]] },
 };
+const GRAVITY = Object.keys(PATTERNS);
 
 /** Sounds what stands unacknowledged; emits `change`. */
 export class Annunciator extends EventTarget {
@@ -79,7 +80,8 @@ export class Annunciator extends EventTarget {
   follow(alarms, stale) {
     // Returned alarms wait for their acknowledgement without sound (ISA-18.2, figure 2).
     const sounding = alarms.filter((row) => isUnacknowledged(row) && row.state !== "RTNUN");
-    this.#wanted = gravest(sounding)?.priority ?? (stale ? "stale" : null);
+    const worst = gravest(sounding);
+    this.#wanted = worst ? priorityOf(worst.priority) : stale ? "stale" : null;
     this.#review();
   }
 
@@ -87,8 +89,8 @@ export class Annunciator extends EventTarget {
   arrival(row) {
     this.#mutedUntil = 0;
     const present = performance.now() < this.#holdUntil ? this.#holdPattern : null;
-    const names = Object.keys(PATTERNS);
-    if (!present || names.indexOf(row.priority) < names.indexOf(present)) this.#holdPattern = row.priority;
+    const name = priorityOf(row.priority);
+    if (!present || GRAVITY.indexOf(name) < GRAVITY.indexOf(present)) this.#holdPattern = name;
     this.#holdUntil = performance.now() + MINIMUM_MS;
     this.#review();
   }
@@ -111,7 +113,7 @@ export class Annunciator extends EventTarget {
     const context = this.#context;
     if (!context) return;
     let at = context.currentTime + 0.05;
-    for (const name of Object.keys(PATTERNS)) {
+    for (const name of GRAVITY) {
       const source = this.#source(name);
       source.start(at);
       const notes = PATTERNS[name].notes;
@@ -125,8 +127,7 @@ export class Annunciator extends EventTarget {
     const running = this.#context?.state === "running" && this.#advances(now);
     const muted = now < this.#mutedUntil;
     const held = now < this.#holdUntil ? this.#holdPattern : null;
-    const order = Object.keys(PATTERNS);
-    const pattern = [this.#wanted, held].filter(Boolean).sort((a, b) => order.indexOf(a) - order.indexOf(b))[0] ?? null;
+    const pattern = [this.#wanted, held].filter(Boolean).sort((a, b) => GRAVITY.indexOf(a) - GRAVITY.indexOf(b))[0] ?? null;
     this.#play(running && !muted ? pattern : null);
     const state = !globalThis.AudioContext ? "none" : !running ? "blocked" : muted ? "muted" : pattern ? "sounding" : "on";
     if (state === this.state && state !== "muted") return;
@@ -141,15 +142,17 @@ export class Annunciator extends EventTarget {
   }
 
   #play(pattern) {
-    const name = pattern === null || PATTERNS[pattern] ? pattern : "critical";
+    const name = pattern === null || Object.hasOwn(PATTERNS, pattern) ? pattern : "critical";
     if (name === this.#pattern) return;
+    // The next tone first: whatever fails in it must not end the one that sounds, and is tried again.
+    const next = name && this.#source(name);
+    if (next) {
+      next.loop = true;
+      next.start();
+    }
     this.#playing?.stop();
-    this.#playing = null;
+    this.#playing = next;
     this.#pattern = name;
-    if (!name) return;
-    this.#playing = this.#source(name);
-    this.#playing.loop = true;
-    this.#playing.start();
   }
 
   #source(name) {

@@ -4,7 +4,7 @@ import { css, html, nothing } from "lit";
 import { ageText, timeText } from "./clock.js";
 import { language, t } from "./i18n.js";
 import { controls, mark, markStyle } from "./look.js";
-import { isUnacknowledged, PRIORITIES } from "./ranking.js";
+import { isUnacknowledged, PRIORITIES, priorityOf } from "./ranking.js";
 import { ScreenElement } from "./screen-element.js";
 import { siteOf } from "./words.js";
 import "./account-menu.js";
@@ -88,7 +88,7 @@ class TopBar extends ScreenElement {
   #counts() {
     const counts = Object.fromEntries(PRIORITIES.map((name) => [name, 0]));
     for (const row of this.picture.alarms.values()) {
-      if (isUnacknowledged(row)) counts[counts[row.priority] === undefined ? PRIORITIES[0] : row.priority] += 1;
+      if (isUnacknowledged(row)) counts[priorityOf(row.priority)] += 1;
     }
     return counts;
   }

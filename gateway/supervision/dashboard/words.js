@@ -4,13 +4,13 @@
 
 import { ageText, timeText } from "./clock.js";
 import { either, known, t } from "./i18n.js";
-import { isActive, isSuppressed } from "./ranking.js";
+import { isActive, isSuppressed, priorityOf } from "./ranking.js";
 
-const UNITS = { degC: "°C", "mg/m3": "mg/m³", "g/m3": "g/m³", "m3/h": "m³/h", "ug/m3": "µg/m³" };
+const UNITS = new Map([["degC", "°C"], ["mg/m3", "mg/m³"], ["g/m3", "g/m³"], ["m3/h", "m³/h"], ["ug/m3", "µg/m³"]]);
 const TEXT_DIGITS = 4;
 
 /** A unit as people write it. */
-export const unitText = (unit) => UNITS[unit] ?? unit ?? "";
+export const unitText = (unit) => UNITS.get(unit) ?? unit ?? "";
 
 /** A figure with four significant digits at most, or a dash. */
 export function figure(value) {
@@ -67,7 +67,7 @@ function about(ms) {
 /** One sentence for a screen reader. */
 export const sentenceOf = (row) =>
   t("list.announce", {
-    priority: t(`priority.${row.priority}`),
+    priority: t(`priority.${priorityOf(row.priority)}`),
     what: [titleOf(row), levelOf(row)].filter(Boolean).join(" "),
     where: [placeOf(row), siteOf(row)].filter(Boolean).join(" · "),
   });
