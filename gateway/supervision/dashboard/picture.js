@@ -3,6 +3,11 @@
  *
  * Everything is loaded when the stream opens, and what the stream says meanwhile is applied after it, so
  * no event falls between the two. Until that is done the picture is not live, whatever the stream does.
+ *
+ * A reset asks for all of it anew. One that names a gateway tells of its new inventory: nothing was missed, so
+ * the picture stays live and goes on taking events. Any other may hide what was missed, and ends that. However
+ * many come, no load is given up for them, and they begin one each 5 s at most: one restless gateway must not
+ * blind the screens of all others.
  */
 
 import * as api from "./api.js";
@@ -10,6 +15,7 @@ import { isUnacknowledged, keyOf } from "./ranking.js";
 
 const SETTLE_MS = 50;
 const RETRY_MS = 2_000;
+const RELOAD_MS = 5_000;
 const UNKNOWN_POINT_MS = 10_000;
 const APPLIED_SHOWN_MS = 10_000;
 const OPEN_ORDERS = new Set(["pending", "sent"]);
@@ -33,6 +39,8 @@ export class Picture extends EventTarget {
   #everLoaded = false;
   #round = 0;
   #waiting = null;
+  #beganAt = 0;
+  #later = 0;
   #timer = 0;
   #again = false;
   #askedPointsAt = 0;
@@ -43,16 +51,25 @@ export class Picture extends EventTarget {
     this.#clock = clock;
   }
 
-  /** Load everything anew; while that lasts, events wait. Tries again until it succeeds. */
-  async load() {
-    const round = ++this.#round;
+  /** Load everything, since the stream has opened; while that lasts, events wait. Tries again until it succeeds. */
+  load() {
     this.loaded = false;
+    return this.#load();
+  }
+
+  async #load() {
+    const round = ++this.#round;
+    clearTimeout(this.#later);
+    this.#later = 0;
     this.#waiting = [];
+    this.#beganAt = performance.now();
     try {
-      const askedAt = performance.now();
-      const [alarms, points, nodes] = await Promise.all([api.alarms(), api.points(), api.nodes()]);
+      // The alarms first: what follows is then not older than the position that comes with them.
+      const alarms = await api.alarms();
       if (round !== this.#round) return;
-      this.#clock.take(alarms.now_ms, askedAt);
+      this.#clock.take(alarms.now_ms, this.#beganAt);
+      const [points, nodes] = await Promise.all([api.points(), api.nodes()]);
+      if (round !== this.#round) return;
       this.points = new Map(points.points.map((row) => [pointKey(row), row]));
       this.nodes = new Map(nodes.nodes.map((row) => [row.node, row]));
       const before = this.alarms;
@@ -62,12 +79,12 @@ export class Picture extends EventTarget {
       this.loaded = this.#everLoaded = true;
       const waited = this.#waiting;
       this.#waiting = null;
-      for (const event of waited) if (event.position === 0 || event.position > alarms.position) this.take(event);
+      for (const event of waited) if (event.position === 0 || event.position > alarms.position) this.#apply(event, before);
       this.#changed();
     } catch (failure) {
       if (round !== this.#round) return;
       if (failure.status === 401) this.dispatchEvent(new Event("ended"));
-      else setTimeout(() => round === this.#round && this.load(), RETRY_MS);
+      else setTimeout(() => round === this.#round && this.#load(), RETRY_MS);
       if (!(failure instanceof api.ApiError)) throw failure;
     }
   }
@@ -77,6 +94,8 @@ export class Picture extends EventTarget {
     this.#round += 1;
     this.loaded = false;
     this.#waiting = null;
+    clearTimeout(this.#later);
+    this.#later = 0;
     this.#changed();
   }
 
@@ -86,16 +105,27 @@ export class Picture extends EventTarget {
    * @param {{kind: string, data: any, position: number}} event
    */
   take(event) {
-    const { kind, data } = event;
-    if (kind === "reset") {
-      this.load();
-      return;
+    const reset = event.kind === "reset";
+    if (reset && !event.data?.node && this.loaded) {
+      this.loaded = false;
+      this.#changed();
     }
     if (this.#waiting) {
       this.#waiting.push(event);
+      if (!this.loaded || reset) return;
+    }
+    this.#apply(event, this.alarms);
+  }
+
+  /** Apply an event; `before` are the alarms as they were when the operator was last told of them. */
+  #apply({ kind, data }, before) {
+    if (kind === "reset") {
+      if (!data?.node) this.loaded = false;
+      const due = this.#beganAt + RELOAD_MS - performance.now();
+      this.#later ||= setTimeout(() => this.#load(), Math.max(0, due));
       return;
     }
-    if (kind === "alarm") this.#setAlarm(data, this.alarms.get(keyOf(data)), false);
+    if (kind === "alarm") this.#setAlarm(data, this.alarms.get(keyOf(data)) ?? before.get(keyOf(data)), false);
     else if (kind === "node") this.#setNode(data);
     else if (kind === "points") this.#setPoints(data);
     else if (kind === "order") this.#setOrder(keyOf(data), { id: data.order, status: data.status, reason: data.reason });
