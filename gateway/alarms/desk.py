@@ -115,12 +115,12 @@ class Desk:
         self.statuses = dict(statuses or {})
         self.entries = dict(entries or {})
         self.clock_source = clock_source
-        # Alarms that stand on late data -> their tag, to be confirmed when the backlog has drained.
-        self.unconfirmed = {
-            alarm: self.by_alarm[alarm].tag
+        # Alarms that stand on late data, to be confirmed when the backlog has drained; in order.
+        self.unconfirmed = dict.fromkeys(
+            alarm
             for alarm, status in self.statuses.items()
             if status.historical and status.active and alarm in self.by_alarm
-        }
+        )
 
     def status(self, alarm: str) -> Status:
         """Where an alarm stands; one that never moved is normal."""
@@ -152,11 +152,10 @@ class Desk:
             )
         ]
 
-    def confirm(self, tags: Iterable[str], *, now_ns: int) -> list[Transition]:
-        """Bring alarms that stand on late data of these points into live alarm."""
-        drained = set(tags)
+    def confirm(self, alarms: Iterable[str], *, now_ns: int) -> list[Transition]:
+        """Bring those of these alarms that stand on late data into live alarm."""
         found: list[Transition] = []
-        for alarm in [alarm for alarm, tag in self.unconfirmed.items() if tag in drained]:
+        for alarm in [alarm for alarm in alarms if alarm in self.unconfirmed]:
             definition, status = self.by_alarm[alarm], self.status(alarm)
             if status.active and status.historical:
                 moved = step(status, Cause.CONFIRM, latch=definition.latch)
@@ -377,7 +376,7 @@ class Desk:
         self.statuses[definition.alarm] = after
         self.entries[definition.alarm] = entry
         if after.historical and after.active:
-            self.unconfirmed[definition.alarm] = definition.tag
+            self.unconfirmed[definition.alarm] = None
         else:
             self.unconfirmed.pop(definition.alarm, None)
         return Transition(event, entry, after)

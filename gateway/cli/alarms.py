@@ -35,14 +35,25 @@ def named(operator: str) -> str:
     return operator.strip()
 
 
+def short(comment: str) -> str:
+    """Refuse a comment that no parent would take."""
+    if len(comment) > MOST_COMMENT:
+        raise typer.BadParameter(f"{len(comment)} characters; at most {MOST_COMMENT} are taken")
+    return comment
+
+
 AlarmArgument = Annotated[str, typer.Argument(help="node/tag/rule", show_default=False)]
 OperatorOption = Annotated[
     str,
     typer.Option("--operator", help="Who does it.", show_default=False, callback=named),
 ]
-CommentOption = Annotated[str, typer.Option("--comment", help="Why.")]
+CommentOption = Annotated[
+    str, typer.Option("--comment", help="Why, in at most 1000 characters.", callback=short)
+]
 UntilOption = Annotated[float, typer.Option("--hours", min=0.01, help="For how long.")]
 ORDER_LIFE_S = 60
+#: As a centre's screen takes.
+MOST_COMMENT = 1000
 #: Entries of the journal that a list looks through for what raised an alarm.
 LOOK_BACK = 20_000
 #: Standing alarms that an error names.

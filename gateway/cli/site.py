@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 import tomllib
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
 from gateway.cli.output import JsonOption, SiteOption, complain, say
-from gateway.config import ConfigError, load
+from gateway.config import ConfigError, examine, located, parse, unreadable, unwritable
+
+if TYPE_CHECKING:  # a centre never loads numba, not even to be checked
+    from gateway.pipeline.alarm_list import AlarmRow
 
 #: Seconds between two lines of a running simulation.
 PROGRESS_S: Final = 10.0
@@ -28,6 +33,9 @@ def check(
         list[Path], typer.Argument(help="Files of sites and of centres.", show_default=False)
     ],
     *,
+    alarms: Annotated[
+        bool, typer.Option("--alarms", help="List every alarm with its limits and delays.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check the files of sites and centres and tell every problem, each with its line.
@@ -38,40 +46,60 @@ def check(
     """
     problems: list[str] = []
     times: list[str] = []
-    points = alarms = 0
+    rows: list[AlarmRow] = []
+    points = 0
     for path in files:
         try:
-            kind = kind_of(path)
-            if kind == "profile":
-                problems.append(
-                    f"{path}:1: is a device profile, no site; put it below a folder profiles, as "
-                    "profiles/vendor/model.toml, and run: hazgate profiles test"
-                )
-                continue
-            if kind == "centre":
-                check_centre(path)
-                continue
-            found = check_site(path)
+            found = check_one(path)
         except ConfigError as error:
             problems += error.problems
             continue
         points += found[0]
-        alarms += found[1]
+        rows += found[1]
         times += found[2]
     if as_json:
-        figures = {
-            "files": len(files), "points": points, "alarms": alarms,
+        figures: dict[str, object] = {
+            "files": len(files), "points": points, "alarms": len(rows),
             "problems": problems, "statutory_response": times,
         }  # fmt: skip
+        if alarms:
+            figures["alarm_rows"] = [asdict(row) for row in rows]
         say(figures, as_json=True)
     else:
-        for problem in problems:
-            typer.echo(problem)
-        for response in times:
-            typer.echo(f"statutory: {response}")
+        told = [*problems, *(listed(rows) if alarms else ()), *(f"statutory: {t}" for t in times)]
+        for line in told:
+            typer.echo(line)
         if not problems:
-            typer.echo(f"{len(files)} file(s), {points} points, {alarms} alarms: no problems")
+            typer.echo(f"{len(files)} file(s), {points} points, {len(rows)} alarms: no problems")
     raise typer.Exit(1 if problems else 0)
+
+
+def listed(rows: list[AlarmRow]) -> Iterator[str]:
+    """Yield the lines of the list of alarms."""
+    from gateway.pipeline.alarm_list import table
+
+    return table(iter(rows))
+
+
+def check_one(path: Path) -> tuple[int, list[AlarmRow], list[str]]:
+    """Check one file, whatever it is; return points, alarms, and how long statutory ones take.
+
+    Raises
+    ------
+    ConfigError
+        With every problem.
+    """
+    kind = kind_of(path)
+    if kind == "profile":
+        told = (
+            f"{path}:1: is a device profile, no site; put it below a folder profiles, as "
+            "profiles/vendor/model.toml, and run: hazgate profiles test"
+        )
+        raise ConfigError([told])
+    if kind == "site":
+        return check_site(path)
+    check_centre(path)
+    return 0, [], []
 
 
 def kind_of(path: Path) -> Literal["site", "centre", "profile"]:
@@ -99,15 +127,29 @@ def check_centre(path: Path) -> None:
     from gateway.roles.centre import CentreSettings
     from gateway.supervision.divisions import DivisionsError, read
 
-    settings, _ = load(path, CentreSettings)
-    if settings.divisions.file is not None:
-        try:
-            read(Path(settings.divisions.file))
-        except DivisionsError as error:
-            raise ConfigError([str(error)]) from error
+    document, text = parse(path)
+    settings, found = examine(document, CentreSettings, folder=path.absolute().parent)
+    problems = []
+    if settings is not None:
+        for key in ("cert", "key"):
+            file = getattr(settings.listen, key)
+            why = unreadable(file) if file is not None else None
+            if why is not None:
+                found.append((("listen", key), why))
+        why = unwritable(Path(settings.store.folder))
+        if why is not None:
+            found.append((("store", "folder"), why))
+        if settings.divisions.file is not None:
+            try:
+                read(Path(settings.divisions.file))
+            except DivisionsError as error:
+                problems.append(str(error))
+    problems = located(found, path=path, text=text) + problems
+    if problems:
+        raise ConfigError(problems)
 
 
-def check_site(path: Path) -> tuple[int, int, list[str]]:
+def check_site(path: Path) -> tuple[int, list[AlarmRow], list[str]]:
     """Check a site file; return its points, its alarms, and how long statutory ones take.
 
     Raises
@@ -115,12 +157,13 @@ def check_site(path: Path) -> tuple[int, int, list[str]]:
     ConfigError
         With every problem.
     """
+    from gateway.pipeline.alarm_list import alarm_rows
     from gateway.pipeline.response import responses
-    from gateway.roles.edge.site import load_site
+    from gateway.roles.edge.site import inspect_site
 
-    plant = load_site(path).plant
+    plant = inspect_site(path).plant
     times = [str(response) for response in responses(plant)]
-    return len(plant.points), len(plant.definitions), times
+    return len(plant.points), list(alarm_rows(plant)), times
 
 
 def simulate(

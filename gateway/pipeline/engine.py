@@ -110,11 +110,26 @@ class Engine:
         """Return the earliest whole second at which a delay could run out; very late for none."""
         return self.bank.next_due()
 
-    def drained(self, tags: Iterable[str], now_ns: int) -> list[str]:
-        """Return those of `tags` whose device's late data has ended by `now_ns`."""
-        quiet = self.bank.point_times[:, QUIET]
-        index = {point.tag: point.index for point in self.plant.points}
-        return [tag for tag in tags if tag in index and quiet[index[tag]] <= now_ns]
+    def live(self, alarms: Iterable[str], now_ns: int) -> list[str]:
+        """Return those of these alarms that are live by `now_ns`, though they rest on late data.
+
+        The late data of their point has ended, and its newest reading is still in alarm: an old
+        value that came after a newer, normal one is no reason for a siren.
+        """
+        found = []
+        for alarm in alarms:
+            number = self._numbers.get(alarm)
+            if number is None:
+                continue
+            rule = self.plant.rules[number]
+            if int(self.bank.point_times[rule.point, QUIET]) > now_ns:
+                continue
+            if isinstance(rule.params, LimitParams):
+                value = float(self.bank.point_values[rule.point, 0])
+                if judge_limit(rule.params, value)[1]:
+                    continue
+            found.append(alarm)
+        return found
 
     def snapshot(self) -> bytes:
         """Return the whole state, keyed by tag, device and alarm."""

@@ -16,6 +16,7 @@ from gateway.identity import random_bits
 from gateway.model import NANOSECONDS, AlarmEvent
 from gateway.northbound.wire import Order
 from gateway.supervision.store import Write
+from gateway.supervision.tiers import UNKNOWN_HAZARD
 from gateway.supervision.views import alarms as alarm_view
 
 ALARM_ACTIONS = ("acknowledge", "reset", "shelve", "unshelve")
@@ -222,6 +223,6 @@ def _tell(write: Write, identity: str) -> None:
         (node, alarm, node, tag),
     )
     told = OrderChange(identity, node, alarm, status, reason)
-    write.publish("order", node, encode(told), hazard=hazards[0][0] if hazards else "")
+    write.publish("order", node, encode(told), hazard=hazards[0][0] if hazards else UNKNOWN_HAZARD)
     if alarm:
         alarm_view.publish(write, node, alarm)

@@ -249,8 +249,8 @@ class Line:
         transitions = self._move(detections)
         transitions += tuple(self.desk.expire(now))
         if self.desk.unconfirmed:
-            drained = self.engine.drained(set(self.desk.unconfirmed.values()), now)
-            transitions += tuple(self.desk.confirm(drained, now_ns=now))
+            live = self.engine.live(tuple(self.desk.unconfirmed), now)
+            transitions += tuple(self.desk.confirm(live, now_ns=now))
         if transitions or blob:
             self._hand_over(blob, transitions)
             self._sound(now)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from gateway.northbound.settings import InfluxSettings, ParentSettings, StoreSettings
+from gateway.northbound.settings import LOOPBACK, InfluxSettings, ParentSettings, StoreSettings
 from gateway.pipeline.settings import AreaSettings, DeviceSettings, Identifier
 from gateway.southbound.settings import BrokerSettings
 
@@ -52,9 +52,19 @@ class SirenSettings(Written):
 
 
 class ScreenSettings(Written):
-    """A local screen: a centre of its own, started beside the edge."""
+    """A local screen: a centre of its own, started beside the edge; on this machine alone."""
 
     listen: Listen = "127.0.0.1:8080"
+
+    @field_validator("listen")
+    @classmethod
+    def _here(cls, listen: str) -> str:
+        if listen.rpartition(":")[0].strip("[]") not in LOOPBACK:
+            raise ValueError(
+                f"{listen}: the local screen speaks without TLS, on 127.0.0.1 alone; for other "
+                "machines put a TLS proxy before it, or run a centre of its own"
+            )
+        return listen
 
 
 class MetricsSettings(Written):

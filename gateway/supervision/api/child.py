@@ -14,7 +14,7 @@ from fastapi.sse import format_sse_event
 
 from gateway.northbound import wire
 from gateway.northbound.wire import Heartbeat, Intake, PairAnswer, PairRequest
-from gateway.supervision import heartbeat, intake, orders, pairing, sequence
+from gateway.supervision import heartbeat, intake, orders, pairing, sequence, throttle
 from gateway.supervision.api.deps import CentreDep, ChildDep, answer, problem
 from gateway.supervision.centre import Centre
 from gateway.supervision.orders import Waiting
@@ -36,7 +36,7 @@ router = APIRouter(tags=["children"])
 async def pair(request: Request, centre: CentreDep) -> Response:
     """Answer with the node id; once per code, but again for the same token."""
     address = request.client.host if request.client else ""
-    if centre.pairings.blocked(address):
+    if centre.pairings.blocked(throttle.source(address)):
         raise problem(
             429, "throttled", "too many wrong codes; wait 15 minutes", **{"Retry-After": "900"}
         )
@@ -51,7 +51,7 @@ async def pair(request: Request, centre: CentreDep) -> Response:
             )
         )
     except PairingError as error:
-        centre.pairings.failed(address)
+        centre.pairings.failed(throttle.source(address))
         centre.metrics.refused.labels(reason="pairing").inc()
         if centre.refusals.first(f"pairing/{address}"):
             await centre.store.write(

@@ -103,3 +103,11 @@ async def test_a_site_is_paired_by_a_code(tmp_path: Path) -> None:
     away = hazgate("pair", "--config", path, "--code", "X")
     assert away.exit_code == 1
     assert "cannot be reached" in away.stderr
+
+
+def test_a_comment_has_an_end(tmp_path: Path) -> None:
+    """A comment that no parent would take is wrong usage, before anything is looked at."""
+    arguments = ("--config", tmp_path / "site.toml", "--operator", "Li", "--comment", "x" * 1001)
+    found = hazgate("alarms", "ack", "gw/A/h", *arguments)
+    assert found.exit_code == 2
+    assert "at most 1000" in found.stderr.replace("\n", " ")

@@ -69,3 +69,29 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "app", broken)
     with pytest.raises(ModuleNotFoundError):
         cli.main()
+
+
+def test_check_lists_the_alarms_as_they_were_resolved(tmp_path: Path) -> None:
+    """A pack's limits and delays stand in no site file: the list shows them, one alarm a line."""
+    site = tmp_path / "site.toml"
+    site.write_text(site_text("mqtt://127.0.0.1:1", points=1), encoding="utf-8")
+    found = hazgate("check", site, "--alarms")
+    assert found.exit_code == 0
+    row = next(line for line in found.stdout.splitlines() if "chain-gw/T00/h " in line).split()
+    assert row[:6] == ["chain-gw/T00/h", "100", "ppm", "2s", "0s", "5"]
+    told = figures(hazgate("check", site, "--alarms", "--json"))["alarm_rows"]
+    assert {each["alarm"] for each in told} == {
+        f"chain-gw/T00/{rule}" for rule in ("h", "hh", "no_data")
+    }
+
+
+def test_check_tries_the_files_a_centre_names(tmp_path: Path) -> None:
+    """A certificate that is not there and a store that cannot be made are told in one round."""
+    path = tmp_path / "centre.toml"
+    (tmp_path / "file").write_text("in the way")
+    tls = 'cert = "none.crt"\nkey = "none.key"\n'
+    path.write_text(CENTRE + tls + '[store]\nfolder = "file/store"\n', encoding="utf-8")
+    found = hazgate("check", path)
+    assert found.exit_code == 1
+    keys = [line.split(": ")[1] for line in found.stdout.splitlines()]
+    assert keys == ["listen.cert", "listen.key", "store.folder"]

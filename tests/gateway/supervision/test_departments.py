@@ -108,3 +108,18 @@ async def test_lists_are_cut_at_the_end(world: World, child: Child) -> None:
 
     assert await listed("limit=2") == [f"{ALARM}3", f"{ALARM}2"]
     assert await listed("history=1&limit=2") == [child.alarm, f"{ALARM}3"]
+
+
+async def test_an_order_about_a_point_that_is_gone_is_kept_back(world: World, child: Child) -> None:
+    """What becomes of an order about another trade's point is not told when the point is gone."""
+    asking = await world.person("wu", Role.OPERATOR, "330106")
+    own = await world.person("sun", Role.VIEWER, "330106", (AMMONIA,))
+    path = "/api/v1/readings?node=gw1&tag=FD2-X&raw=1"
+    assert (await asking.get(path)).status_code == 200
+    ((order,),) = await world.rows("SELECT id FROM site_order")
+    async with world.stream(own) as stream:
+        await stream.next("ping")
+        await child.send(("inventory", child.inventory()))
+        detail = {"order": order, "result": "refused", "reason": "no point FD2-X"}
+        await child.events(child.note("order", detail=detail), child.event("clear"))
+        assert (await stream.next("order", "alarm")).event == "alarm"

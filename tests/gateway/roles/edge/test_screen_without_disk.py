@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config import ConfigError
+from gateway.roles.edge.site import load_site
 from gateway.simulation.broker import LocalBroker, free_port
 from tests.gateway.roles.edge.edge import running, until, write_site
 
@@ -23,3 +25,14 @@ async def test_without_a_folder_the_edge_runs_and_the_screen_does_not(
         assert edge.active("@node/storage_lost")
         await edge.say(150.0)
         await until(lambda: "gw/A/h" in edge.sounding)
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8080", "192.0.2.7:8080", "screen:80"])
+def test_the_local_screen_is_local(tmp_path: Path, listen: str) -> None:
+    """It speaks without TLS, so no other machine may reach it; the refusal says what to do."""
+    path = write_site(tmp_path, port=1883, more=f'[screen]\nlisten = "{listen}"')
+    with pytest.raises(ConfigError, match=r"screen\.listen: .*TLS proxy"):
+        load_site(path)
+    for good in ("127.0.0.1:8080", "localhost:8080"):
+        write_site(tmp_path, port=1883, more=f'[screen]\nlisten = "{good}"')
+        assert load_site(path).settings.screen is not None
