@@ -49,6 +49,12 @@ class Town:
         """Send a heartbeat."""
         self.do(child.beat(**changes)).raise_for_status()
 
+    def summarise(self, child: Child, value: float, **changes: Any) -> None:
+        """Send the summary of ten seconds, let them pass, and send a heartbeat."""
+        assert self.do(child.send(("summary", child.summary(value, **changes)))) == ["stored"]
+        self.world.pass_time(10)
+        self.beat(child)
+
     def tell(self, child: Child, *entries: bytes) -> None:
         """Send events and a heartbeat that has counted them."""
         assert set(self.do(child.events(*entries))) == {"stored"}

@@ -10,6 +10,8 @@ import uPlot from "uplot";
 const STEP_MS = 10_000;
 const GAP_MS = 35_000;
 const HEADROOM = 0.08;
+// Of the figures on the axis: on a finer range ticks cannot be told apart in floating point, and drawing them never ends.
+const FINEST = 1e-9;
 const NULL_EXPAND = 2;
 
 /** Index of each column in what `columns` returns. */
@@ -76,7 +78,7 @@ export function spans({ t: times, quality }, from, to) {
 export const limitLines = (limits) =>
   ["hh", "h", "l", "ll"].filter((level) => Number.isFinite(limits?.[level])).map((level) => ({ level, value: limits[level] }));
 
-/** The range of the value axis: all that was measured and every limit, so that the distance is honest. */
+/** The range of the value axis, always finite: all that was measured and every limit, so that the distance is honest. */
 export function valueRange(data, lines) {
   let low = Infinity;
   let high = -Infinity;
@@ -88,8 +90,10 @@ export function valueRange(data, lines) {
   for (const column of data.slice(1)) column.forEach(take);
   for (const line of lines) take(line.value);
   if (low > high) return [0, 1];
-  const room = (high - low || Math.abs(high) || 1) * HEADROOM;
-  return [low >= 0 && low - room < 0 ? 0 : low - room, high + room];
+  const greatest = Math.max(Math.abs(low), Math.abs(high));
+  const room = Math.max((high - low || greatest || 1) * HEADROOM, greatest * FINEST);
+  const range = [low >= 0 && low - room < 0 ? 0 : low - room, high + room];
+  return Number.isFinite(range[1] - range[0]) ? range : [0, 1];
 }
 
 /** The places of values with a gap on either side: no line leads to them, so they need a dot to be seen. */
