@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, ValidationInfo
 
 from device_profiles.problems import describe_syntax, dotted, explain
 from device_profiles.toml_lines import Path as KeyPath
@@ -44,6 +44,12 @@ class Row:
 
     table: Path
     line: int
+
+
+class Written(BaseModel):
+    """A table of a file that people write: frozen, and with no key that is not a field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ConfigError(Exception):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-from gateway.config import WrittenPath
+from gateway.config import Written, WrittenPath
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -29,12 +29,6 @@ def _encrypted(url: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_address)]
-
-
-class Written(BaseModel):
-    """A table of a site file: frozen, and with no key that is not a field."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ParentSettings(Written):

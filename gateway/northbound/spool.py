@@ -264,6 +264,14 @@ def newest_quarantined(folder: Path, count: int) -> list[Quarantined]:
     return found[:count]
 
 
+def read_position(path: Path) -> int:
+    """Return how far a reader of the spool has come, as its file notes; 0 where nothing says."""
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0
+
+
 class Spool:
     """The writer: one thread appends and syncs.
 

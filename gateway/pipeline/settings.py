@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from device_profiles.duration import DurationNs, PositiveDurationNs
 from device_profiles.schema import Flag, Pointer, TimeSource
+from gateway.config import Written
 from gateway.model import Priority
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -24,12 +25,6 @@ Hazard = Literal[
     "hazardous_chemicals",
 ]
 SECONDS = 1_000_000_000
-
-
-class Written(BaseModel):
-    """A table of a site file: frozen, and with no key that is not a field."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class AreaSettings(Written):

@@ -38,9 +38,9 @@ from typing import Annotated
 
 import uvicorn
 from argon2 import PasswordHasher
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from gateway.config import ConfigError, WrittenPath
+from gateway.config import ConfigError, Written, WrittenPath
 from gateway.identity import write_secret
 from gateway.model import Clock
 from gateway.observe import log
@@ -58,11 +58,7 @@ LOOPBACK = ["127.0.0.1", "::1", "::ffff:127.0.0.1"]
 NodeId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NodeSettings(_Table):
+class NodeSettings(Written):
     """Who this centre is."""
 
     id: NodeId
@@ -70,7 +66,7 @@ class NodeSettings(_Table):
     division: str = ""
 
 
-class ListenSettings(_Table):
+class ListenSettings(Written):
     """Where it listens; port 0 takes a free one. With `cert` and `key` it speaks TLS.
 
     Other machines reach it by TLS only: its own, or that of a proxy before it. What the proxy says
@@ -119,7 +115,7 @@ class ListenSettings(_Table):
         return int(self.address.rpartition(":")[2])
 
 
-class StoreSettings(_Table):
+class StoreSettings(Written):
     """Where it keeps its store and key."""
 
     # Also the default folder is relative to the file that leaves this table out.
@@ -128,19 +124,19 @@ class StoreSettings(_Table):
     folder: Annotated[WrittenPath, Field(validate_default=True)] = "centre-data"
 
 
-class DivisionSettings(_Table):
+class DivisionSettings(Written):
     """The table of divisions; without one every code contains only itself."""
 
     file: WrittenPath | None = None
 
 
-class PairingSettings(_Table):
+class PairingSettings(Written):
     """Nodes that get a pairing code at start, until each is paired, in a file beside the store."""
 
     nodes: tuple[NodeId, ...] = ()
 
 
-class CentreSettings(_Table):
+class CentreSettings(Written):
     """Everything a centre is told."""
 
     node: NodeSettings

@@ -27,7 +27,7 @@ from urllib3.exceptions import HTTPError
 from gateway.db import Database, StoreError
 from gateway.identity import write_secret
 from gateway.northbound.settings import InfluxSettings
-from gateway.northbound.spool import Configuration, Kind, decode_readings, records
+from gateway.northbound.spool import Configuration, Kind, decode_readings, read_position, records
 from gateway.observe import log, start_log
 
 LINES: Final = 5000
@@ -47,14 +47,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     spool: str
     position: str
     settings: dict[str, str | None]
-
-
-def read_position(path: Path) -> int:
-    """Return up to where the spool has been written to the server; 0 where nothing says."""
-    try:
-        return int(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return 0
 
 
 def committed(store: Path) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -14,7 +13,7 @@ from gateway.db import Database, StoreError
 from gateway.model import Clock
 from gateway.northbound import wire
 from gateway.northbound.history import History, HistoryError
-from gateway.northbound.spool import Spool
+from gateway.northbound.spool import Spool, read_position
 from gateway.observe import Metrics, log
 from gateway.roles.edge.child import keep_running
 from gateway.roles.edge.site import Site
@@ -129,7 +128,7 @@ class Keeping:
     async def _cut(self, spool: Spool) -> None:
         taken = []
         if self._influx is not None:
-            taken.append(await asyncio.to_thread(position_in, self._exported))
+            taken.append(await asyncio.to_thread(read_position, self._exported))
             self._metrics.influx_lag.set(max(0, spool.position - taken[0]))
         snapshot: int = await self._storage.act(snapshot_position)
         end, lost = await asyncio.to_thread(self._history.cut_to, snapshot=snapshot, taken=taken)
@@ -144,11 +143,3 @@ def snapshot_position(database: Database) -> int:
     """Return the spool position of the newest snapshot; 0 for none."""
     rows = database.execute("SELECT position FROM snapshot WHERE id = 1")
     return int(rows[0][0]) if rows else 0
-
-
-def position_in(path: Path) -> int:
-    """Return the position that an export noted in its file; 0 for none."""
-    try:
-        return int(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return 0

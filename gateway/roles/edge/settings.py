@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from gateway.config import Written
 from gateway.northbound.settings import LOOPBACK, InfluxSettings, ParentSettings, StoreSettings
 from gateway.pipeline.settings import AreaSettings, DeviceSettings, Identifier
 from gateway.southbound.settings import BrokerSettings
@@ -20,12 +21,6 @@ def _watches(rows: Rows, info: ValidationInfo) -> Rows:
     if not rows:
         raise ValueError(f"nothing is watched; add at least one [[{info.field_name}]]")
     return rows
-
-
-class Written(BaseModel):
-    """A table of a site file: frozen, and with no key that is not a field."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class EnterpriseSettings(Written):

@@ -13,9 +13,9 @@ from urllib3.exceptions import HTTPError
 from device_profiles.quality import Quality
 from gateway.db import Database
 from gateway.northbound.exports import influx
-from gateway.northbound.exports.influx import Export, Task, lines, read_position
+from gateway.northbound.exports.influx import Export, Task, lines
 from gateway.northbound.settings import InfluxSettings
-from gateway.northbound.spool import Configuration, Spool, encode_readings
+from gateway.northbound.spool import Configuration, Spool, encode_readings, read_position
 from gateway.readings import ReadingBatch, Row
 from gateway.roles.edge.committer import set_position
 from tests.gateway.northbound.exports.series import SeriesServer, victoria_metrics
