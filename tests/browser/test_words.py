@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from device_profiles.hazards import HazardClass
-from gateway.alarms.catalogue import Level
+from gateway.alarms.catalogue import NODE_ALARMS, Level
 from gateway.model import Priority, State, Suppression
 from gateway.supervision.tiers import Role
 from tests.browser.conftest import Opener
@@ -38,6 +38,7 @@ NAMED = {
     "suppression": [one.value for one in Suppression if one is not Suppression.NONE],
     "priority": [priority.value for priority in Priority],
     "letter": [priority.value for priority in Priority],
+    "own": [rule for rule, *_ in NODE_ALARMS],
     "level": [level.value for level in Level],
     "hazard": list(get_args(HazardClass)),
     "role": [role.value for role in Role],
@@ -102,6 +103,12 @@ def test_every_value_of_the_program_has_a_word() -> None:
         if f"{group}.{value}" not in texts()
     ]
     assert missing == []
+
+
+def test_alarms_of_a_gateway_itself_have_the_words_of_the_catalogue() -> None:
+    """They come without a title of their own; the screen says what the catalogue says."""
+    for rule, _, english, chinese in NODE_ALARMS:
+        assert texts()[f"own.{rule}"] == (chinese, english)
 
 
 @pytest.mark.browser

@@ -70,7 +70,7 @@ class ActionDialog extends ScreenElement {
   async #send(event) {
     event.preventDefault();
     const { row, action } = this;
-    if (this.busy || this.#standing() !== "same") return;
+    if (this.busy || !this.live || this.#standing() !== "same") return;
     this.busy = true;
     this.failure = null;
     try {
@@ -122,7 +122,7 @@ class ActionDialog extends ScreenElement {
       <div class="alarm">
         ${mark(row.priority)}
         <div>
-          <b>${titleOf(row)}</b> ${row.level ? html`<span class="level">${levelOf(row)}</span>` : nothing}
+          <b>${titleOf(row)}</b> ${levelOf(row) ? html`<span class="level">${levelOf(row)}</span>` : nothing}
           <p>${figuresOf(row, now)}${present ? html` · <b class="present">${t("row.present", { value: present })}</b>` : nothing}</p>
           <p>${placeOf(row)}</p>
           <p>${siteOf(row)}</p>
@@ -138,13 +138,15 @@ class ActionDialog extends ScreenElement {
         <textarea data-testid="ack-comment" maxlength=${COMMENT_LENGTH} placeholder=${t("act.comment.hint")} .value=${this.comment}
           @input=${(event) => (this.comment = event.target.value)} @keydown=${this.#type}></textarea>
       </label>
-      <div class="quick">
-        ${QUICK.map((key) => html`<button type="button" @click=${() => (this.comment = t(key))}>${t(key)}</button>`)}
-      </div>
+      ${this.action === "acknowledge"
+        ? html`<div class="quick">
+            ${QUICK.map((key) => html`<button type="button" @click=${() => (this.comment = t(key))}>${t(key)}</button>`)}
+          </div>`
+        : nothing}
       <p class="note">${t(`act.${this.action}.note`)}</p>
       <div class="end">
         <button type="button" @click=${this.#close}>${t("act.cancel")}</button>
-        <button class="main" data-testid="ack-send" ?disabled=${this.busy || standing !== "same"}>
+        <button class="main" data-testid="ack-send" ?disabled=${this.busy || !this.live || standing !== "same"}>
           ${t(this.busy ? "act.sending" : `act.${this.action}`)}
         </button>
       </div>

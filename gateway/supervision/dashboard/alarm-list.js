@@ -115,7 +115,7 @@ class AlarmList extends ScreenElement {
 
   #actOnSelected() {
     const row = this.#rows.find((one) => keyOf(one) === this.selected);
-    const action = row && this.mayAct ? actionFor(row, this.picture.orderOf(row)) : undefined;
+    const action = row && this.mayAct && this.live ? actionFor(row, this.picture.orderOf(row)) : undefined;
     if (action) this.#act(row, action);
   }
 
@@ -188,6 +188,7 @@ class AlarmList extends ScreenElement {
             order: this.picture.orderOf(row),
             selected: keyOf(row) === this.selected,
             mayAct: this.mayAct,
+            live: this.live,
             act: this.#act,
             link: this.picture.nodes.get(row.node),
             manySites: this.picture.nodes.size > 1,

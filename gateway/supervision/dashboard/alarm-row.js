@@ -5,7 +5,7 @@ import { ageText, timeText } from "./clock.js";
 import { t } from "./i18n.js";
 import { mark } from "./look.js";
 import { isSuppressed, isUnacknowledged, keyOf, priorityOf } from "./ranking.js";
-import { figuresOf, levelOf, placeOf, sentenceOf, siteOf, stateOf, suppressionOf, titleOf } from "./words.js";
+import { figuresOf, isOwn, levelOf, placeOf, sentenceOf, siteOf, stateOf, suppressionOf, titleOf } from "./words.js";
 
 const OPEN_ORDERS = new Set(["pending", "sent"]);
 const ACTIONS = new Map([["UNACK", "acknowledge"], ["RTNUN", "acknowledge"], ["LUNACK", "acknowledge"], ["LACKED", "reset"]]);
@@ -17,8 +17,8 @@ export const actionFor = (row, order) => (row.gone || OPEN_ORDERS.has(order?.sta
  * A row.
  *
  * @param {object} row
- * @param {object} context {now, order, selected, mayAct, act, link, manySites, present}: `act(row, action)` is called by
- *   the button, `present` is the point's value now where that is known
+ * @param {object} context {now, order, selected, mayAct, live, act, link, manySites, present}: `act(row, action)` is called by
+ *   the button, which is disabled while the screen is not `live`; `present` is the point's value now where that is known
  */
 export function alarmRow(row, context) {
   const { order, selected, mayAct } = context;
@@ -41,7 +41,7 @@ export function alarmRow(row, context) {
     <div role="gridcell" class="sign">${mark(row.priority, fill, waits)}</div>
     <div role="gridcell" class="text">
       <div class="what">
-        <b>${titleOf(row)}</b>${row.level ? html`<span class="level">${levelOf(row)}</span>` : nothing}
+        <b>${titleOf(row)}</b>${levelOf(row) ? html`<span class="level">${levelOf(row)}</span>` : nothing}
         <span class="figures">${figuresOf(row, context.now)}</span>
       </div>
       <div class="where">${placeOf(row)}${context.manySites ? html`<span> · ${siteOf(row)}</span>` : nothing}</div>
@@ -61,6 +61,7 @@ export function alarmRow(row, context) {
       ${action
         ? html`<button
             tabindex=${selected ? 0 : -1}
+            ?disabled=${!context.live}
             data-testid=${action === "reset" ? "reset" : "ack"}
             @click=${(event) => {
               event.stopPropagation();
@@ -90,11 +91,17 @@ function orderText(order) {
   </span>`;
 }
 
+function basisOf(row) {
+  const cited = [row.standard, row.clause].filter(Boolean).join("  ");
+  if (cited) return cited;
+  if (isOwn(row)) return t("gateway.basis");
+  return t(row.limit === null ? "row.no_basis" : "row.site_limit");
+}
+
 function details(row, now) {
-  const basis = [row.standard, row.clause].filter(Boolean).join("  ") || t("row.no_basis");
   return html`<dl data-testid="details">
     <dt>${t("row.basis")}</dt>
-    <dd>${basis}</dd>
+    <dd>${basisOf(row)}</dd>
     ${row.operator
       ? html`<dt>${t("row.last")}</dt>
           <dd>${t("row.by", { operator: row.operator, comment: row.comment || "—" })}</dd>`

@@ -14,6 +14,7 @@ import { Picture } from "./picture.js";
 import { gravest, isUnacknowledged, keyOf } from "./ranking.js";
 import { ScreenElement } from "./screen-element.js";
 import { Annunciator } from "./sound.js";
+import { isOwn } from "./words.js";
 import "./action-dialog.js";
 import "./alarm-list.js";
 import "./live-banner.js";
@@ -156,7 +157,7 @@ class App extends ScreenElement {
   #arrive(row) {
     this.sound.arrival(row);
     // Until somebody has chosen a trend, the one of the newest alarm is the most likely to be wanted.
-    if (!this.#chosen && row.tag) this.point = { node: row.node, tag: row.tag };
+    if (!this.#chosen && isOfPoint(row)) this.point = { node: row.node, tag: row.tag };
   }
 
   /** Say anew whether the screen is live, what sounds, and what the tab is called. */
@@ -181,7 +182,7 @@ class App extends ScreenElement {
   }
 
   #choosePoint(alarms) {
-    const alarm = gravest(alarms.filter((row) => row.tag));
+    const alarm = gravest(alarms.filter(isOfPoint));
     const first = alarm ?? this.picture.points.values().next().value;
     if (first) this.point = { node: first.node, tag: first.tag };
   }
@@ -267,5 +268,7 @@ class App extends ScreenElement {
     this.renderRoot.querySelector("hz-node-list")?.scrollIntoView({ block: "start" });
   }
 }
+
+const isOfPoint = (row) => row.tag && !isOwn(row);
 
 customElements.define("hz-app", App);

@@ -6,6 +6,7 @@ import { ageText, timeText } from "./clock.js";
 import { t } from "./i18n.js";
 import { controls } from "./look.js";
 import { ScreenElement } from "./screen-element.js";
+import { troubleText } from "./words.js";
 
 const SHOWN = 200;
 const LINKS = ["lost", "never", "late", "up"];
@@ -54,7 +55,7 @@ class NodeList extends ScreenElement {
     const now = this.clock.now();
     const heartbeat = row.heartbeat_ms === null ? "—" : t("nodes.ago", { age: ageText(now - row.heartbeat_ms) });
     const coverage = row.coverage === null ? "—" : `${Math.floor(row.coverage * 1000) / 10} %`;
-    const problems = [...row.trouble, ...(row.gaps?.length ? [t("nodes.gaps", { n: row.gaps.length })] : [])];
+    const problems = [...row.trouble.map(troubleText), ...(row.gaps?.length ? [t("nodes.gaps", { n: row.gaps.length })] : [])];
     const item = (key, value, off) => html`<div><dt>${t(`nodes.${key}`)}</dt><dd class=${off ? "off" : ""}>${value}</dd></div>`;
     return html`<article data-testid="node-row" data-node=${row.node} data-link=${row.link} data-shown=${this.live ? row.link : "unknown"}>
       <div class="head">

@@ -9,7 +9,7 @@ import { controls } from "./look.js";
 import { pointKey } from "./picture.js";
 import { ScreenElement } from "./screen-element.js";
 import { COLUMN, columns, drawLimits, drawSpans, isolated, limitLines, nameSpans, spans, valueRange } from "./trend-plot.js";
-import { figure, withUnit } from "./words.js";
+import { figure, isOwn, withUnit } from "./words.js";
 
 const WINDOWS = [5, 15, 60, 120];
 const USUAL_MINUTES = 15;
@@ -91,7 +91,7 @@ class TrendView extends ScreenElement {
     if (!moved && !changed.has("minutes")) return;
     this.answer = null;
     this.failure = null;
-    this.readout = "";
+    this.readout = this.raw = "";
     this.#show();
     this.#read(true, false);
   }
@@ -108,8 +108,8 @@ class TrendView extends ScreenElement {
    * @param {boolean} arrived the site has just sent them
    */
   async #read(ask, arrived) {
-    if (!this.point) return;
     const round = ++this.#round;
+    if (!this.point || isOwn(this.point)) return;
     const { node, tag } = this.point;
     this.#readAt = performance.now();
     if (ask) this.raw = "asked";
@@ -206,7 +206,7 @@ class TrendView extends ScreenElement {
     const value = row ? withUnit(row.last, unit) : "";
     return html`<link rel="stylesheet" href="/static/vendor/uplot/dist/uPlot.min.css">
       <header>
-        <h2>${this.point ? html`${this.point.tag} ${row?.name}<small>${row ? placeText(row, this.picture.nodes.size > 1) : ""}</small>` : t("trend.title")}</h2>
+        <h2>${this.#title(row)}</h2>
         ${row ? html`<span class="now ${current ? "" : "old"}">${value}</span>` : nothing}
         <div class="pair">
           ${WINDOWS.map((n) => html`<button data-minutes=${n} aria-pressed=${n === this.minutes} @click=${() => (this.minutes = n)}>${t(`trend.${n}`)}</button>`)}
@@ -222,10 +222,17 @@ class TrendView extends ScreenElement {
       </div>`;
   }
 
+  #title(row) {
+    if (!this.point) return t("trend.title");
+    if (isOwn(this.point)) return html`${t("gateway.itself")}<small>${this.picture.nodes.get(this.point.node)?.name ?? this.point.node}</small>`;
+    return html`${this.point.tag} ${row?.name}<small>${row ? placeText(row, this.picture.nodes.size > 1) : ""}</small>`;
+  }
+
   #say() {
     let text = "";
     if (this.failure) text = t("trend.failed", { reason: this.failure.message });
     else if (!this.point) text = t("trend.pick");
+    else if (isOwn(this.point)) text = t("gateway.no_trend");
     else if (this.answer && !this.answer.summary.t.length && !this.answer.raw?.t.length) text = t("trend.empty");
     return text ? html`<p class="say">${text}</p>` : nothing;
   }

@@ -22,14 +22,25 @@ export function figure(value) {
 /** A figure with its unit. */
 export const withUnit = (value, unit) => `${figure(value)} ${unitText(unit)}`.trim();
 
+/** Whether an alarm or a choice concerns a gateway itself and none of its points. */
+export const isOwn = (row) => row.tag === "@node";
+
+/** A gateway's own trouble in words; it is told by the name of its rule, and what has no words here stays as it is. */
+export const troubleText = (rule) => known(`own.${rule}`) || rule;
+
 /** What the alarm is about: the rule's title, or what its level means, or its name. */
-export const titleOf = (row) => either(row.title_zh, row.title_en) || (row.level && known(`title.${row.level}`)) || row.rule;
+export const titleOf = (row) =>
+  either(row.title_zh, row.title_en) || (row.level && known(`title.${row.level}`)) || (isOwn(row) ? troubleText(row.rule) : row.rule);
 
 /** Which kind of condition: HH, high, trend, no data … */
-export const levelOf = (row) => (row.level ? t(`level.${row.level}`) : "");
+export function levelOf(row) {
+  if (row.level) return t(`level.${row.level}`);
+  return isOwn(row) ? t("level.node") : "";
+}
 
 /** Where: tag, point, area. */
-export const placeOf = (row) => [row.tag, row.point_name, row.area_name || row.area].filter(Boolean).join(" · ");
+export const placeOf = (row) =>
+  [isOwn(row) ? t("gateway.itself") : row.tag, row.point_name, row.area_name || row.area].filter(Boolean).join(" · ");
 
 /** Whose. */
 export const siteOf = (row) => [row.enterprise, row.node_name].filter((name, i, all) => name && all.indexOf(name) === i).join(" · ");
@@ -75,4 +86,4 @@ export const sentenceOf = (row) =>
 /** Everything of a row that a filter may look for, in lower case. */
 export const haystackOf = (row) =>
   [row.alarm, row.tag, row.point_name, row.area, row.area_name, row.node, row.node_name, row.enterprise,
-    row.title_zh, row.title_en, row.rule, row.standard, t(`hazard.${row.hazard}`)].join("\n").toLowerCase();
+    row.title_zh, row.title_en, titleOf(row), row.rule, row.standard, t(`hazard.${row.hazard}`)].join("\n").toLowerCase();
