@@ -45,7 +45,7 @@ def test_alarm_of_the_gateway_itself(
     asked: list[str] = []
     page.on("request", lambda one: asked.append(one.url))
     row.click()
-    expect(trend).to_contain_text(ITSELF[language])
+    expect(trend.locator(".whole")).to_contain_text(ITSELF[language])
     row_of(page, site.alarm).click()
     expect(trend).not_to_contain_text(ITSELF[language])
     expect(trend).to_have_attribute("data-points", "1")

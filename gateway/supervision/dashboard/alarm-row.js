@@ -140,7 +140,8 @@ export const rowStyle = css`
   .side { display: flex; flex-direction: column; align-items: flex-end; gap: 4px; }
   .state { font-size: 12.5px; text-align: right; line-height: 1.25; }
   .waits .state { font-weight: 700; }
-  .side button { min-width: 84px; background: var(--raised); }
+  .side button { min-width: 84px; }
+  .side button:enabled:not(:hover) { background: var(--raised); }
   dl { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 2px 10px; margin: 6px 0 2px; padding-top: 6px; border-top: 1px dotted #6d7780; font-size: 12.5px; }
   dt { color: var(--muted); }
   dd { margin: 0; overflow-wrap: anywhere; }

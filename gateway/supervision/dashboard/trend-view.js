@@ -40,7 +40,8 @@ class TrendView extends ScreenElement {
       .key .mean { border-top: 2px solid #1f4f7d; height: 4px; }
       .key .raw { border-top: 1px solid #4b5560; height: 4px; }
       .plot { height: 206px; margin: 2px 4px 4px; background: var(--raised); position: relative; }
-      .say { position: absolute; inset: 0; display: grid; place-items: center; color: var(--muted); pointer-events: none; padding: 12px; text-align: center; }
+      .say { position: absolute; inset: 0; display: grid; place-items: center; color: var(--muted); pointer-events: none; padding: 12px; margin: 0; text-align: center; }
+      .say.whole { background: var(--raised); z-index: 1; }
       @media (max-width: 760px) {
         .plot { height: 46dvh; }
         .pair { width: 100%; }
@@ -234,7 +235,8 @@ class TrendView extends ScreenElement {
     else if (!this.point) text = t("trend.pick");
     else if (isOwn(this.point)) text = t("gateway.no_trend");
     else if (this.answer && !this.answer.summary.t.length && !this.answer.raw?.t.length) text = t("trend.empty");
-    return text ? html`<p class="say">${text}</p>` : nothing;
+    const whole = this.point && isOwn(this.point);
+    return text ? html`<p class="say ${whole ? "whole" : ""}">${text}</p>` : nothing;
   }
 }
 
