@@ -8,6 +8,8 @@ command -v mosquitto_pub >/dev/null || missing="$missing mosquitto-clients"
 command -v victoria-metrics >/dev/null || missing="$missing victoria-metrics"
 command -v chromium >/dev/null || missing="$missing chromium"
 fc-list 2>/dev/null | grep -qi 'noto.*cjk' || missing="$missing fonts-noto-cjk"
+command -v openssl >/dev/null || missing="$missing openssl"
+command -v systemd-analyze >/dev/null || missing="$missing systemd"
 [ -z "$missing" ] && exit 0
 if ! command -v apt-get >/dev/null; then
     echo "tests: not found:$missing. This is no Debian: install them by hand; their tests are skipped until then."

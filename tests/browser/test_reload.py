@@ -51,6 +51,7 @@ def test_restless_gateway_blinds_no_screen(town: Town, open_page: Opener) -> Non
     expect(page.get_by_test_id("live")).to_have_attribute("data-state", "live")
 
 
+@pytest.mark.more
 def test_load_under_way_is_not_given_up(town: Town, open_page: Opener) -> None:
     """Events come through while a load for an inventory hangs; resets meanwhile mean one more."""
     site = town.gateway("gw1")

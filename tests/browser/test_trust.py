@@ -43,6 +43,7 @@ def _mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
         yield plant
 
 
+@pytest.mark.more
 def test_nothing_looks_normal_after_a_death(
     mortal: Plant, open_page: Opener, watched: Watched
 ) -> None:
