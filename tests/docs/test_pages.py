@@ -15,7 +15,6 @@ DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 NOT_SAID = re.compile(
     r"/work\b|/home/|/root/|/tmp/|\bissue[s]? #?\d|\bsitting\b|py[p]i\.", re.IGNORECASE
 )
-#: Taken from a real browser, later than the pages; strike a name out once its file is committed.
 
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
