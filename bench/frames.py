@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors._jit import kernel
+from detectors.jit import kernel
 
 PUBACK_BYTES: Final = 4
 CONNECT: Final = 0x10

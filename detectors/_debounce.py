@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors._jit import kernel
+from detectors.jit import kernel
 from detectors.admission import FIXED, FULL, NEVER, SECOND
 
 NOTHING: Final = 0

@@ -19,7 +19,7 @@ from detectors._debounce import (
     restart,
     settle,
 )
-from detectors._jit import kernel
+from detectors.jit import kernel
 from detectors.admission import (
     AHEAD,
     BEFORE_MIN,

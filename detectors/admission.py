@@ -27,7 +27,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors._jit import kernel
+from detectors.jit import kernel
 
 HOLD: Final = 0
 RAISE: Final = 1

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from detectors._jit import kernel
+from detectors.jit import kernel
 
 LIMIT, SIGN, DEADBAND, STRICT = 0, 1, 2, 3
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._debounce import OWN
-from detectors._jit import kernel
+from detectors.jit import kernel
 from detectors.admission import NEVER, SECOND
 
 LIMIT, DIRECTION, DEADBAND, TAU, GAP = 0, 1, 2, 3, 4

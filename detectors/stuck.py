@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._debounce import OWN
-from detectors._jit import kernel
+from detectors.jit import kernel
 from detectors.admission import NEVER, SECOND
 
 FLOOR, DURATION, ZERO = 0, 1, 2

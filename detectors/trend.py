@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._debounce import OWN
-from detectors._jit import kernel
+from detectors.jit import kernel
 from detectors.admission import NEVER, SECOND
 
 LIMIT, SIGN, TAU, HORIZON, SIGNIFICANCE, GAP = 0, 1, 2, 3, 4, 5

@@ -2,8 +2,8 @@
 
 No kernel sets flags of its own. ``fastmath`` stays off: with it ``isnan`` is False and a missing
 value would pass as a normal one. numba's cache does not notice an edit in another file, so its
-folder is named by a hash of every file of this package; where no folder can be written, nothing is
-cached.
+folder is named by a hash of every file of the packages that have kernels; where no folder can be
+written, nothing is cached.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import Final, ParamSpec, TypeVar, cast
 
 import numba
+
+#: Packages whose modules hold kernels that call each other.
+WITH_KERNELS: Final = ("detectors", "gateway/southbound")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,8 +27,10 @@ R = TypeVar("R")
 def cache_folder() -> Path | None:
     """Return a writable folder for this very version of the kernels, or None."""
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
+    root = Path(__file__).parent.parent
+    for package in WITH_KERNELS:
+        for source in sorted((root / package).rglob("*.py")):
+            digest.update(source.read_bytes())
     stated = os.environ.get("HAZGATE_KERNEL_CACHE") or os.environ.get("NUMBA_CACHE_DIR")
     homes = [Path(stated)] if stated else []
     homes += [
