@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.jit import kernel
 from detectors.admission import FIXED, FULL, NEVER, SECOND
+from detectors.jit import kernel
 
 NOTHING: Final = 0
 BEGAN: Final = 1

@@ -19,7 +19,6 @@ from detectors._debounce import (
     restart,
     settle,
 )
-from detectors.jit import kernel
 from detectors.admission import (
     AHEAD,
     BEFORE_MIN,
@@ -33,6 +32,7 @@ from detectors.admission import (
     admit,
     forget,
 )
+from detectors.jit import kernel
 from detectors.limit import limit_step
 from detectors.rate import rate_step
 from detectors.stuck import stuck_step

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._debounce import OWN
-from detectors.jit import kernel
 from detectors.admission import NEVER, SECOND
+from detectors.jit import kernel
 
 LIMIT, DIRECTION, DEADBAND, TAU, GAP = 0, 1, 2, 3, 4
 PREVIOUS, RATE = 0, 1

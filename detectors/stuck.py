@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._debounce import OWN
-from detectors.jit import kernel
 from detectors.admission import NEVER, SECOND
+from detectors.jit import kernel
 
 FLOOR, DURATION, ZERO = 0, 1, 2
 ANCHOR = 0

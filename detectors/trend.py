@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._debounce import OWN
-from detectors.jit import kernel
 from detectors.admission import NEVER, SECOND
+from detectors.jit import kernel
 
 LIMIT, SIGN, TAU, HORIZON, SIGNIFICANCE, GAP = 0, 1, 2, 3, 4, 5
 LEVEL, SLOPE, NOISE = 0, 1, 2
