@@ -89,20 +89,33 @@ class Plan:
     Made by `compile_plan`; immutable, shareable between devices with the same points.
     """
 
-    __slots__ = ("_offset", "_payload", "_rows", "_time", "_time_format", "channels")
+    __slots__ = (
+        "_rows",
+        "bound",
+        "channels",
+        "payload",
+        "time",
+        "time_format",
+        "utc_offset_minutes",
+    )
 
     def __init__(
         self, profile: Profile, time: str | None, bindings: Sequence[ChannelBinding]
     ) -> None:
-        bound = resolve_bindings(profile, bindings)
-        self._rows = tuple(_row(each) for each in bound)
-        self._time = resolve_time(profile, time)
-        self._payload = profile.payload
-        self._time_format = profile.time_format
+        #: What each channel does to its raw number, in the order of values and qualities.
+        self.bound = resolve_bindings(profile, bindings)
+        self._rows = tuple(_row(each) for each in self.bound)
+        #: Where the source time stands; None where the received time is the source time.
+        self.time = resolve_time(profile, time)
+        #: "json", "number" or "chirpstack".
+        self.payload = profile.payload
+        #: How the source time is written.
+        self.time_format = profile.time_format
         zone = profile.utc_offset
-        self._offset = None if zone is None else parse_utc_offset(zone)
+        #: The zone of times that name none; None where such times are not to be trusted.
+        self.utc_offset_minutes = None if zone is None else parse_utc_offset(zone)
         #: Names of the channels, in the order of values and qualities.
-        self.channels = tuple(each.channel for each in bound)
+        self.channels = tuple(each.channel for each in self.bound)
 
     def decode(self, payload: bytes) -> Decoded:
         """Return the values and qualities in `payload`.
@@ -125,7 +138,7 @@ class Plan:
             raise DecodeError(
                 f"{size} bytes; at most {MAX_PAYLOAD} are read: send smaller messages"
             )
-        if self._payload == "number":
+        if self.payload == "number":
             return self._channels(_number(payload), None, Quality.GOOD)
         document = _document(payload)
         if not isinstance(document, dict | list):
@@ -133,14 +146,16 @@ class Plan:
                 f"the payload is {_kind(document)}, not an object or array; use a profile with"
                 ' payload = "number" for devices that send a bare number'
             )
-        if self._payload == "chirpstack":
+        if self.payload == "chirpstack":
             _require_object(document)
-        if self._time is None:
+        if self.time is None:
             return self._channels(document, None, Quality.GOOD)
-        written = resolve(document, self._time)
+        written = resolve(document, self.time)
         if written is ABSENT or written is None:
             return self._channels(document, None, Quality.TIME_MISSING)
-        time_ns = to_nanoseconds(written, self._time_format, utc_offset_minutes=self._offset)
+        time_ns = to_nanoseconds(
+            written, self.time_format, utc_offset_minutes=self.utc_offset_minutes
+        )
         quality = Quality.TIME_IMPLAUSIBLE if time_ns is None else Quality.GOOD
         return self._channels(document, time_ns, quality)
 
