@@ -59,3 +59,13 @@ class ReadingBatch:
             self.value[begin:end],
             self.quality[begin:end],
         )
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> ReadingBatch:
+        """Return the chosen readings."""
+        return ReadingBatch(
+            self.point[chosen],
+            self.time_ns[chosen],
+            self.received_ns[chosen],
+            self.value[chosen],
+            self.quality[chosen],
+        )

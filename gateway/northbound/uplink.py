@@ -23,7 +23,7 @@ import msgspec
 from gateway import __version__
 from gateway.db import Database, StoreError
 from gateway.identity import Identity
-from gateway.model import Clock
+from gateway.model import NANOSECONDS, Cause, Clock, decode_event
 from gateway.northbound import outbox, wire
 from gateway.observe import Metrics, log
 from gateway.tasks import keep_going
@@ -36,6 +36,7 @@ TIMEOUT_S: Final = 10.0
 POST_BYTES: Final = 512 * 1024
 LEAST_BYTES: Final = 64 * 1024
 SUMMARIES_KEPT: Final = 360
+MADE_BY_READINGS: Final = frozenset({Cause.RAISE, Cause.CLEAR})
 JITTER = secrets.SystemRandom()
 LOG = log("northbound.uplink")
 T = TypeVar("T")
@@ -243,8 +244,16 @@ class Uplink:
             return outbox.waiting(database, self._destination)
 
         self._lag = await self._source.store(settle)
+        self._note_delivered([entry for seq, entry in rows if f"{who.life}/{seq}" in done], now)
         self._metrics.outbox.set(self._lag)
         return self._lag > 0 and bool(received or rejected)
+
+    def _note_delivered(self, entries: Sequence[bytes], now_ns: int) -> None:
+        """Note how long after its message the parent had each alarm that a reading moved."""
+        delivered = self._metrics.stage_seconds.labels("delivered")
+        for event in map(decode_event, entries):
+            if event.cause in MADE_BY_READINGS and not event.historical:
+                delivered.observe((now_ns - event.received_ns) / NANOSECONDS)
 
     def _send_less(self, error: UplinkTooLargeError) -> None:
         """Halve the posts; where even the least is too large, it is the parent that is wrong."""

@@ -3,31 +3,36 @@
 paho asks the kernel for single bytes, builds a dozen objects a message and sends each
 acknowledgement in a system call of its own. Here the socket is read in large pieces, whole PUBLISH
 packets are taken straight from them, and acknowledgements leave together. Whatever else comes (and
-any PUBLISH that is torn, malformed, of QoS 2 or without a topic) is paho's, in the order it came.
+any PUBLISH that is malformed, of QoS 2, without a topic, or larger than the buffer) is paho's, in
+the order it came.
 """
 
 from __future__ import annotations
 
+import socket
 import ssl
-import struct
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, cast
 
+import numpy as np
+import numpy.typing as npt
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from gateway.southbound.arrivals import QOS_2
+from gateway.southbound.packets import COLUMNS, NOTHING, TORN, Bytes, Spans, find
 from gateway.southbound.settings import BrokerSettings
 
 #: Taken from the kernel at once: what it holds is decoded and judged before the loop goes on.
-READ_BYTES: Final = 65_536
-PUBLISH: Final = 0x30
-DUP: Final = 0x08
-RETAIN: Final = 0x01
-MOST_LENGTH_BYTES: Final = 4
-CONTINUES: Final = 0x80
+READ_BYTES: Final = 256 * 1024
+#: A torn packet waits here for its rest; a larger one is put together by the library.
+ROOM_BYTES: Final = 1024 * 1024
+#: Packets found at once.
+FOUND: Final = 4096
 CONNECT_S: Final = 10.0
 #: A broker keeps larger messages from us (MQTT 5); the decoder takes 256 KiB.
 PACKET_BYTES: Final = 2 * 1024 * 1024
@@ -37,107 +42,78 @@ PROPERTIES: Callable[[int], Properties] = Properties
 PUBACK_HEAD: Final = 0x4002
 
 
-class Published(NamedTuple):
-    """One PUBLISH packet of QoS 0 or 1."""
-
-    topic: bytes
-    payload: bytes
-    qos: int
-    retain: bool
-    dup: bool
-    mid: int
-
-
-def length_at(buffer: bytes, at: int) -> tuple[int, int] | None:
-    """Return a variable byte integer and the index after it; None where it is torn or too long."""
-    value = shift = 0
-    for index in range(at, min(at + MOST_LENGTH_BYTES, len(buffer))):
-        byte = buffer[index]
-        value |= (byte & 0x7F) << shift
-        if byte < CONTINUES:
-            return value, index + 1
-        shift += 7
-    return None
-
-
-def take_published(buffer: bytes, at: int, *, five: bool) -> tuple[list[Published], int]:
-    """Return the whole PUBLISH packets that stand at `at`, and the index after the last of them.
-
-    Parameters
-    ----------
-    buffer, at
-        Bytes of the stream, and where a packet begins.
-    five
-        Whether the protocol is MQTT 5, whose packets carry properties; none of them matters here
-        (we announce no topic aliases).
-
-    Notes
-    -----
-    Stops before anything that is not a whole, well-formed PUBLISH of QoS 0 or 1.
-    """
-    found: list[Published] = []
-    while at < len(buffer):
-        first = buffer[at]
-        qos = (first >> 1) & 3
-        head = length_at(buffer, at + 1)
-        if first & 0xF0 != PUBLISH or qos > 1 or head is None:
-            break
-        length, begin = head
-        end = begin + length
-        if end > len(buffer) or length < 2 + 2 * qos:
-            break
-        body = begin + 2 + (buffer[begin] << 8 | buffer[begin + 1])
-        topic = buffer[begin + 2 : body]
-        mid = 0
-        if qos:
-            if body + 2 > end:
-                break
-            mid = buffer[body] << 8 | buffer[body + 1]
-            body += 2
-        if five:
-            properties = length_at(buffer[:end], body) if body < end else None
-            if properties is None:
-                break
-            body = properties[0] + properties[1]
-        if body > end or not topic or (qos and not mid):
-            break
-        found.append(
-            Published(topic, buffer[body:end], qos, bool(first & RETAIN), bool(first & DUP), mid)
-        )
-        at = end
-    return found, at
-
-
 class BufferedClient(Client):
     """paho's client, reading the socket in large pieces."""
 
-    _buffer = b""
-    _read_at = 0
-    _may_read = True
+    _room = memoryview(b"")
+    _bytes: Bytes = np.zeros(0, np.uint8)
+    _spans: Spans = np.zeros((0, COLUMNS), np.int32)
+    _begin = 0
+    _end = 0
+    _ended: OSError | bytes | None = None
 
-    def begin_turn(self) -> None:
-        """Allow one more read of the socket: in one turn no flood holds the event loop for ever."""
-        self._may_read = True
+    def receive(self) -> None:
+        """Read once what has come, at most `READ_BYTES`: no flood holds the event loop for ever."""
+        sock = cast("socket.socket | None", self._sock)
+        if sock is None:
+            return
+        if not self._room:
+            held = bytearray(ROOM_BYTES)
+            self._room, self._bytes = memoryview(held), np.frombuffer(held, np.uint8)
+            self._spans = np.zeros((FOUND, COLUMNS), np.int32)
+        held_back = self._end - self._begin
+        if self._begin:
+            self._room[:held_back] = self._room[self._begin : self._end]
+        self._begin, self._end = 0, held_back
+        end = min(ROOM_BYTES, self._end + READ_BYTES)
+        try:
+            came = sock.recv_into(self._room[self._end : end])
+            # TLS gives one record at a time, and no readiness of the socket announces the next.
+            while came and isinstance(sock, ssl.SSLSocket) and sock.pending():
+                self._end += came
+                if self._end == end:
+                    return
+                came = sock.recv_into(self._room[self._end : end])
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError as error:
+            self._ended = error
+        else:
+            self._end += came
+            if came:
+                self._last_msg_in = time.monotonic()  # any bytes prove that the other end lives
+                return
+            self._ended = b""
+        # The rest of a torn packet will not come: the library is told the end, not its beginning.
+        self._begin = self._end
 
-    def published(self, *, five: bool) -> list[Published]:
-        """Return the whole PUBLISH packets at hand; the library does what comes after them."""
+    def published(self, own: Bytes, *, five: bool) -> tuple[Bytes, Spans, bool]:
+        """Return the buffer, the PUBLISH packets at hand, and whether something else comes next."""
         if self._in_packet["command"]:
-            return []  # the library has begun a packet
-        found, self._read_at = take_published(self._buffer, self._read_at, five=five)
-        return found
+            return self._bytes, self._spans[:0], self.has_more  # the library has begun a packet
+        begin, count, why = find(self._bytes, self._begin, self._end, five, own, self._spans)
+        self._begin = begin
+        more = self._ended is not None or why not in {NOTHING, TORN}
+        return self._bytes, self._spans[:count], more
 
-    def acknowledge(self, mids: Sequence[int]) -> None:
-        """Send PUBACK for each of these packet identifiers, in one piece."""
-        if mids:
-            words = [PUBACK_HEAD] * (2 * len(mids))
-            words[1::2] = mids
-            packet = struct.pack(f">{len(words)}H", *words)
-            self._packet_queue(PacketTypes.PUBACK << 4, packet, 0, 0)
+    def acknowledge(self, identifiers: npt.NDArray[np.int32]) -> None:
+        """Send PUBACK for each of these packet identifiers, in order, in one piece.
+
+        Those of QoS 2 (see `gateway.southbound.arrivals`) are completed by the library.
+        """
+        once = identifiers[identifiers < QOS_2]
+        if once.size:
+            words = np.full((once.size, 2), PUBACK_HEAD, ">u2")
+            words[:, 1] = once
+            self._packet_queue(PacketTypes.PUBACK << 4, words.tobytes(), 0, 0)
+        if once.size < identifiers.size:
+            for identifier in identifiers[identifiers >= QOS_2].tolist():
+                self.ack(identifier - QOS_2, 2)
 
     @property
     def has_more(self) -> bool:
-        """Whether bytes of this turn's read are left."""
-        return self._read_at < len(self._buffer)
+        """Whether bytes that were read are left, or the library must be told that no more come."""
+        return self._begin < self._end or self._ended is not None
 
     @property
     def unannounced(self) -> bool:
@@ -146,22 +122,16 @@ class BufferedClient(Client):
         return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
     def _sock_recv(self, bufsize: int) -> bytes:
-        if self._read_at >= len(self._buffer):
-            sock = self._sock
-            if sock is None:
+        if self._begin == self._end:
+            if self._sock is None:
                 raise ConnectionError("no connection")
-            if not self._may_read:
+            if self._ended is None:
                 raise BlockingIOError
-            self._may_read = False
-            try:
-                self._buffer = sock.recv(READ_BYTES)
-            except ssl.SSLWantReadError as error:
-                raise BlockingIOError from error
-            self._read_at = 0
-            if not self._buffer:
-                return b""
-        piece = self._buffer[self._read_at : self._read_at + bufsize]
-        self._read_at += len(piece)
+            if isinstance(self._ended, OSError):
+                raise self._ended
+            return self._ended
+        piece = bytes(self._room[self._begin : min(self._begin + bufsize, self._end)])
+        self._begin += len(piece)
         return piece
 
 

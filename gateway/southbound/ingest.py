@@ -7,29 +7,92 @@ was, and behind a fence one cannot tell when: both meet fixed limits only.
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from device_profiles.decode import DecodeError
+import numpy as np
+import numpy.typing as npt
+
+from detectors.jit import kernel
 from device_profiles.quality import Quality
 from gateway.northbound.spool import Quarantined
 from gateway.observe import Metrics
 from gateway.pipeline.plant import Plant
 from gateway.readings import ReadingBatch, Row
-from gateway.southbound.message import Message
+from gateway.southbound.arrivals import Arrivals, Message
+from gateway.southbound.decoding.bulk import NO_TIME, BulkDecoder
+from gateway.southbound.packets import DUP, FLAGS, PAYLOAD, PAYLOAD_END, RETAIN
 from gateway.southbound.router import Router
+from gateway.southbound.topics import NOBODY, OURS, TopicTable
 
 #: A source time this far ahead of the clock is another clock's mistake, not transport.
-FUTURE_NS: Final = 5_000_000_000
+FUTURE_NS = 5_000_000_000
 #: Bytes kept of a payload in quarantine.
 KEPT_BYTES: Final = 4096
 #: Readings known again when their messages are repeated; more than any in-flight window holds.
 REMEMBERED: Final = 200_000
 #: Payloads kept of one batch of messages; the rest is counted only.
 KEPT_PAYLOADS: Final = 64
+# Plain numbers: a kernel knows no enumeration.
+GOOD, FUTURE, RETAINED, FENCED = (
+    int(each) for each in (Quality.GOOD, Quality.TIME_FUTURE, Quality.RETAINED, Quality.FENCED)
+)
+
+Ints = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int32]
+Codes = npt.NDArray[np.uint8]
+
+
+@kernel
+def stamp(
+    first: Ints,
+    device: Numbers,
+    begins: Numbers,
+    source: Ints,
+    doubt: Codes,
+    flags: Numbers,
+    received: int,
+    fenced: bool,
+    point: Numbers,
+    time: Ints,
+    quality: Codes,
+) -> None:
+    """Give each reading its point and its time, and the doubt that its time lends it.
+
+    Parameters
+    ----------
+    first, device
+        Where each message's readings begin, shape (n + 1,), and whose it is, shape (n,); none of a
+        negative number has readings.
+    begins
+        First point of each device.
+    source, doubt
+        What the payload says (ns, or `NO_TIME`), and GOOD, TIME_MISSING or TIME_IMPLAUSIBLE.
+    flags
+        First byte of each packet: a retained message may be old, and nothing in it says how old.
+    received, fenced
+        Of all of them: when they were read, and whether they may have waited in a queue.
+    point, time, quality
+        Shape (readings,): the first two are written, a GOOD quality takes the doubt.
+    """
+    for row in range(device.size):
+        at = int(source[row])
+        why = int(doubt[row])
+        if at == NO_TIME:
+            at = received
+            if flags[row] & RETAIN:
+                why = RETAINED
+            elif fenced:
+                why = FENCED
+        elif at > received + FUTURE_NS:
+            at = received
+            why = FUTURE
+        for reading in range(first[row], first[row + 1]):
+            point[reading] = begins[device[row]] + reading - first[row]
+            time[reading] = at
+            if quality[reading] == GOOD:
+                quality[reading] = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +115,9 @@ class Ingest:
     """
 
     def __init__(self, plant: Plant, metrics: Metrics) -> None:
-        self._devices = plant.devices
         self._metrics = metrics
+        self._decoder = BulkDecoder([device.plan for device in plant.devices])
+        self._begins = np.array([device.points[0] for device in plant.devices], np.int32)
         self.router = Router((device.topic, n) for n, device in enumerate(plant.devices))
         # Each reading with the turn in which it was taken last.
         self._taken: dict[Row, int] = {}
@@ -90,103 +154,80 @@ class Ingest:
                 if self._taken.get(row) == turn:
                     del self._taken[row]
 
-    def take(self, messages: Sequence[Message]) -> Taken:
-        """Decode messages, in order.
+    def warm_up(self) -> None:
+        """Compile every kernel of this stage, or load it, before the first message."""
+        self._decoder.warm_up()
+        TopicTable().add(b"any", 0)
+        self.take(Arrivals.of([Message("", b"", own=True)], received_ns=0))
 
-        Parameters
-        ----------
-        messages
-            As they came from the broker; one behind a fence may have waited in a queue.
-        """
-        rows: list[Row] = []
+    def take(self, arrivals: Arrivals) -> Taken:
+        """Decode messages, in order; one of the gateway's own has no readings."""
+        device = self.router.route(arrivals)
         kept: list[Quarantined] = []
-        for message in messages:
-            try:
-                found = self._rows(message)
-            except LookupError:
-                self._metrics.unrouted.inc()
-                self._keep(kept, message, "unrouted: no device owns this topic")
-                continue
-            except DecodeError as error:
-                self._metrics.quarantined.labels("undecodable").inc()
-                self._keep(kept, message, f"undecodable: {error.reason}")
-                rows += self._unknown(message)
-                continue
-            if message.dup and self._taken:
-                found = [row for row in found if not self._repeated(row)]
-            rows += found
-        self._metrics.messages.inc(len(messages))
-        self._metrics.readings.inc(len(rows))
-        return Taken(ReadingBatch.from_rows(rows), tuple(kept))
-
-    def _rows(self, message: Message) -> list[Row]:
-        number = self.router.find(message.topic)
-        if number is None:
-            raise LookupError(message.topic)
-        device = self._devices[number]
-        decoded = device.plan.decode(message.payload)
-        time_ns, doubt = judge_time(
-            decoded.time_ns,
-            decoded.time_quality,
-            message.received_ns,
-            retained=message.retain,
-            fenced=message.fenced,
+        for index in np.flatnonzero(device == NOBODY).tolist():
+            self._metrics.unrouted.inc()
+            self._keep(kept, arrivals, index, "unrouted: no device owns this topic")
+        spans = arrivals.spans
+        found = self._decoder.decode(
+            arrivals.buffer,
+            np.ascontiguousarray(spans[:, PAYLOAD]),
+            np.ascontiguousarray(spans[:, PAYLOAD_END]),
+            np.maximum(device, NOBODY),
         )
-        return [
-            (point, time_ns, message.received_ns, value, quality or doubt)
-            for point, value, quality in zip(
-                device.points, decoded.values, decoded.qualities, strict=True
-            )
-        ]
+        for index, reason in found.errors:
+            # The device spoke and nothing is known of its points: they are UNDECODABLE, which is
+            # BAD: never silence, never normal.
+            self._metrics.quarantined.labels("undecodable").inc()
+            self._keep(kept, arrivals, index, f"undecodable: {reason}")
+        count = found.value.size
+        point, time = np.empty(count, np.int32), np.empty(count, np.int64)
+        flags = np.ascontiguousarray(spans[:, FLAGS])
+        stamp(
+            found.first,
+            device,
+            self._begins,
+            found.time_ns,
+            found.time_quality,
+            flags,
+            arrivals.received_ns,
+            arrivals.fenced,
+            point,
+            time,
+            found.quality,
+        )
+        received = np.full(count, arrivals.received_ns, np.int64)
+        batch = ReadingBatch(point, time, received, found.value, found.quality)
+        if self._taken and (flags & DUP).any():
+            batch = self._new(batch, found.first, np.flatnonzero(flags & DUP).tolist())
+        self._metrics.messages.inc(len(arrivals) - int(np.count_nonzero(device == OURS)))
+        self._metrics.readings.inc(len(batch))
+        return Taken(batch, tuple(kept))
 
-    def _unknown(self, message: Message) -> list[Row]:
-        # The device spoke and nothing is known of its points: BAD, never silence, never normal.
-        number = self.router.find(message.topic)
-        points = self._devices[number].points if number is not None else ()
-        received = message.received_ns
-        return [(p, received, received, math.nan, int(Quality.UNDECODABLE)) for p in points]
+    def _new(self, batch: ReadingBatch, first: Ints, repeated: list[int]) -> ReadingBatch:
+        """Return the readings without those that messages with the DUP flag repeat."""
+        new = np.ones(len(batch), bool)
+        for message in repeated:
+            for index in range(int(first[message]), int(first[message + 1])):
+                row: Row = (
+                    int(batch.point[index]),
+                    int(batch.time_ns[index]),
+                    0,
+                    float(batch.value[index]),
+                    int(batch.quality[index]),
+                )
+                new[index] = row not in self._taken
+        self._metrics.duplicates.inc(int(len(batch) - new.sum()))
+        return batch.where(new)
 
-    def _repeated(self, row: Row) -> bool:
-        repeated = (*row[:2], 0, *row[3:]) in self._taken
-        if repeated:
-            self._metrics.duplicates.inc()
-        return repeated
-
-    def _keep(self, kept: list[Quarantined], message: Message, reason: str) -> None:
+    def _keep(self, kept: list[Quarantined], arrivals: Arrivals, index: int, reason: str) -> None:
         if len(kept) < KEPT_PAYLOADS:
+            payload = arrivals.payload(index)
             kept.append(
                 Quarantined(
-                    topic=message.topic,
+                    topic=arrivals.topic(index),
                     reason=reason,
-                    at_ns=message.received_ns,
-                    size=len(message.payload),
-                    payload=message.payload[:KEPT_BYTES],
+                    at_ns=arrivals.received_ns,
+                    size=len(payload),
+                    payload=payload[:KEPT_BYTES],
                 )
             )
-
-
-def judge_time(
-    source_ns: int | None, time_quality: int, received_ns: int, *, retained: bool, fenced: bool
-) -> tuple[int, int]:
-    """Return the source time to use, and the quality it lends the reading (0 for GOOD).
-
-    Parameters
-    ----------
-    source_ns
-        What the payload says, ns; None where it says nothing usable.
-    time_quality
-        GOOD, TIME_MISSING or TIME_IMPLAUSIBLE of the decoder.
-    received_ns
-        When the message arrived.
-    retained, fenced
-        The message may be old, and nothing in it says how old.
-    """
-    if source_ns is not None:
-        if source_ns > received_ns + FUTURE_NS:
-            return received_ns, int(Quality.TIME_FUTURE)
-        return source_ns, int(time_quality)
-    if retained:
-        return received_ns, int(Quality.RETAINED)
-    if fenced:
-        return received_ns, int(Quality.FENCED)
-    return received_ns, int(time_quality)

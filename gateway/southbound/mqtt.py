@@ -14,9 +14,11 @@ import secrets
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
+import numpy as np
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties
@@ -24,14 +26,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.model import Clock
 from gateway.observe import log
-from gateway.southbound.client import (
-    CONNECT_S,
-    BufferedClient,
-    Published,
-    connect_properties,
-    new_client,
-)
-from gateway.southbound.message import MARKER, Message, own_topic
+from gateway.southbound.arrivals import MARKER, Arrivals, Message, Receipt, own_topic
+from gateway.southbound.client import CONNECT_S, BufferedClient, connect_properties, new_client
+from gateway.southbound.packets import COLUMNS, FLAGS, OWN, Bytes, Spans, find
 from gateway.southbound.settings import BrokerSettings
 
 RETRY_FIRST_S: Final = 0.2
@@ -39,6 +36,8 @@ RETRY_LAST_S: Final = 30.0
 #: A fence that never comes back (a broker that forbids its topic) is taken down after this.
 FENCE_S: Final = 10.0
 FILTERS_A_PACKET: Final = 200
+#: Reads of a busy socket are this far apart: what comes in between is taken together.
+APART_S: Final = 0.001
 JITTER = secrets.SystemRandom()
 LOG = log("southbound.mqtt")
 
@@ -57,7 +56,9 @@ class BrokerSession:
     clock
         Stamps the received time.
     deliver
-        Takes messages in arrival order, on the event loop, once for each read of the socket.
+        Takes messages in arrival order, on the event loop, about once for each read of the socket;
+        they lie in a buffer that is used again. Returns whether the broker has room to send more
+        while the session waits a moment.
     changed
         Told None when subscribed, and the reason when the session breaks.
 
@@ -73,7 +74,7 @@ class BrokerSession:
         node: str,
         filters: Sequence[str],
         clock: Clock,
-        deliver: Callable[[Sequence[Message]], None],
+        deliver: Callable[[Arrivals], bool],
         changed: Callable[[str | None], None],
     ) -> None:
         self.settings = settings
@@ -86,10 +87,13 @@ class BrokerSession:
         self._changed = changed
         self._client: BufferedClient | None = None
         self._socket: socket.socket | None = None
-        self._inbox: list[Message] = []
         self._lost = asyncio.Event()
         self._reason = ""
+        self._own = np.frombuffer(bytearray(own_topic(node).encode()), np.uint8)
         self._paused = False
+        self._listening = False
+        self._read_at = 0.0
+        self._rest: asyncio.TimerHandle | None = None
         self._fence = ""
         self._fence_until = 0
         self._pending_grants: set[int] = set()
@@ -111,6 +115,10 @@ class BrokerSession:
                 await self._task
         self._drop(send_disconnect=True)
 
+    def warm_up(self) -> None:
+        """Compile what finds packets, or load it, before the first message."""
+        find(self._own, 0, 0, False, self._own, np.zeros((1, COLUMNS), np.int32))
+
     @property
     def task(self) -> asyncio.Task[None]:
         """The task that keeps the session; it ends by cancellation alone."""
@@ -118,17 +126,15 @@ class BrokerSession:
             raise RuntimeError("the session is not entered")
         return self._task
 
-    def acknowledge(self, messages: Sequence[Message]) -> None:
+    def acknowledge(self, receipts: Sequence[Receipt]) -> None:
         """Tell the broker that these are durable; those of an earlier connection are left alone."""
         client = self._client
         if client is None:
             return
-        mine = [m for m in messages if m.qos and m.connection == self.connection]
-        client.acknowledge([message.mid for message in mine if message.qos == 1])
-        for message in mine:
-            if message.qos > 1:
-                client.ack(message.mid, message.qos)
-        self._flush()
+        mine = [each.identifiers for each in receipts if each.connection == self.connection]
+        if mine:
+            client.acknowledge(np.concatenate(mine))
+            self._flush()
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> bool:
         """Send a message now; False when there is no session to send it on."""
@@ -150,17 +156,31 @@ class BrokerSession:
 
     def pause(self) -> None:
         """Stop reading the socket: the broker waits."""
-        if not self._paused and self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket)
         self._paused = True
+        self._listen(wanted=False)
 
     def resume(self) -> None:
         """Read again."""
-        if self._paused and self._socket is not None:
-            loop = asyncio.get_running_loop()
-            loop.add_reader(self._socket, self._readable)
-            loop.call_soon(self._readable)  # what TLS holds is announced by nobody
-        self._paused = False
+        if self._paused:
+            self._paused = False
+            # What TLS holds is announced by nobody.
+            asyncio.get_running_loop().call_soon(self._readable)
+
+    def _listen(self, *, wanted: bool) -> None:
+        """Have the loop watch the socket, or not."""
+        sock = self._socket
+        if wanted == self._listening or sock is None:
+            return
+        loop = asyncio.get_running_loop()
+        if wanted:
+            loop.add_reader(sock, self._readable)
+        else:
+            loop.remove_reader(sock)
+        self._listening = wanted
+
+    def _rested(self) -> None:
+        self._rest = None
+        self._readable()
 
     async def _run(self) -> None:
         wait = RETRY_FIRST_S
@@ -197,9 +217,7 @@ class BrokerSession:
             raise ConnectionError("the broker closed the connection at once")
         client.on_socket_close = self._on_socket_close
         self.connection += 1
-        self._client, self._socket = client, sock
-        if not self._paused:
-            asyncio.get_running_loop().add_reader(sock, self._readable)
+        self._client, self._socket, self._listening = client, sock, False
         self._readable()
 
     async def _watch(self) -> None:
@@ -289,65 +307,89 @@ class BrokerSession:
         self._reason = self._reason or f"connection lost: {reason}"
         self._lost.set()
 
-    @staticmethod
-    def _on_socket_close(_client: Client, _userdata: object, sock: object) -> None:
+    def _on_socket_close(self, _client: Client, _userdata: object, sock: object) -> None:
         # Before paho closes it: the loop would keep the number, and a new socket that is given
         # the same number would never be reported readable.
         if isinstance(sock, socket.socket) and sock.fileno() >= 0:
-            loop = asyncio.get_running_loop()
-            loop.remove_reader(sock)
-            loop.remove_writer(sock)
+            self._forget(sock)
 
-    def _on_message(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
+    def _forget(self, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(sock)
+        loop.remove_writer(sock)
+        self._listening = False
+
+    def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         try:
-            topic = message.topic.encode()
+            topic = message.topic
         except UnicodeDecodeError:
-            topic = b"\xff"  # no device owns it: quarantined
-        payload, qos, mid = bytes(message.payload), message.qos, message.mid
-        self._receive([Published(topic, payload, qos, message.retain, message.dup, mid)], client)
+            topic = "\ufffd"  # no device owns it: quarantined
+        own = topic == self._topic
+        alone = Message(
+            topic,
+            bytes(message.payload),
+            message.qos,
+            message.retain,
+            message.dup,
+            message.mid,
+            own,
+        )
+        laid = Arrivals.of([alone], received_ns=0)
+        self._receive(laid.buffer, laid.spans)
 
-    def _receive(self, found: Sequence[Published], client: Client) -> None:
+    def _receive(self, buffer: Bytes, spans: Spans) -> bool:
+        """Hand packets over, cut after each of our own; return whether the broker has room."""
         now = self._clock.now_ns()
-        fence_topic = self._topic.encode()
-        for topic, payload, qos, retain, dup, mid in found:
-            if topic == fence_topic and payload != MARKER:
-                if payload == self._fence.encode():
-                    self._fence = ""
-                client.ack(mid, qos)
+        room = True
+        begin = 0
+        cuts = np.flatnonzero(spans[:, FLAGS] & OWN).tolist()
+        for cut in (*cuts, len(spans)):
+            own = cut < len(spans)
+            end = cut + 1 if own else cut
+            if begin == end:
                 continue
-            self._inbox.append(
-                Message(
-                    topic.decode("utf-8", "replace"),
-                    payload,
-                    qos,
-                    retain,
-                    dup,
-                    mid,
-                    self.connection,
-                    now,
-                    bool(self._fence),
-                )
+            arrivals = Arrivals(
+                buffer=buffer,
+                spans=spans[begin:end],
+                connection=self.connection,
+                received_ns=now,
+                fenced=bool(self._fence),
             )
+            if own:
+                said = arrivals.payload(-1)
+                if said == MARKER:
+                    arrivals = replace(arrivals, marked=True)
+                elif said == self._fence.encode():
+                    self._fence = ""
+            room = self._deliver(arrivals)
+            begin = end
+        return room
 
     def _readable(self) -> None:
-        client = self._client
-        if client is None:
+        client, loop = self._client, asyncio.get_running_loop()
+        if client is None or self._paused or self._rest is not None:
             return
+        before, self._read_at = self._read_at, loop.time()
         five = self.settings.version == "5"
-        client.begin_turn()
-        client.loop_read()  # the library reads the socket, and the first packet
-        while client.has_more and not self._lost.is_set():
-            found = client.published(five=five)
-            if found:
-                self._receive(found, client)
-            else:
+        room = True
+        more = True
+        client.receive()
+        while more and not self._lost.is_set():
+            buffer, spans, more = client.published(self._own, five=five)
+            if len(spans):
+                room = self._receive(buffer, spans)
+            elif more:
                 client.loop_read()
-        if self._inbox:
-            messages, self._inbox = self._inbox, []
-            self._deliver(messages)
+                more = client.has_more and client.socket() is not None
         self._flush()
-        if client.unannounced and not self._paused:
-            asyncio.get_running_loop().call_soon(self._readable)
+        if self._lost.is_set() or self._paused:
+            return
+        resting = room and self._read_at - before < 2 * APART_S
+        self._listen(wanted=not resting)
+        if resting:
+            self._rest = loop.call_later(APART_S, self._rested)
+        elif client.unannounced:
+            loop.call_soon(self._readable)
 
     def _flush(self) -> None:
         client, sock = self._client, self._socket
@@ -368,12 +410,12 @@ class BrokerSession:
         self.connected = False
         self._client = self._socket = None
         self._pending_grants.clear()
-        self._inbox.clear()
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
         self._fence = ""  # nothing comes while it is away; the next connection sets its own
         if sock is not None and sock.fileno() >= 0:
-            loop = asyncio.get_running_loop()
-            loop.remove_reader(sock)
-            loop.remove_writer(sock)
+            self._forget(sock)
         if client is not None:
             if send_disconnect:
                 client.disconnect()

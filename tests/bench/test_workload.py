@@ -14,8 +14,8 @@ from device_profiles.quality import Quality
 from gateway.observe import Metrics
 from gateway.pipeline.engine import Engine
 from gateway.roles.edge.site import Site, load_site
+from gateway.southbound.arrivals import Arrivals, Message
 from gateway.southbound.ingest import Ingest
-from gateway.southbound.message import Message
 
 NOW_MS = 1_767_225_600_000
 
@@ -33,7 +33,7 @@ def received(packet: bytes) -> Message:
     body = packet[start + 1 :]
     end = 2 + int.from_bytes(body[:2], "big")
     topic = body[2:end].decode()
-    return Message(topic, body[end:], 0, False, False, 0, 1, NOW_MS * 1_000_000, False)
+    return Message(topic, body[end:])
 
 
 @pytest.mark.parametrize(("shape", "points"), [(STATIONS, 4_000), (UNITS, 4_000)])
@@ -58,7 +58,7 @@ def test_one_message_in_a_thousand_makes_a_transition(tmp_path: Path, shape: Sha
     plant = site_of(tmp_path, shape).plant
     engine, ingest = Engine(plant), Ingest(plant, Metrics())
     said = [received(packet) for packet in messages(shape, count, qos=0, now_ms=NOW_MS)]
-    taken = ingest.take(said)
+    taken = ingest.take(Arrivals.of(said, received_ns=NOW_MS * 1_000_000))
     assert len(taken.batch) == count * len(shape.channels)
     assert not taken.quarantined
     assert set(taken.batch.quality.tolist()) == {int(Quality.GOOD)}

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ import pytest
 
 from gateway.clock import ManualClock
 from gateway.simulation.broker import mosquitto
-from gateway.southbound.message import Message
+from gateway.southbound.arrivals import Arrivals, Message
 from gateway.southbound.mqtt import BrokerSession
 from gateway.southbound.settings import BrokerSettings
 from tests.deploy.shipped import ACL, acl
@@ -35,6 +35,7 @@ class Heard:
     """What a gateway's session heard, and how often it was told of a change."""
 
     messages: list[Message] = field(default_factory=list)
+    fenced: list[bool] = field(default_factory=list)
     changes: list[str | None] = field(default_factory=list)
 
     @property
@@ -57,10 +58,14 @@ async def gateway(
 ) -> AsyncIterator[BrokerSession]:
     """Run the session of a gateway whose clock stands: no fence is given up for its age."""
 
-    def deliver(messages: Sequence[Message]) -> None:
-        heard.messages += messages
+    def deliver(arrivals: Arrivals) -> bool:
+        found = [arrivals.message(index) for index in range(len(arrivals))]
+        others = [message for message in found if not message.own]
+        heard.messages += others
+        heard.fenced += [arrivals.fenced] * len(others)
         if acknowledge:
-            session.acknowledge(messages)
+            session.acknowledge([arrivals.receipt()])
+        return True
 
     session = BrokerSession(
         settings,
@@ -203,7 +208,7 @@ async def test_fence_comes_back(tmp_path: Path, certificates: Path, *, allowed: 
                 await device.publish("plant/ar1/nh3-01", b"after", qos=1)
                 await until(lambda: b"after" in heard.payloads, "a message behind the fence")
                 assert session.fenced is not allowed
-    assert [(m.payload, m.fenced) for m in heard.messages] == [
+    assert list(zip(heard.payloads, heard.fenced, strict=True)) == [
         (b"waited", True),
         (b"after", not allowed),
     ]

@@ -47,6 +47,8 @@ class Work:
         How many readings the blob holds: what is lost when it must be shed.
     transitions
         Events that these readings made; they are journalled and sent.
+    received_ns
+        When the messages came that made the transitions; 0 where none did.
     accepted
         How many messages had been accepted since the start: those may be acknowledged once this
         is durable.
@@ -62,6 +64,7 @@ class Work:
     position: int = 0
     readings: int = 0
     transitions: tuple[Transition, ...] = ()
+    received_ns: int = 0
     accepted: int = 0
     sync: bool = False
     snapshot: bytes | None = None
@@ -73,13 +76,15 @@ class Work:
 class Committed:
     """What became durable: messages accepted so far, events written, readings shed.
 
-    `seconds` is how long the oldest work of it had waited.
+    `seconds` is how long the oldest work of it had waited; `made` are pairs of when a message came
+    and how many events it made.
     """
 
     accepted: int
     events: int
     shed: int
     seconds: float
+    made: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -228,7 +233,12 @@ class Committer:
             self._commit(group, transitions)
         shed, self._shed = self._shed, 0
         waited, self._oldest = time.monotonic() - self._oldest, 0.0
-        done = Committed(self._accepted, len(transitions), shed, waited)
+        made = tuple(
+            (work.received_ns, len(work.transitions))
+            for work in group.work
+            if work.transitions and work.received_ns
+        )
+        done = Committed(self._accepted, len(transitions), shed, waited, made)
         self._tell(self._committed, done)
         for work in group.work:
             self._do(work)

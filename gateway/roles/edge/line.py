@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from detectors.bank import Counts
 from gateway.alarms.actions import Siren
 from gateway.alarms.desk import Desk, RefusedError, Request, Transition
 from gateway.identity import Identity
@@ -31,9 +32,9 @@ from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.pacing import OLDEST_S, PAUSE_S, Pacing
+from gateway.southbound.arrivals import Arrivals, Receipt
 from gateway.southbound.ingest import REMEMBERED, Ingest
 from gateway.southbound.liveness import Liveness
-from gateway.southbound.message import MARKER, Message
 
 #: A tick waits this long after its second, so that readings of that second are judged first.
 GRACE_NS: Final = 200_000_000
@@ -41,6 +42,8 @@ GRACE_NS: Final = 200_000_000
 MAX_TICKS: Final = 120
 #: The clock was set, not steered, when it moves by more than this against the monotonic one.
 JUMP_NS: Final = 5 * NANOSECONDS
+#: A window of so many messages is not soon exhausted.
+ROOMY: Final = 500
 LOG = log("roles.edge.line")
 
 
@@ -55,8 +58,6 @@ class Line:
         Hands work to the store thread.
     position
         Where the spool ends.
-    own_topic
-        Where the gateway's own markers come: the siren's heartbeat rests on them.
     held
         Whether a queue from before may still be coming: then no delay runs out by the clock, since
         the reading that ends it may be in that queue.
@@ -77,7 +78,6 @@ class Line:
         metrics: Metrics,
         position: int,
         identity: Identity,
-        own_topic: str,
         held: Callable[[], bool],
     ) -> None:
         self.engine, self.desk, self.ingest, self.liveness = engine, desk, ingest, liveness
@@ -85,12 +85,12 @@ class Line:
         self.submit = submit
         self.clock, self.metrics = clock, metrics
         self.position = position
-        self.unacknowledged: deque[Message] = deque()
+        self.unacknowledged: deque[Receipt] = deque()
         self.accepted = 0
+        self._acknowledged = 0
         self._recent: deque[ReadingBatch] = deque()
         self._recent_readings = 0
         self._identity = identity
-        self._own_topic = own_topic
         self._held = held
         self._second = 0
         self._offset = clock.now_ns() - clock.monotonic_ns()
@@ -105,43 +105,51 @@ class Line:
         self._hand_over(encode(Kind.SESSION, msgspec.json.encode(session)), tuple(pending))
         self._sound(now)
 
-    def take(self, messages: Sequence[Message]) -> None:
-        """Take messages in arrival order; they are acknowledged when what they said is durable."""
-        if not any(message.fenced for message in messages):
+    def take(self, arrivals: Arrivals) -> bool:
+        """Take messages in arrival order; they are acknowledged when what they said is durable.
+
+        Returns
+        -------
+        bool
+            Whether the broker has room to send more before these are acknowledged.
+        """
+        if not arrivals.fenced:
             self.advance()
-        marked = any(self._is_marker(message) for message in messages)
-        if marked:
-            messages = [each for each in messages if not self._is_marker(each)]
-        taken = self.ingest.take(messages)
+        taken = self.ingest.take(arrivals)
         batch = taken.batch
+        decoded = self.clock.now_ns()
         detections, counts = self.engine.process(batch)
+        transitions = self._move(detections)
+        if transitions:
+            self._stage("decoded", decoded - arrivals.received_ns, len(transitions))
+            self._stage("detected", self.clock.now_ns() - arrivals.received_ns, len(transitions))
+        if arrivals.marked:
+            self.siren.marked(monotonic_ns=self.clock.monotonic_ns())
         blob = b"".join(
             encode(Kind.QUARANTINE, msgspec.msgpack.encode(q)) for q in taken.quarantined
         )
         if len(batch):
             blob += encode_readings(batch)
-        transitions = self._move(detections)
-        if marked:
-            self.siren.marked(monotonic_ns=self.clock.monotonic_ns())
-        metrics = self.metrics
-        metrics.duplicates.inc(counts.ignored)
-        metrics.out_of_order.inc(counts.out_of_order)
-        metrics.late.inc(counts.late)
-        metrics.bad.inc(counts.held)
-        waiting = [message for message in messages if message.qos]
-        self.unacknowledged.extend(waiting)
-        if waiting and len(batch):
-            self._recent.append(batch)
-            self._recent_readings += len(batch)
-            while self._recent_readings > REMEMBERED:
-                self._recent_readings -= len(self._recent.popleft())
-        self.accepted += len(waiting)
-        full = self._arrived(len(waiting))
+        self._count_readings(counts)
+        receipt = arrivals.receipt()
+        waiting = len(receipt)
+        if waiting:
+            self.unacknowledged.append(receipt)
+            self._remember(batch)
+        self.accepted += waiting
+        full = self._arrived(waiting)
         if blob or waiting or transitions:
-            self._hand_over(blob, transitions, readings=len(batch), sync=full)
+            self._hand_over(
+                blob,
+                transitions,
+                readings=len(batch),
+                sync=full,
+                received_ns=arrivals.received_ns,
+            )
         self.summaries.add(batch)
         if waiting and not full and not transitions:
             self._arm()
+        return not waiting or self.pacing.window >= ROOMY
 
     def advance(self) -> None:
         """Run the whole seconds that have passed: delays, silence, confirmations, expiries."""
@@ -219,12 +227,29 @@ class Line:
         if transitions:
             self._hand_over(b"", transitions)
 
-    def durable(self, accepted: int) -> list[Message]:
-        """Return the messages that may be acknowledged: those among the first `accepted` ever."""
-        first = self.accepted - len(self.unacknowledged)
-        count = max(0, min(accepted - first, len(self.unacknowledged)))
-        self.pacing.durable(count, monotonic_ns=self.clock.monotonic_ns())
-        return [self.unacknowledged.popleft() for _ in range(count)]
+    @property
+    def waiting(self) -> int:
+        """Messages that are not yet acknowledged."""
+        return self.accepted - self._acknowledged
+
+    def durable(self, accepted: int) -> list[Receipt]:
+        """Return what may be acknowledged: what is owed for the first `accepted` messages ever."""
+        left = max(0, min(accepted, self.accepted) - self._acknowledged)
+        self._acknowledged += left
+        self.pacing.durable(left, monotonic_ns=self.clock.monotonic_ns())
+        found = []
+        while left:
+            receipt = self.unacknowledged.popleft()
+            if len(receipt) > left:
+                receipt, rest = receipt.split(left)
+                self.unacknowledged.appendleft(rest)
+            left -= len(receipt)
+            found.append(receipt)
+        return found
+
+    def committed(self, events: int, received_ns: int) -> None:
+        """Note how long after their message so many events became durable."""
+        self._stage("committed", self.clock.now_ns() - received_ns, events)
 
     def forget_messages(self) -> None:
         """Let go of what was not acknowledged: on the next connection it comes again.
@@ -235,7 +260,8 @@ class Line:
             self.ingest.remember(batch)
         self._recent.clear()
         self._recent_readings = 0
-        self.pacing.durable(len(self.unacknowledged), monotonic_ns=self.clock.monotonic_ns())
+        self.pacing.durable(self.waiting, monotonic_ns=self.clock.monotonic_ns())
+        self._acknowledged = self.accepted
         self.unacknowledged.clear()
 
     def snapshot(self) -> None:
@@ -255,8 +281,31 @@ class Line:
             self._hand_over(blob, transitions)
             self._sound(now)
 
-    def _is_marker(self, message: Message) -> bool:
-        return message.payload == MARKER and message.topic == self._own_topic
+    def _count_readings(self, counts: Counts) -> None:
+        metrics = self.metrics
+        for counter, count in (
+            (metrics.duplicates, counts.ignored),
+            (metrics.out_of_order, counts.out_of_order),
+            (metrics.late, counts.late),
+            (metrics.bad, counts.held),
+        ):
+            if count:
+                counter.inc(count)
+
+    def _remember(self, batch: ReadingBatch) -> None:
+        """Keep what a broker may repeat: more than any in-flight window holds."""
+        if not len(batch):
+            return
+        self._recent.append(batch)
+        self._recent_readings += len(batch)
+        while self._recent_readings > REMEMBERED:
+            self._recent_readings -= len(self._recent.popleft())
+
+    def _stage(self, stage: str, after_ns: int, events: int) -> None:
+        """Note how long after its message a stage of an alarm's way ended, once for each event."""
+        histogram = self.metrics.stage_seconds.labels(stage)
+        for _ in range(events):
+            histogram.observe(after_ns / NANOSECONDS)
 
     def _move(self, detections: Sequence[Detection]) -> tuple[Transition, ...]:
         if not detections:
@@ -282,9 +331,11 @@ class Line:
         *,
         readings: int = 0,
         sync: bool = False,
+        received_ns: int = 0,
     ) -> None:
         self.submit(
             Work(
+                received_ns=received_ns,
                 blob=blob,
                 position=self.position,
                 readings=readings,

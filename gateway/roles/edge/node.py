@@ -36,9 +36,9 @@ from gateway.roles.edge.recovery import Opened, memory_store, newest, open_store
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import OwnAlarms, Storage, StoreFailedError, failures
 from gateway.roles.edge.upward import PARENT, Above, LocalScreen, Upward
+from gateway.southbound.arrivals import Arrivals
 from gateway.southbound.ingest import Ingest
 from gateway.southbound.liveness import Liveness
-from gateway.southbound.message import Message, own_topic
 from gateway.southbound.mqtt import BrokerSession
 
 SNAPSHOT_S: Final = 60.0
@@ -110,6 +110,8 @@ class EdgeNode:
         engine.align({alarm: status.active for alarm, status in self.desk.statuses.items()})
         LOG.info("engine ready", records=ran, uncommitted=len(pending), life=opened.life)
         self._build(engine)
+        await asyncio.to_thread(self.session.warm_up)
+        await asyncio.to_thread(self.line.ingest.warm_up)
         for batch in repeated:
             self.line.ingest.remember(batch)
         self.upward = self._go_up(receivers)
@@ -195,7 +197,6 @@ class EdgeNode:
             metrics=self.metrics,
             position=storage.spool.position if storage.spool else 0,
             identity=storage.identity,
-            own_topic=own_topic(self.plant.node),
             held=self._held,
         )
         self.line.liveness.begin(self.clock.now_ns())
@@ -261,15 +262,16 @@ class EdgeNode:
                 receivers.append(screen.above)
         return receivers
 
-    def _deliver(self, messages: Sequence[Message]) -> None:
+    def _deliver(self, arrivals: Arrivals) -> bool:
         try:
-            self.line.take(messages)
+            room = self.line.take(arrivals)
             self.storage.delivered()
         except Exception as error:
             # A gateway that takes nothing must not look alive: it ends, and is started anew.
             if not self._taking_died.done():
                 self._taking_died.set_exception(error)
             raise
+        return room
 
     def _broker_changed(self, lost: str | None) -> None:
         connected = lost is None

@@ -126,6 +126,7 @@ class Storage:
         self._lent_to = 0
         self._shed = 0
         self._full_shed = 0
+        self._full = False
         self._shed_told = -SHED_EVERY_S
         self._use(opened)
 
@@ -229,10 +230,13 @@ class Storage:
 
     def _durable(self, done: Committed) -> None:
         self._metrics.commit_seconds.observe(done.seconds)
+        for received_ns, events in done.made:
+            self._line.committed(events, received_ns)
         if done.shed:
             self._metrics.shed.inc(done.shed)
             self._full_shed += done.shed
-            self._tell_shed(SHED_EVERY_S)
+            # What the last full moment cost may be counted after the disk has room again.
+            self._tell_shed(SHED_EVERY_S if self._full else 0.0)
         self._session.acknowledge(self._line.durable(done.accepted))
         if self._committer.waiting < QUEUE_LENGTH // 2:
             self._session.resume()
@@ -258,19 +262,20 @@ class Storage:
 
     def _lend(self) -> None:
         """Acknowledge from memory: detection never stops for a disk that hangs."""
-        messages = self._line.durable(self._line.accepted)
-        self._lent += len(messages)
+        self._lent += self._line.waiting
         self._lent_to = self._line.accepted
-        self._session.acknowledge(messages)
+        self._session.acknowledge(self._line.durable(self._line.accepted))
 
     def _troubled(self, what: str, reason: str) -> None:
         if what == "full":
             LOG.error("the disk is full; readings are shed and counted", reason=reason)
             self._metrics.store_trouble.set(2)
+            self._full = True
             self._line.detected([self._own.edge("storage_full", active=True)])
         elif what == "sound":
             LOG.info("the disk has room again")
             self._metrics.store_trouble.set(0)
+            self._full = False
             self._tell_shed(0.0)
             self._line.detected([self._own.edge("storage_full", active=False)])
         else:

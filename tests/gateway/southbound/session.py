@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Self
+from typing import NamedTuple, Self
 
 import aiomqtt
+import numpy as np
 
 from gateway.clock import SystemClock
-from gateway.southbound.message import Message
+from gateway.southbound.arrivals import Arrivals, Receipt
 from gateway.southbound.mqtt import BrokerSession
 from gateway.southbound.settings import BrokerSettings
 
@@ -29,21 +30,48 @@ async def until(condition: Callable[[], bool], seconds: float = WAIT_S) -> None:
     raise TimeoutError(f"not within {seconds:g} s")
 
 
+class Heard(NamedTuple):
+    """One message as a listener keeps it."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    dup: bool
+    mid: int
+    connection: int
+    fenced: bool
+
+
+def owed(messages: Sequence[Heard]) -> list[Receipt]:
+    """What is owed for these messages, all of one connection."""
+    identifiers = np.array([each.mid for each in messages if each.qos], np.int32)
+    return [Receipt(messages[0].connection, identifiers)]
+
+
 @dataclass
 class Listener:
     """Everything a session said."""
 
-    messages: list[Message] = field(default_factory=list)
+    messages: list[Heard] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+    markers: int = 0
     changes: list[str | None] = field(default_factory=list)
 
     @property
     def bodies(self) -> list[bytes]:
         return [message.payload for message in self.messages]
 
-    def deliver(self, messages: Sequence[Message]) -> None:
-        self.messages += messages
+    def deliver(self, arrivals: Arrivals) -> bool:
+        self.markers += arrivals.marked
+        self.receipts.append(arrivals.receipt())
+        for index in range(len(arrivals)):
+            *message, own = arrivals.message(index)
+            if not own:
+                self.messages.append(Heard(*message, arrivals.connection, arrivals.fenced))
+        return True
 
-    async def took(self, count: int) -> list[Message]:
+    async def took(self, count: int) -> list[Heard]:
         """Wait until so many messages came in all, and return them."""
         await until(lambda: len(self.messages) >= count)
         return self.messages

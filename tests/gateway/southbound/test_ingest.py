@@ -17,8 +17,8 @@ from gateway.pipeline.engine import Engine
 from gateway.pipeline.plant import Plant
 from gateway.roles.edge.site import load_site
 from gateway.southbound import ingest as module
-from gateway.southbound.ingest import FUTURE_NS, KEPT_BYTES, KEPT_PAYLOADS, Ingest, judge_time
-from gateway.southbound.message import Message
+from gateway.southbound.arrivals import Arrivals, Message
+from gateway.southbound.ingest import FUTURE_NS, KEPT_BYTES, KEPT_PAYLOADS, Ingest, Taken
 
 NOW = 1_790_000_000 * NANOSECONDS
 SITE = """[node]
@@ -62,9 +62,12 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Plant:
     return load_site(path).plant
 
 
-def message(payload: bytes, topic: str = "plant/d1/v", at: int = NOW, **flags: bool) -> Message:
-    stated = {"retain": False, "dup": False, "fenced": False, **flags}
-    return Message(topic, payload, qos=1, mid=1, connection=1, received_ns=at, **stated)
+def message(payload: bytes, topic: str = "plant/d1/v", **flags: bool) -> Message:
+    return Message(topic, payload, qos=1, mid=1, **flags)
+
+
+def take(ingest: Ingest, *messages: Message, at: int = NOW, fenced: bool = False) -> Taken:
+    return ingest.take(Arrivals.of(messages, received_ns=at, fenced=fenced))
 
 
 def verdicts(quality: np.ndarray) -> set[Verdict]:
@@ -90,7 +93,7 @@ UNDECODABLE = {
 def test_what_cannot_be_decoded_is_kept_counted_and_bad(plant: Plant, payload: bytes) -> None:
     """The payload is quarantined with its reason, and its device's points are BAD, not silent."""
     metrics = Metrics()
-    taken = Ingest(plant, metrics).take([message(payload)])
+    taken = take(Ingest(plant, metrics), message(payload))
     (kept,) = taken.quarantined
     assert kept.reason.startswith("undecodable: ")
     assert (kept.topic, kept.at_ns, kept.size) == ("plant/d1/v", NOW, len(payload))
@@ -121,11 +124,11 @@ BAD_VALUES = {
 def test_a_value_that_is_none_is_bad_and_holds_what_stands(plant: Plant, value: bytes) -> None:
     """It is BAD and clears no alarm, whatever it looks like; the point beside it is untouched."""
     ingest, engine = Ingest(plant, Metrics()), Engine(plant)
-    raised, _ = engine.process(ingest.take([message(json.dumps(STANDING).encode())]).batch)
+    raised, _ = engine.process(take(ingest, message(json.dumps(STANDING).encode())).batch)
     assert [edge.active for edge in raised] == [True, True]
     later = NOW + NANOSECONDS
     payload = b'{"ts": %d, "a": %s, "b": [20]}' % (later // 1_000_000, value)
-    taken = ingest.take([message(payload, at=later)])
+    taken = take(ingest, message(payload), at=later)
     by_point = dict(zip(taken.batch.point.tolist(), taken.batch.quality.tolist(), strict=True))
     if taken.quarantined:
         # Not JSON at all (NaN, Infinity): then nothing of the message is believed.
@@ -153,7 +156,7 @@ def test_a_time_that_is_none_makes_the_reading_uncertain(
 ) -> None:
     """The received time stands in: such a reading raises like a good one and never clears."""
     ingest, engine = Ingest(plant, Metrics()), Engine(plant)
-    taken = ingest.take([message(b'{%s "a": 150, "b": [5]}' % time)])
+    taken = take(ingest, message(b'{%s "a": 150, "b": [5]}' % time))
     assert taken.batch.time_ns.tolist() == [NOW] * 2
     found = {Quality(each) for each in taken.batch.quality.tolist()}
     assert {each.verdict for each in found} == {Verdict.UNCERTAIN}
@@ -161,20 +164,20 @@ def test_a_time_that_is_none_makes_the_reading_uncertain(
         assert found == {expected}
     raised, _ = engine.process(taken.batch)
     assert [edge.active for edge in raised] == [True, True]
-    later = ingest.take([message(b'{%s "a": 20, "b": [50]}' % time, at=NOW + NANOSECONDS // 2)])
+    later = take(ingest, message(b'{%s "a": 20, "b": [50]}' % time), at=NOW + NANOSECONDS // 2)
     assert engine.process(later.batch)[0] == []
 
 
 def test_a_clock_a_little_ahead_is_believed(plant: Plant) -> None:
     """Up to five seconds ahead is transport and drift, not another clock's mistake."""
     ahead = NOW + FUTURE_NS
-    assert judge_time(ahead, 0, NOW, retained=False, fenced=False) == (ahead, 0)
-    told = judge_time(ahead + 1, 0, NOW, retained=False, fenced=False)
-    assert told == (NOW, Quality.TIME_FUTURE)
-    taken = Ingest(plant, Metrics()).take(
-        [message(json.dumps({**STANDING, "ts": ahead // 1_000_000}).encode())]
-    )
+    said = message(json.dumps({**STANDING, "ts": ahead // 1_000_000}).encode())
+    taken = take(Ingest(plant, Metrics()), said)
     assert verdicts(taken.batch.quality) == {Verdict.GOOD}
+    assert taken.batch.time_ns.tolist() == [ahead] * 2
+    told = take(Ingest(plant, Metrics()), said, at=NOW - 1)
+    assert set(told.batch.quality.tolist()) == {int(Quality.TIME_FUTURE)}
+    assert told.batch.time_ns.tolist() == [NOW - 1] * 2
 
 
 @pytest.mark.parametrize(
@@ -185,33 +188,37 @@ def test_old_values_without_a_time_meet_fixed_limits_only(
 ) -> None:
     """A retained or queued value of unknown age may raise a limit; it clears nothing."""
     ingest, engine = Ingest(plant, Metrics()), Engine(plant)
-    first = ingest.take([message(b'{"a": 150, "b": [5]}', **{flag: True})])
+
+    def old(payload: bytes, at: int = NOW) -> Taken:
+        said = message(payload, retain=flag == "retain")
+        return take(ingest, said, at=at, fenced=flag == "fenced")
+
+    first = old(b'{"a": 150, "b": [5]}')
     assert set(first.batch.quality.tolist()) == {int(quality)}
     raised, _ = engine.process(first.batch)
     assert [(edge.active, edge.historical) for edge in raised] == [(True, True)] * 2
-    calm = ingest.take([message(b'{"a": 20, "b": [50]}', at=NOW + NANOSECONDS, **{flag: True})])
+    calm = old(b'{"a": 20, "b": [50]}', at=NOW + NANOSECONDS)
     assert engine.process(calm.batch)[0] == []
     # One that says its own time is as good as that time.
-    told = ingest.take([message(json.dumps(STANDING).encode(), **{flag: True})])
+    told = old(json.dumps(STANDING).encode())
     assert verdicts(told.batch.quality) == {Verdict.GOOD}
 
 
 def test_a_topic_that_nobody_owns_is_kept_and_counted(plant: Plant) -> None:
     """It is told, its payload kept, and it makes no reading."""
     metrics = Metrics()
-    taken = Ingest(plant, metrics).take(
-        [message(b"{}", topic=topic) for topic in ("plant/d1", "plant/d1/v/x", "", "x")]
-    )
+    strange = [message(b"{}", topic=topic) for topic in ("plant/d1", "plant/d1/v/x", "", "x")]
+    taken = take(Ingest(plant, metrics), *strange)
     assert len(taken.batch) == 0
     assert {kept.reason.split(":")[0] for kept in taken.quarantined} == {"unrouted"}
     assert metrics.unrouted._value.get() == len(taken.quarantined) == 4
 
 
 def test_the_quarantine_is_bounded(plant: Plant) -> None:
-    """A flood of broken megabytes costs a fixed room; every one of them is still counted."""
+    """A flood of large broken payloads costs a fixed room; every one of them is still counted."""
     metrics = Metrics()
-    flood = [message(b"\x00" * 1_000_000)] * 1000
-    taken = Ingest(plant, metrics).take(flood)
+    flood = [message(b"\x00" * 100_000)] * 1000
+    taken = take(Ingest(plant, metrics), *flood)
     assert len(taken.quarantined) == KEPT_PAYLOADS
     assert sum(len(kept.payload) for kept in taken.quarantined) <= KEPT_PAYLOADS * KEPT_BYTES
     assert metrics.quarantined.labels("undecodable")._value.get() == 1000
@@ -221,7 +228,8 @@ def test_the_quarantine_is_bounded(plant: Plant) -> None:
 def test_good_messages_beside_broken_ones_lose_nothing(plant: Plant) -> None:
     """Order is kept and each message is judged alone."""
     good = json.dumps(STANDING).encode()
-    taken = Ingest(plant, Metrics()).take([message(p) for p in (good, b"{", good, b"", good)])
+    said = [message(payload) for payload in (good, b"{", good, b"", good)]
+    taken = take(Ingest(plant, Metrics()), *said)
     assert [Quality(q).verdict for q in taken.batch.quality.tolist()[::2]] == [
         Verdict.GOOD, Verdict.BAD, Verdict.GOOD, Verdict.BAD, Verdict.GOOD,
     ]  # fmt: skip
@@ -232,12 +240,12 @@ def test_a_repeated_message_is_known_by_its_flag(plant: Plant) -> None:
     metrics = Metrics()
     ingest = Ingest(plant, metrics)
     payload = json.dumps(STANDING).encode()
-    ingest.remember(ingest.take([message(payload)]).batch)
-    assert len(ingest.take([message(payload)]).batch) == 2
-    assert len(ingest.take([message(payload, dup=True)]).batch) == 0
+    ingest.remember(take(ingest, message(payload)).batch)
+    assert len(take(ingest, message(payload)).batch) == 2
+    assert len(take(ingest, message(payload, dup=True)).batch) == 0
     assert metrics.duplicates._value.get() == 2
     other = json.dumps({**STANDING, "a": 151}).encode()
-    assert ingest.take([message(other, dup=True)]).batch.value.tolist() == [151.0]
+    assert take(ingest, message(other, dup=True)).batch.value.tolist() == [151.0]
 
 
 json_values = st.recursive(
@@ -256,17 +264,19 @@ documents = st.dictionaries(st.sampled_from(["ts", "a", "b", "c"]), json_values)
         min_size=1,
         max_size=8,
     ),
-    st.sampled_from([{}, {"retain": True}, {"fenced": True}, {"retain": True, "dup": True}]),
+    st.sampled_from([{}, {"retain": True}, {"retain": True, "dup": True}]),
+    st.booleans(),
 )
 def test_whatever_is_sent_nothing_raises_and_only_numbers_are_good(
     plant: Plant,
     payloads: list[bytes],
     flags: dict[str, bool],
+    fenced: bool,  # noqa: FBT001
 ) -> None:
     """Any bytes give readings or a quarantine entry; GOOD and UNCERTAIN ones hold usable values."""
     metrics = Metrics()
     sent = [message(payload, **flags) for payload in payloads]
-    taken = Ingest(plant, metrics).take(sent)
+    taken = take(Ingest(plant, metrics), *sent, fenced=fenced)
     assert len(taken.batch) == 2 * len(payloads)
     for value, quality, time_ns in zip(
         taken.batch.value.tolist(),
@@ -290,8 +300,8 @@ def test_the_newest_readings_are_the_ones_remembered(
     ingest = Ingest(plant, Metrics())
     said = [message(json.dumps({**STANDING, "a": 20 + n}).encode()) for n in range(30)]
     for each in said:
-        ingest.remember(ingest.take([each]).batch)
-    assert len(ingest.take([said[-1]._replace(dup=True)]).batch) == 0
-    assert len(ingest.take([said[-4]._replace(dup=True)]).batch) == 0
-    assert len(ingest.take([said[0]._replace(dup=True)]).batch) > 0
+        ingest.remember(take(ingest, each).batch)
+    assert len(take(ingest, said[-1]._replace(dup=True)).batch) == 0
+    assert len(take(ingest, said[-4]._replace(dup=True)).batch) == 0
+    assert len(take(ingest, said[0]._replace(dup=True)).batch) > 0
     assert len(ingest._taken) <= 12

@@ -55,7 +55,7 @@ async def test_messages_are_handed_over_in_the_order_they_came(
             await client.publish("plant/d1/w", b"nobody asked for this", qos=1)
             await client.publish("plant/d1/v", b"last", qos=1)
         await until(lambda: b"last" in heard.bodies)
-        link.acknowledge(heard.messages)
+        link.acknowledge(heard.receipts)
         assert heard.bodies == [b"%d" % number for number in range(600)] + [b"last"]
         assert {message.topic for message in heard.messages if message.payload == b"3"} == {
             "other/x"
@@ -78,7 +78,7 @@ async def test_messages_that_waited_in_the_broker_are_fenced(
         await until(lambda: not link.fenced)
         await say(broker.port, "plant/a/v", b"live")
         await heard.took(301)
-        link.acknowledge(heard.messages)
+        link.acknowledge(heard.receipts)
         assert heard.bodies == [*(b"%d" % n for n in range(300)), b"live"]
         assert [message.fenced for message in heard.messages] == [True] * 300 + [False]
 
@@ -154,7 +154,7 @@ async def test_a_paused_session_leaves_messages_with_the_broker(
         link.resume()
         await heard.took(200)
         assert heard.bodies == [b"%d" % n for n in range(200)]
-        link.acknowledge(heard.messages)
+        link.acknowledge(heard.receipts)
         await say(broker.port, "plant/a/v", b"after")
         await heard.took(201)
 
@@ -229,7 +229,7 @@ async def test_a_burst_over_tls_comes_whole(
                 await asyncio.gather(*(client.publish("plant/a/v", b, qos=1) for b in bodies))
             await heard.took(400)
             assert sorted(heard.bodies) == sorted(bodies)
-            link.acknowledge(heard.messages)
+            link.acknowledge(heard.receipts)
 
 
 # paho leaves a socket whose handshake failed to the garbage collector.

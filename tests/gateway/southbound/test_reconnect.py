@@ -12,7 +12,7 @@ import pytest
 
 from gateway.simulation import broker as simulated
 from gateway.simulation.broker import LocalBroker, mosquitto
-from tests.gateway.southbound.session import Tap, say, session, until
+from tests.gateway.southbound.session import Tap, owed, say, session, until
 
 pytestmark = [
     pytest.mark.broker,
@@ -54,7 +54,7 @@ async def test_what_was_not_acknowledged_comes_again_and_nothing_else(
         await until(lambda: link.connected)
         await say(broker.port, "plant/a/v", *(b"%d" % n for n in range(6)))
         first = list(await heard.took(6))
-        link.acknowledge(first[:2])
+        link.acknowledge(owed(first[:2]))
         # The broker reads in order: what comes back from here shows that it has read the two.
         assert link.publish("plant/mark/v", b"mark")
         await heard.took(7)
@@ -90,10 +90,10 @@ async def test_an_acknowledgement_is_never_sent_on_another_connection(
             # The same packet ids again: only the connection tells the two apart.
             again = await heard.took(3)
             assert [message.mid for message in again] == [message.mid for message in old]
-            link.acknowledge(old)
+            link.acknowledge(owed(old))
             assert link.publish("plant/mark/v", b"mark", qos=0)
             await heard.took(4)
-        link.acknowledge(heard.messages[:3])
+        link.acknowledge(owed(heard.messages[:3]))
         assert link.publish("plant/mark/v", b"mark", qos=0)
         await heard.took(5)
         heard.messages.clear()
