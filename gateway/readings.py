@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,8 +60,20 @@ class ReadingBatch:
             self.quality[begin:end],
         )
 
-    def where(self, chosen: npt.NDArray[np.bool_]) -> ReadingBatch:
-        """Return the chosen readings."""
+    @classmethod
+    def joined(cls, batches: Iterable[ReadingBatch]) -> ReadingBatch:
+        """Return the readings of all batches, at least one, in their order."""
+        whole = tuple(batches)
+        return cls(
+            np.concatenate([each.point for each in whole]),
+            np.concatenate([each.time_ns for each in whole]),
+            np.concatenate([each.received_ns for each in whole]),
+            np.concatenate([each.value for each in whole]),
+            np.concatenate([each.quality for each in whole]),
+        )
+
+    def where(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> ReadingBatch:
+        """Return the chosen readings: by a mask, or by their places in the order wanted."""
         return ReadingBatch(
             self.point[chosen],
             self.time_ns[chosen],

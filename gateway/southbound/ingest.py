@@ -7,7 +7,6 @@ was, and behind a fence one cannot tell when: both meet fixed limits only.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,10 +18,11 @@ from device_profiles.quality import Quality
 from gateway.northbound.spool import Quarantined
 from gateway.observe import Metrics
 from gateway.pipeline.plant import Plant
-from gateway.readings import ReadingBatch, Row
+from gateway.readings import ReadingBatch
 from gateway.southbound.arrivals import Arrivals, Message
 from gateway.southbound.decoding.bulk import NO_TIME, BulkDecoder
 from gateway.southbound.packets import DUP, FLAGS, PAYLOAD, PAYLOAD_END, RETAIN
+from gateway.southbound.repeats import Repeats
 from gateway.southbound.router import Router
 from gateway.southbound.topics import NOBODY, OURS, TopicTable
 
@@ -30,10 +30,11 @@ from gateway.southbound.topics import NOBODY, OURS, TopicTable
 FUTURE_NS = 5_000_000_000
 #: Bytes kept of a payload in quarantine.
 KEPT_BYTES: Final = 4096
-#: Readings known again when their messages are repeated; more than any in-flight window holds.
-REMEMBERED: Final = 200_000
 #: Payloads kept of one batch of messages; the rest is counted only.
 KEPT_PAYLOADS: Final = 64
+#: Messages known again at least, and readings at most: what memory allows.
+LEAST_WINDOW: Final = 1000
+MOST_REPEATED: Final = 2_000_000
 # Plain numbers: a kernel knows no enumeration.
 GOOD, FUTURE, RETAINED, FENCED = (
     int(each) for each in (Quality.GOOD, Quality.TIME_FUTURE, Quality.RETAINED, Quality.FENCED)
@@ -112,47 +113,17 @@ class Ingest:
         Devices with their compiled plans.
     metrics
         Counts what comes and what cannot be used.
+    window
+        Messages that a broker may have in flight to us, and may repeat.
     """
 
-    def __init__(self, plant: Plant, metrics: Metrics) -> None:
+    def __init__(self, plant: Plant, metrics: Metrics, *, window: int = 1000) -> None:
         self._metrics = metrics
         self._decoder = BulkDecoder([device.plan for device in plant.devices])
         self._begins = np.array([device.points[0] for device in plant.devices], np.int32)
         self.router = Router((device.topic, n) for n, device in enumerate(plant.devices))
-        # Each reading with the turn in which it was taken last.
-        self._taken: dict[Row, int] = {}
-        self._order: deque[tuple[int, list[Row]]] = deque()
-        self._turn = 0
-        self._remembered = 0
-
-    def remember(self, batch: ReadingBatch) -> None:
-        """Know these readings again if the broker repeats their messages.
-
-        A broker repeats what was not acknowledged, also what is already in the spool; taken twice
-        it would look like old data that crosses a limit. Only messages with the DUP flag are
-        compared, so a device's own repetition is judged as what it is.
-        """
-        rows: list[Row] = [
-            (point, time_ns, 0, value, quality)
-            for point, time_ns, value, quality in zip(
-                batch.point.tolist(),
-                batch.time_ns.tolist(),
-                batch.value.tolist(),
-                batch.quality.tolist(),
-                strict=True,
-            )
-        ]
-        self._turn += 1
-        self._taken.update(dict.fromkeys(rows, self._turn))
-        self._order.append((self._turn, rows))
-        self._remembered += len(rows)
-        # The oldest go first: the newest are what a broker repeats.
-        while self._remembered > REMEMBERED and len(self._order) > 1:
-            turn, oldest = self._order.popleft()
-            self._remembered -= len(oldest)
-            for row in oldest:
-                if self._taken.get(row) == turn:
-                    del self._taken[row]
+        widest = max((len(device.points) for device in plant.devices), default=1)
+        self.repeats = Repeats(min(MOST_REPEATED, max(LEAST_WINDOW, window) * widest))
 
     def warm_up(self) -> None:
         """Compile every kernel of this stage, or load it, before the first message."""
@@ -197,27 +168,17 @@ class Ingest:
         )
         received = np.full(count, arrivals.received_ns, np.int64)
         batch = ReadingBatch(point, time, received, found.value, found.quality)
-        if self._taken and (flags & DUP).any():
-            batch = self._new(batch, found.first, np.flatnonzero(flags & DUP).tolist())
+        if len(self.repeats) and (flags & DUP).any():
+            batch = self._new(batch, np.repeat(flags & DUP, np.diff(found.first)) != 0)
         self._metrics.messages.inc(len(arrivals) - int(np.count_nonzero(device == OURS)))
         self._metrics.readings.inc(len(batch))
         return Taken(batch, tuple(kept))
 
-    def _new(self, batch: ReadingBatch, first: Ints, repeated: list[int]) -> ReadingBatch:
+    def _new(self, batch: ReadingBatch, asked: npt.NDArray[np.bool_]) -> ReadingBatch:
         """Return the readings without those that messages with the DUP flag repeat."""
-        new = np.ones(len(batch), bool)
-        for message in repeated:
-            for index in range(int(first[message]), int(first[message + 1])):
-                row: Row = (
-                    int(batch.point[index]),
-                    int(batch.time_ns[index]),
-                    0,
-                    float(batch.value[index]),
-                    int(batch.quality[index]),
-                )
-                new[index] = row not in self._taken
-        self._metrics.duplicates.inc(int(len(batch) - new.sum()))
-        return batch.where(new)
+        repeated = asked & self.repeats.repeated(batch)
+        self._metrics.duplicates.inc(int(np.count_nonzero(repeated)))
+        return batch.where(~repeated)
 
     def _keep(self, kept: list[Quarantined], arrivals: Arrivals, index: int, reason: str) -> None:
         if len(kept) < KEPT_PAYLOADS:

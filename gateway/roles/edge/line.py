@@ -33,7 +33,7 @@ from gateway.readings import ReadingBatch
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.pacing import OLDEST_S, PAUSE_S, Pacing
 from gateway.southbound.arrivals import Arrivals, Receipt
-from gateway.southbound.ingest import REMEMBERED, Ingest
+from gateway.southbound.ingest import Ingest
 from gateway.southbound.liveness import Liveness
 
 #: A tick waits this long after its second, so that readings of that second are judged first.
@@ -257,7 +257,7 @@ class Line:
         So does what was acknowledged in vain, its acknowledgement lost with the connection.
         """
         for batch in self._recent:
-            self.ingest.remember(batch)
+            self.ingest.repeats.remember(batch)
         self._recent.clear()
         self._recent_readings = 0
         self.pacing.durable(self.waiting, monotonic_ns=self.clock.monotonic_ns())
@@ -298,7 +298,7 @@ class Line:
             return
         self._recent.append(batch)
         self._recent_readings += len(batch)
-        while self._recent_readings > REMEMBERED:
+        while self._recent_readings > self.ingest.repeats.most:
             self._recent_readings -= len(self._recent.popleft())
 
     def _stage(self, stage: str, after_ns: int, events: int) -> None:

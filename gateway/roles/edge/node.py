@@ -77,6 +77,8 @@ class EdgeNode:
         )
         rows = {each.alarm: n for n, each in enumerate(self._definitions)}
         self._own = OwnAlarms(self.plant.node, rows, clock)
+        window = site.settings.broker.receive_maximum
+        self.ingest = Ingest(self.plant, self.metrics, window=window)
         self._broker_reason = ""
         self._met = False
         self._started_ns = clock.monotonic_ns()
@@ -111,9 +113,9 @@ class EdgeNode:
         LOG.info("engine ready", records=ran, uncommitted=len(pending), life=opened.life)
         self._build(engine)
         await asyncio.to_thread(self.session.warm_up)
-        await asyncio.to_thread(self.line.ingest.warm_up)
+        await asyncio.to_thread(self.ingest.warm_up)
         for batch in repeated:
-            self.line.ingest.remember(batch)
+            self.ingest.repeats.remember(batch)
         self.upward = self._go_up(receivers)
         self.storage.start(self.line, self.session)
         self._first_events(pending, ran=ran)
@@ -173,7 +175,7 @@ class EdgeNode:
             self.storage.identity,
             now_ns=self.clock.now_ns(),
         )
-        return pending, ran, list(newest(opened, engine))
+        return pending, ran, list(newest(opened, engine, self.ingest.repeats.most))
 
     def _build(self, engine: Engine) -> None:
         settings, storage = self.site.settings, self.storage
@@ -187,7 +189,7 @@ class EdgeNode:
         self.line = Line(
             engine=engine,
             desk=self.desk,
-            ingest=Ingest(self.plant, self.metrics),
+            ingest=self.ingest,
             liveness=Liveness(self.plant, standing),
             siren=Siren(self._send_siren),
             summaries=self.summaries,
@@ -203,7 +205,7 @@ class EdgeNode:
         self.session = BrokerSession(
             settings.broker,
             node=self.plant.node,
-            filters=self.line.ingest.router.filters,
+            filters=self.ingest.router.filters,
             clock=self.clock,
             deliver=self._deliver,
             changed=self._broker_changed,

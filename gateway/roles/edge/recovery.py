@@ -43,7 +43,6 @@ from gateway.northbound.spool import (
 from gateway.observe import log
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
-from gateway.southbound.ingest import REMEMBERED
 
 LOG = log("roles.edge.recovery")
 
@@ -226,12 +225,12 @@ def restore(database: Database, engine: Engine) -> int:
     return int(rows[0][0])
 
 
-def newest(opened: Opened, engine: Engine) -> Iterator[ReadingBatch]:
-    """Yield the newest readings of the spool, which a broker may repeat."""
+def newest(opened: Opened, engine: Engine, count: int) -> Iterator[ReadingBatch]:
+    """Yield the newest readings of the spool, `count` at least, which a broker may repeat."""
     if opened.spool is None:
         return
     runner = SpoolRunner(engine)
-    for record in newest_readings(opened.spool.folder, REMEMBERED):
+    for record in newest_readings(opened.spool.folder, count):
         if record.kind == Kind.READINGS:
             yield runner.translate(record)
         else:

@@ -16,7 +16,6 @@ from gateway.observe import Metrics
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.plant import Plant
 from gateway.roles.edge.site import load_site
-from gateway.southbound import ingest as module
 from gateway.southbound.arrivals import Arrivals, Message
 from gateway.southbound.ingest import FUTURE_NS, KEPT_BYTES, KEPT_PAYLOADS, Ingest, Taken
 
@@ -240,7 +239,7 @@ def test_a_repeated_message_is_known_by_its_flag(plant: Plant) -> None:
     metrics = Metrics()
     ingest = Ingest(plant, metrics)
     payload = json.dumps(STANDING).encode()
-    ingest.remember(take(ingest, message(payload)).batch)
+    ingest.repeats.remember(take(ingest, message(payload)).batch)
     assert len(take(ingest, message(payload)).batch) == 2
     assert len(take(ingest, message(payload, dup=True)).batch) == 0
     assert metrics.duplicates._value.get() == 2
@@ -290,18 +289,3 @@ def test_whatever_is_sent_nothing_raises_and_only_numbers_are_good(
         assert math.isfinite(value)
         assert 0 <= value <= 1000
     Engine(plant).process(taken.batch)
-
-
-def test_the_newest_readings_are_the_ones_remembered(
-    plant: Plant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However many came, those that a broker may repeat are known; the oldest are let go."""
-    monkeypatch.setattr(module, "REMEMBERED", 10)
-    ingest = Ingest(plant, Metrics())
-    said = [message(json.dumps({**STANDING, "a": 20 + n}).encode()) for n in range(30)]
-    for each in said:
-        ingest.remember(take(ingest, each).batch)
-    assert len(take(ingest, said[-1]._replace(dup=True)).batch) == 0
-    assert len(take(ingest, said[-4]._replace(dup=True)).batch) == 0
-    assert len(take(ingest, said[0]._replace(dup=True)).batch) > 0
-    assert len(ingest._taken) <= 12
