@@ -26,6 +26,9 @@ from gateway.readings import ReadingBatch
 MAGIC: Final = b"HZSPOOL1"
 HEAD: Final = struct.Struct("<IIB")
 SEGMENT_BYTES: Final = 8 * 1024 * 1024
+#: A larger configuration stands at the head of segments that are so many times its size.
+LARGE_HEAD: Final = 512 * 1024
+HEADS: Final = 16
 #: No record is larger; a length beyond it is damage.
 MAX_RECORD: Final = 64 * 1024 * 1024
 
@@ -319,12 +322,11 @@ class Spool:
         A position that does not follow the last begins a segment, as does a full one: what lies
         between was shed.
         """
-        full = position - self._first >= SEGMENT_BYTES
+        large = HEADS * len(self._head) if len(self._head) > LARGE_HEAD else 0
+        full = position - self._first >= max(SEGMENT_BYTES, large)
         if self._file < 0 or position != self.position or full:
             self._open(position)
-        view = memoryview(blob)
-        while view:
-            view = view[os.write(self._file, view) :]
+        self._write(blob)
         self.position = position + len(blob)
 
     def sync(self) -> None:
@@ -353,13 +355,18 @@ class Spool:
             os.close(self._file)
             self._file = -1
 
+    def _write(self, blob: bytes) -> None:
+        view = memoryview(blob)
+        while view:
+            view = view[os.write(self._file, view) :]
+
     def _open(self, position: int) -> None:
         self.close()
         path = segment_path(self.folder, position)
         # A segment of this name can only be an empty or torn one: its records begin here.
         marker(path).unlink(missing_ok=True)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o640)
-        os.write(self._file, self._head)
+        self._write(self._head)
         os.fsync(self._file)
         folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

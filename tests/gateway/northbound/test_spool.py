@@ -266,6 +266,24 @@ def test_a_full_segment_is_followed_by_the_next(
     assert read(folder) == writer.written
 
 
+def test_a_large_configuration_makes_large_segments(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands at the head of every segment stays a small part of what is written."""
+    monkeypatch.setattr(spool, "SEGMENT_BYTES", 1)
+    monkeypatch.setattr(spool, "LARGE_HEAD", 100)
+    writer = Spool(folder, Configuration(hash="x", tags=[f"tag-{n}" for n in range(50)]))
+    record = encode(Kind.QUARANTINE, bytes(1000))
+    for _ in range(40):
+        writer.append(record, writer.position)
+    writer.close()
+    (first, path), (following, _), *_ = segments(folder)
+    held = following - first
+    head = path.stat().st_size - held
+    assert head > 100
+    assert held >= 16 * head
+
+
 def test_a_new_segment_that_never_got_a_record(folder: Path) -> None:
     """A crash between making a segment and writing to it costs nothing, whatever it left behind."""
     for left in (b"", MAGIC[:3], MAGIC, MAGIC + CONFIGURATION[:4], MAGIC + CONFIGURATION):
