@@ -57,6 +57,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         count = self._counter
         self.messages = count("messages", "MQTT messages received")
+        self.acknowledged = count("acknowledged_messages", "MQTT messages acknowledged")
         self.readings = count("readings", "readings taken into a batch")
         self.duplicates = count("duplicate_readings", "readings equal to the one before: ignored")
         self.out_of_order = count("out_of_order_readings", "readings older than the last accepted")

@@ -236,6 +236,7 @@ class Line:
         """Return what may be acknowledged: what is owed for the first `accepted` messages ever."""
         left = max(0, min(accepted, self.accepted) - self._acknowledged)
         self._acknowledged += left
+        self.metrics.acknowledged.inc(left)
         self.pacing.durable(left, monotonic_ns=self.clock.monotonic_ns())
         found = []
         while left:
