@@ -11,10 +11,12 @@ import json
 import sys
 from pathlib import Path
 
-from bench import BenchError, kernels, throughput
+from bench import BenchError, kernels, latency, throughput
 from bench.machine import machine
+from bench.peers import measure as peers
 
-BENCHES = {"kernels": kernels, "throughput": throughput}
+BENCHES = {"kernels": kernels, "latency": latency, "peers": peers, "throughput": throughput}
+RESULTS = Path(__file__).parent / "results"
 
 
 def summary(name: str) -> str:
@@ -30,13 +32,15 @@ def main() -> int:
         one = benches.add_parser(name, help=summary(name), description=module.__doc__)
         module.add_arguments(one)
         one.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
+        one.add_argument("--save", action="store_true", help=f"and to bench/results/{name}.json")
     arguments = parser.parse_args()
     if arguments.name is None:
         for name in BENCHES:
             print(f"{name:<12} {summary(name)}")
         return 0
-    if any(isinstance(value, int) and value < 1 for value in vars(arguments).values()):
-        parser.error("a count is 1 or more")
+    for value in vars(arguments).values():
+        if not isinstance(value, bool) and isinstance(value, int | float) and value <= 0:
+            parser.error("a number is above 0")
     ran_on = machine()
     print(ran_on, flush=True)
     try:
@@ -45,8 +49,12 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     line = json.dumps({**figures, "machine": ran_on}, ensure_ascii=False)
-    if arguments.json is not None:
-        arguments.json.write_text(line + "\n", encoding="utf-8")
+    wanted = [arguments.json] if arguments.json is not None else []
+    if arguments.save:
+        RESULTS.mkdir(exist_ok=True)
+        wanted.append(RESULTS / f"{arguments.name}.json")
+    for file in wanted:
+        file.write_text(line + "\n", encoding="utf-8")
     print(line)
     return 0 if figures.get("sound", True) else 1
 

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import http.client
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +25,9 @@ import numpy as np
 from bench import BenchError
 from bench.broker import Broker
 from bench.frames import PUBACK_BYTES, connect, scan
+from bench.hardship import Hardship
 from bench.workload import NODE, Shape, write_site
+from gateway.model import AlarmEvent, decode_event
 from gateway.northbound.spool import Kind, decode_readings, records
 from gateway.simulation.broker import free_port
 
@@ -33,6 +39,7 @@ AT_WORK: Final = 0.2
 #: By the rules the oldest message waits 1 s for its acknowledgement at most; a slow disk is given
 #: more.
 SETTLE_S: Final = 2.0
+STOP_S: Final = 120.0
 REPEAT_S: Final = 1.0
 LOOK_FIRST_S: Final = 0.1
 LOOK_OFTEN_S: Final = 0.02
@@ -60,6 +67,15 @@ class Seen:
         return int(sum(self.counters.get(_event(cause), 0) for cause in moves))
 
 
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a process holds: resident memory (MB), open descriptors, threads."""
+
+    rss_mb: float
+    descriptors: int
+    threads: int
+
+
 class EdgeProcess:
     """An edge with a new store for the length of a block, subscribed when the block begins.
 
@@ -73,30 +89,55 @@ class EdgeProcess:
         Where it subscribes.
     version
         Of MQTT: 5 states a window of its own, 3.1.1 has the broker's.
+    parent
+        Address of the node above, if there is one.
+    hardship
+        A worse machine for it.
     """
 
-    def __init__(self, folder: Path, shape: Shape, broker: Broker, *, version: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        shape: Shape,
+        broker: Broker,
+        *,
+        version: str,
+        parent: str = "",
+        hardship: Hardship | None = None,
+    ) -> None:
+        self.store = folder / "data" / "store.db"
         self._folder = folder
         self._broker = broker
+        self._hardship = hardship
         self._port = free_port()
         self._site = write_site(
-            folder, shape, broker=broker.url, version=version, metrics=self._port
+            folder, shape, broker=broker.url, version=version, metrics=self._port, parent=parent
         )
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        with (self._folder / "edge.log").open("wb") as log:
+        self.start()
+        return self
+
+    def start(self, environment: Mapping[str, str] | None = None) -> float:
+        """Start it, on what its store holds; return the seconds until it had subscribed."""
+        command = [sys.executable, "-m", "gateway", "edge", "--config", str(self._site)]
+        begin = time.monotonic()
+        with (self._folder / "edge.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "edge", "--config", str(self._site)],
+                self._hardship.command(command) if self._hardship else command,
                 stdout=log,
                 stderr=log,
+                env={**os.environ, **(environment or {})},
             )
+        if self._hardship:
+            self._hardship.started(self._process.pid)
         try:
             self._subscribed()
         except BaseException:
             self.kill()
             raise
-        return self
+        return time.monotonic() - begin
 
     def __exit__(
         self,
@@ -181,18 +222,49 @@ class EdgeProcess:
             if record.kind == Kind.READINGS
         )
 
+    def events(self) -> list[AlarmEvent]:
+        """Return what its journal holds, in order."""
+        with closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)) as database:
+            rows = database.execute("SELECT entry FROM journal ORDER BY seq").fetchall()
+        return [decode_event(entry) for (entry,) in rows]
+
+    def footprint(self) -> Footprint:
+        """Return what it holds now."""
+        process = Path(f"/proc/{self._process.pid if self._process else 'self'}")
+        status = dict(
+            line.split(":", 1)
+            for line in (process / "status").read_text(encoding="utf-8").splitlines()
+        )
+        return Footprint(
+            rss_mb=int(status["VmRSS"].split()[0]) / 1024,
+            descriptors=len(list((process / "fd").iterdir())),
+            threads=int(status["Threads"]),
+        )
+
+    def stop(self) -> None:
+        """End it as a service manager does, and wait until it has."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(timeout=STOP_S)
+            self._ended()
+
     def kill(self) -> None:
         """End it at once: nothing is acknowledged on the way out."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            self._ended()
+
+    def _ended(self) -> None:
+        if self._hardship:
+            self._hardship.ended()
 
     def _subscribed(self) -> None:
         deadline = time.monotonic() + START_S
         while not self._connected():
             if time.monotonic() > deadline:
                 raise BenchError(f"not subscribed within {START_S:g} s: {self._log()}")
-            time.sleep(0.05)
+            time.sleep(LOOK_OFTEN_S)
 
     def _connected(self) -> bool:
         try:

@@ -36,13 +36,17 @@ def text(value: bytes) -> bytes:
 
 def packet(kind: int, body: bytes) -> bytes:
     """Return a whole packet: its first byte, the length of the rest, the rest."""
-    head = bytearray([kind])
-    length = len(body)
+    return bytes([kind]) + remaining(len(body)) + body
+
+
+def remaining(length: int) -> bytes:
+    """Return the length of the rest of a packet as MQTT writes it."""
+    written = bytearray()
     while True:
-        head.append(length & 0x7F | (0x80 if length > 0x7F else 0))
+        written.append(length & 0x7F | (0x80 if length > 0x7F else 0))
         length >>= 7
         if not length:
-            return bytes(head) + body
+            return bytes(written)
 
 
 def publish(topic: bytes, payload: bytes, *, qos: int, number: int) -> bytes:

@@ -19,13 +19,13 @@ from typing import Final
 
 from bench import workload
 from bench.frames import PUBACK_BYTES, connect
+from bench.workload import SHAPES
 
 BLOCK: Final = 200
 #: Messages at QoS 1 that the broker may not yet have acknowledged to us.
 WINDOW: Final = 20_000
 #: A generator that nobody ends does not live for ever.
 DEADLINE_S: Final = 900
-SHAPES: Final = {"stations": workload.STATIONS, "units": workload.UNITS}
 
 
 @dataclass(slots=True)

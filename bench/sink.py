@@ -19,7 +19,8 @@ from typing import Final
 import numpy as np
 
 from bench.frames import PUBACK_BYTES, connect, scan, subscribe
-from bench.generator import DEADLINE_S, SHAPES
+from bench.generator import DEADLINE_S
+from bench.workload import SHAPES
 
 BUFFER_BYTES: Final = 1 << 20
 ACKNOWLEDGEMENTS: Final = 1 << 16

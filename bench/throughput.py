@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -17,9 +15,10 @@ from typing import Any, Final
 
 from bench import BenchError
 from bench.broker import INFLIGHT, QUEUED, Broker
+from bench.children import child, go, line, words
 from bench.edge import EdgeProcess
-from bench.generator import SHAPES
-from bench.workload import transitions
+from bench.hardship import QUARTER_BOX, Hardship, Wanted
+from bench.workload import SHAPES, transitions
 
 #: A generator that waited for the broker for less than this share of its time, and needed more than
 #: that share of the receiver's, was the limit itself.
@@ -79,22 +78,6 @@ class Measured:
         return self.waited >= MUST_WAIT or self.share <= MUST_LEAD
 
 
-@contextmanager
-def child(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a module as a process that is ready when the block begins."""
-    with subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            _line(process, module)
-            yield process
-        finally:
-            process.kill()
-
-
 def run_generator(
     work: Work, count: int, port: int, finish: Callable[[], tuple[int, float]]
 ) -> Measured:
@@ -107,10 +90,10 @@ def run_generator(
     finish
         Waits for the receiver's end; returns how many it took and when it had the last (s).
     """
-    with child("bench.generator", *_arguments(work, count, port)) as generator:
-        _go(generator)
+    with child("bench.generator", *_stated(work, count, port)) as generator:
+        go(generator)
         taken, last = finish()
-        sent = json.loads(_line(generator, "bench.generator"))
+        sent = json.loads(line(generator))
     seconds = last - sent["began_s"]
     sending = sent["ended_s"] - sent["began_s"]
     return Measured(
@@ -127,24 +110,24 @@ def measure_sink(work: Work, count: int, *, each: bool) -> Measured:
         tempfile.TemporaryDirectory(prefix="hazgate-bench-") as scratch,
         Broker(Path(scratch), inflight=work.inflight, queued=max(QUEUED, count)) as broker,
         child(
-            "bench.sink", *_arguments(work, count, broker.port), *(["--each"] if each else [])
+            "bench.sink", *_stated(work, count, broker.port), *(["--each"] if each else [])
         ) as sink,
     ):
 
         def finish() -> tuple[int, float]:
-            end = json.loads(_line(sink, "bench.sink"))
+            end = json.loads(line(sink))
             return int(end["taken"]), float(end["last_s"])
 
         return run_generator(work, count, broker.port, finish)
 
 
-def measure_edge(work: Work, count: int) -> Measured:
+def measure_edge(work: Work, count: int, hardship: Hardship | None = None) -> Measured:
     """Measure the edge, and check from outside what it made of the messages."""
     shape = SHAPES[work.shape]
     with (
         tempfile.TemporaryDirectory(prefix="hazgate-bench-") as scratch,
         Broker(Path(scratch), inflight=work.inflight, queued=max(QUEUED, count)) as broker,
-        EdgeProcess(Path(scratch), shape, broker, version=work.version) as edge,
+        EdgeProcess(Path(scratch), shape, broker, version=work.version, hardship=hardship) as edge,
     ):
         before, cpu = edge.look(), edge.cpu_s()
 
@@ -180,10 +163,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", choices=[work.name for work in WORKS], action="append", help="these rows alone"
     )
+    parser.add_argument(
+        "--quarter",
+        action="store_true",
+        help="the edge alone has a quarter of one core, and each sync takes 20 ms more",
+    )
 
 
 def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
     """Measure every row `runs` times, in turns, and print medians."""
+    with Hardship(QUARTER_BOX if arguments.quarter else Wanted()) as hardship:
+        if hardship.missing:
+            raise BenchError(f"no quarter of a core here: {hardship.missing}")
+        if hardship.by:
+            print(f"the edge has {hardship.by}")
+        return {**_measure(arguments, hardship), "hardship": hardship.by}
+
+
+def _measure(arguments: argparse.Namespace, hardship: Hardship) -> dict[str, Any]:
     works = [work for work in WORKS if not arguments.only or work.name in arguments.only]
     edges: dict[str, list[Measured]] = {work.name: [] for work in works}
     sinks: dict[str, list[Measured]] = {work.name: [] for work in works}
@@ -195,7 +192,7 @@ def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
             sinks[work.name].append(measure_sink(work, count, each=True))
             if work.qos:
                 reads[work.name].append(measure_sink(work, count, each=False))
-            edges[work.name].append(measure_edge(work, count))
+            edges[work.name].append(measure_edge(work, count, hardship))
             latest = edges[work.name][-1].rate, sinks[work.name][-1].rate
             sys.stderr.write(
                 f"run {number + 1} of {arguments.runs}, {work.name}: "
@@ -210,6 +207,11 @@ def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
     figures["generator_outran"] = all(measured.outran for measured in every)
     for work in works:
         _print_doubts(work, edges[work.name], [*sinks[work.name], *reads[work.name]])
+    figures["samples"] = {
+        key: value
+        for work in works
+        for key, value in _samples(work, edges[work.name], sinks[work.name]).items()
+    }
     figures["sound"] = not any(m.faults for each in edges.values() for m in each)
     return figures
 
@@ -245,6 +247,20 @@ def _row(
     return figures
 
 
+def _samples(
+    work: Work, edge: Sequence[Measured], sink: Sequence[Measured]
+) -> dict[str, list[float]]:
+    """Return what each turn measured, of the figures that stand for a row."""
+    name = work.name
+    return {
+        f"{name}_msgs_per_s": [round(each.rate) for each in edge],
+        f"{name}_ratio": [
+            round(ours.rate / theirs.rate, 3) for ours, theirs in zip(edge, sink, strict=True)
+        ],
+        f"{name}_cpu_us_per_msg": [round(each.cpu_us, 1) for each in edge],
+    }
+
+
 def _print_head() -> None:
     print(
         f"{'':<20} {'edge':>9} {'sink':>9} {'ratio':>6} {'sink, ack':>9} {'edge CPU':>7} "
@@ -265,19 +281,5 @@ def _print_doubts(work: Work, edge: Sequence[Measured], sinks: Sequence[Measured
             print(f"{work.name}: up to {dropped} messages did not reach the {what}")
 
 
-def _arguments(work: Work, count: int, port: int) -> list[str]:
-    stated = {"port": port, "qos": work.qos, "shape": work.shape, "messages": count}
-    return [word for key, value in stated.items() for word in (f"--{key}", str(value))]
-
-
-def _line(process: subprocess.Popen[str], name: str) -> str:
-    line = process.stdout.readline() if process.stdout else ""
-    if not line:
-        raise BenchError(f"{name} ended without an answer: status {process.wait()}")
-    return line
-
-
-def _go(process: subprocess.Popen[str]) -> None:
-    if process.stdin is not None:
-        process.stdin.write("go\n")
-        process.stdin.flush()
+def _stated(work: Work, count: int, port: int) -> list[str]:
+    return words(port=port, qos=work.qos, shape=work.shape, messages=count)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -84,8 +84,30 @@ UNITS: Final = Shape(
 )
 
 
-def write_site(folder: Path, shape: Shape, *, broker: str, version: str, metrics: int) -> Path:
-    """Write a site file with its profile into a folder and return the site file's path."""
+SHAPES: Final = {"stations": STATIONS, "units": UNITS}
+
+
+def shape_of(text: str) -> Shape:
+    """Return a shape by its name, `stations:25000` with another number of devices.
+
+    Raises
+    ------
+    ValueError
+        There is no such shape.
+    """
+    name, _, devices = text.partition(":")
+    if name not in SHAPES or (devices and not devices.isdecimal()):
+        raise ValueError(f"{text!r} is no shape; write one of {', '.join(SHAPES)}, or NAME:DEVICES")
+    return replace(SHAPES[name], devices=int(devices)) if devices else SHAPES[name]
+
+
+def write_site(
+    folder: Path, shape: Shape, *, broker: str, version: str, metrics: int, parent: str = ""
+) -> Path:
+    """Write a site file with its profile into a folder and return the site file's path.
+
+    With a parent, a token for it lies beside.
+    """
     profile = folder / "profiles" / f"{PROFILE}.toml"
     profile.parent.mkdir(parents=True)
     profile.write_text(_profile(shape), encoding="utf-8")
@@ -94,6 +116,7 @@ def write_site(folder: Path, shape: Shape, *, broker: str, version: str, metrics
         f'[node]\nid = "{NODE}"\ndivision = "330106003000"\nenterprise = {{ name = "Bench" }}\n'
         f'[broker]\nurl = "{broker}"\nversion = "{version}"\n'
         f'[metrics]\nlisten = "127.0.0.1:{metrics}"\n'
+        f"{_parent(folder, parent)}"
         '[[area]]\nid = "A1"\nname = "Machine room"\nhazard = "ammonia_refrigeration"\n'
         + "".join(
             f'[[device]]\nid = "{topic[6:]}"\nprofile = "{PROFILE}"\narea = "A1"\n'
@@ -141,6 +164,13 @@ def transitions(shape: Shape, count: int) -> int:
     """Return how many raises and clears `count` messages make."""
     raised = [number for number in range(count) if is_raised(number)]
     return len(raised) + sum(number + shape.devices < count for number in raised)
+
+
+def _parent(folder: Path, url: str) -> str:
+    if not url:
+        return ""
+    (folder / "parent.token").write_text("bench\n", encoding="ascii")
+    return f'[parent]\nurl = "{url}"\ntoken_file = "parent.token"\n'
 
 
 def _profile(shape: Shape) -> str:
