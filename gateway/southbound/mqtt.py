@@ -91,7 +91,7 @@ class BrokerSession:
         self._reason = ""
         self._own = np.frombuffer(bytearray(own_topic(node).encode()), np.uint8)
         self._paused = False
-        self._listening = False
+        self._listening = self._writing = False
         self._read_at = 0.0
         self._rest: asyncio.TimerHandle | None = None
         self._fence = ""
@@ -217,7 +217,8 @@ class BrokerSession:
             raise ConnectionError("the broker closed the connection at once")
         client.on_socket_close = self._on_socket_close
         self.connection += 1
-        self._client, self._socket, self._listening = client, sock, False
+        self._client, self._socket = client, sock
+        self._listening = self._writing = False
         self._readable()
 
     async def _watch(self) -> None:
@@ -317,7 +318,7 @@ class BrokerSession:
         loop = asyncio.get_running_loop()
         loop.remove_reader(sock)
         loop.remove_writer(sock)
-        self._listening = False
+        self._listening = self._writing = False
 
     def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         try:
@@ -397,10 +398,11 @@ class BrokerSession:
             return
         if client.want_write():
             client.loop_write()
-        loop = asyncio.get_running_loop()
-        if self._lost.is_set():
+        if self._lost.is_set() or client.want_write() == self._writing:
             return
-        if client.want_write():
+        loop = asyncio.get_running_loop()
+        self._writing = not self._writing
+        if self._writing:
             loop.add_writer(sock, self._flush)
         else:
             loop.remove_writer(sock)

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,8 @@ from gateway.northbound.spool import Spool
 #: Groups of work that may wait; beyond it the broker is made to wait.
 QUEUE_LENGTH: Final = 2000
 GROUP: Final = 256
+#: Readings are gathered this long before they are handed to the thread, s.
+GATHER_S: Final = 0.02
 #: Segments of spool are tried again this often while the disk is full, s.
 RETRY_FULL_S: Final = 1.0
 
@@ -71,6 +73,13 @@ class Work:
     act: Callable[[Database], Any] | None = None
     answer: asyncio.Future[Any] | None = None
 
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody waits for it to be durable."""
+        return bool(
+            self.sync or self.transitions or self.snapshot is not None or self.act is not None
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Committed:
@@ -93,10 +102,7 @@ class _Group:
 
     @property
     def urgent(self) -> bool:
-        return any(
-            w.sync or w.transitions or w.snapshot is not None or w.act is not None
-            for w in self.work
-        )
+        return any(work.urgent for work in self.work)
 
 
 class Committer:
@@ -138,7 +144,9 @@ class Committer:
         self._destinations = tuple(destinations)
         self._committed = committed
         self._troubled = troubled
-        self._queue: queue.Queue[tuple[float, Work | None]] = queue.Queue()
+        self._queue: deque[tuple[float, Work | None]] = deque()
+        self._bell = threading.Event()
+        self._gathering: asyncio.TimerHandle | None = None
         self._oldest = 0.0
         # Each is moved by one thread alone.
         self._bytes_in = 0
@@ -160,13 +168,14 @@ class Committer:
 
     def stop(self) -> None:
         """Finish what was handed over, sync, and end the thread."""
-        self._queue.put((0.0, None))
+        self._queue.append((0.0, None))
+        self._bell.set()
         self._thread.join(timeout=30)
 
     @property
     def waiting(self) -> int:
         """Pieces of work not yet taken up."""
-        return self._queue.qsize()
+        return len(self._queue)
 
     @property
     def waiting_bytes(self) -> int:
@@ -174,9 +183,21 @@ class Committer:
         return self._bytes_in - self._bytes_out
 
     def submit(self, work: Work) -> None:
-        """Hand over; never blocks."""
+        """Hand over, on the event loop; never blocks.
+
+        What nobody waits for is gathered for a moment: waking the thread costs both of them more
+        than the work.
+        """
         self._bytes_in += len(work.blob)
-        self._queue.put_nowait((time.monotonic(), work))
+        self._queue.append((time.monotonic(), work))
+        if work.urgent:
+            self._bell.set()
+        elif self._gathering is None:
+            self._gathering = self._loop.call_later(GATHER_S, self._ring)
+
+    def _ring(self) -> None:
+        self._gathering = None
+        self._bell.set()
 
     async def act(self, act: Callable[[Database], Any]) -> Any:
         """Do something with the store in the store's thread and return its result."""
@@ -187,31 +208,36 @@ class Committer:
     def _run(self) -> None:
         ended = False
         while not ended:
-            group = _Group()
-            since, first = self._queue.get()
-            self._oldest = self._oldest or since
-            while first is not None:
-                group.work.append(first)
-                if len(group.work) >= GROUP:
-                    break
-                try:
-                    _, first = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-            ended = first is None
-            if self._lost:
-                self._abandon(group)
-                continue
-            self.busy_since = time.monotonic()
-            try:
-                self._write(group, last=ended)
-            except Exception as error:
-                self._lost = True
-                self._abandon(group)
-                self._tell(self._troubled, "lost", str(error))
-            self.busy_since = 0.0
+            self._bell.wait()
+            self._bell.clear()
+            while self._queue and not ended:
+                ended = self._take_group()
         if self._spool is not None and not self._lost:
             self._spool.close()
+
+    def _take_group(self) -> bool:
+        """Write a group of the work that waits; return whether it was the last."""
+        group = _Group()
+        ended = False
+        while self._queue and len(group.work) < GROUP and not ended:
+            since, work = self._queue.popleft()
+            if work is None:
+                ended = True
+            else:
+                self._oldest = self._oldest or since
+                group.work.append(work)
+        if self._lost:
+            self._abandon(group)
+            return ended
+        self.busy_since = time.monotonic()
+        try:
+            self._write(group, last=ended)
+        except Exception as error:
+            self._lost = True
+            self._abandon(group)
+            self._tell(self._troubled, "lost", str(error))
+        self.busy_since = 0.0
+        return ended
 
     def _write(self, group: _Group, *, last: bool) -> None:
         for work in group.work:
