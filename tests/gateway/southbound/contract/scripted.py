@@ -92,6 +92,7 @@ class Scripted:
         self.connack = connack(five=self.five)
         self.grants: Callable[[int], bytes] = lambda count: b"\x01" * count
         self.pongs = True
+        self.pubacks = True
         self.lines: list[Line] = []
         self.port = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -142,7 +143,7 @@ class Scripted:
             line.stood = True
         elif packet.kind == PINGREQ and self.pongs:
             line.send(PINGRESP_BYTES)
-        elif packet.kind == PUBLISH and packet.first & 6:
+        elif packet.kind == PUBLISH and packet.first & 6 and self.pubacks:
             said = published(packet, five=self.five)
             assert said is not None
             line.send(answer(PUBACK, said.identifier))

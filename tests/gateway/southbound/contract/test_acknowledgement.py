@@ -212,6 +212,25 @@ async def test_a_session_that_is_new_has_no_fence(scripted: Scripted) -> None:
         assert [message.topic for message in line.published()] == [b"plant/probe/v"]
 
 
+async def test_what_we_published_is_not_sent_again(scripted: Scripted) -> None:
+    """A command without its PUBACK ends with its connection: late is worse than not at all."""
+    scripted.pubacks = False
+    async with session(scripted.port, version=scripted.version) as (link, _):
+        line = await scripted.line()
+        await until(lambda: link.connected)
+        assert link.publish("plant/fan/set", b"on")
+        await line.took(PUBLISH)
+        line.cut()
+        scripted.connack = connack(five=scripted.five, present=True)
+        line = await scripted.line(2)
+        await line.took(PUBLISH)
+        await through(line, link)
+        assert [(said.topic, said.qos, said.dup) for said in line.published()] == [
+            (b"hazgate/gw/fence", 1, False),
+            (b"plant/probe/v", 0, False),
+        ]
+
+
 async def test_everything_is_asked_for_at_qos_1(scripted: Scripted) -> None:
     """The filters and the gateway's own topic are subscribed at QoS 1 and with no other option."""
     topics = [f"plant/d{number}/v" for number in range(450)]

@@ -8,11 +8,11 @@ import socket
 import numpy as np
 import pytest
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from gateway.southbound import client as module
 from gateway.southbound.arrivals import Arrivals
-from gateway.southbound.client import BufferedClient
+from gateway.southbound.client import new_client
+from gateway.southbound.settings import BrokerSettings
 from tests.gateway.southbound.contract.frames import (
     PINGRESP_BYTES,
     PUBACK,
@@ -37,12 +37,9 @@ class Reader:
         self.found: list[Publish] = []
         self.others: list[str] = []
         self.lost = 0
-        self.client = BufferedClient(
-            CallbackAPIVersion.VERSION2,
-            client_id="c",
-            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
-            manual_ack=True,
-        )
+        version = "5" if five else "3.1.1"
+        settings = BrokerSettings.model_validate({"url": "mqtt://127.0.0.1", "version": version})
+        self.client = new_client(settings, "gw")
         self.client._sock = self.ours
         self.client.on_message = self._on_message
         self.client.on_disconnect = self._on_disconnect
