@@ -1,0 +1,99 @@
+"""How often a busy socket is read: seldom enough to take much at once, never when it would cost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.frames import connect, publish
+from gateway.clock import SystemClock
+from gateway.simulation.broker import LocalBroker, mosquitto
+from gateway.southbound.arrivals import Arrivals
+from gateway.southbound.mqtt import APART_S, BrokerSession
+from gateway.southbound.settings import BrokerSettings
+from tests.gateway.southbound.session import until
+
+pytestmark = [
+    pytest.mark.broker,
+    pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed"),
+]
+BURST = b"".join(publish(b"plant/a/v", b"1", qos=0, number=0) for _ in range(100))
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[LocalBroker]:
+    with LocalBroker(tmp_path / "broker", program=mosquitto()) as running:
+        yield running
+
+
+class Reader:
+    """A session that notes when it was read, and whether it rested meanwhile."""
+
+    def __init__(self, broker: LocalBroker, *, room: bool) -> None:
+        self.room = room
+        self.read_s: list[float] = []
+        self.rested = 0
+        self.count = 0
+        self.session = BrokerSession(
+            BrokerSettings(url=f"mqtt://127.0.0.1:{broker.port}"),
+            node="gw",
+            filters=["plant/+/v"],
+            clock=SystemClock(),
+            deliver=self.deliver,
+            changed=lambda _: None,
+        )
+
+    def deliver(self, arrivals: Arrivals) -> bool:
+        loop = asyncio.get_running_loop()
+        self.count += len(arrivals)
+        self.read_s.append(loop.time())
+        loop.call_soon(self._look)
+        return self.room
+
+    def _look(self) -> None:
+        self.rested += self.session._rest is not None
+
+
+async def flooded(broker: LocalBroker, *, room: bool) -> Reader:
+    """Flood a session with messages that come piece by piece."""
+    reader = Reader(broker, room=room)
+    async with reader.session:
+        await until(lambda: reader.session.connected)
+        with connect(broker.port, "device") as device:
+            for _ in range(100):
+                await asyncio.to_thread(device.sendall, BURST)
+            await until(lambda: reader.count == 100 * 100)
+    return reader
+
+
+async def test_reads_of_a_busy_socket_are_apart(broker: LocalBroker) -> None:
+    """While messages stream in, what comes within a millisecond is taken together."""
+    reader = await flooded(broker, room=True)
+    # One read may follow another at once: it tells that the socket is busy.
+    gaps = [b - a for a, b in zip(reader.read_s, reader.read_s[2:], strict=False)]
+    assert min(gaps) >= 0.9 * APART_S
+    assert reader.rested > 0
+
+
+async def test_a_broker_that_waits_for_us_is_never_kept_waiting(broker: LocalBroker) -> None:
+    """Where the in-flight window is small, the socket is read as soon as it is readable."""
+    reader = await flooded(broker, room=False)
+    assert reader.rested == 0
+
+
+async def test_a_message_after_a_quiet_moment_is_read_at_once(broker: LocalBroker) -> None:
+    """A site that speaks once a second pays nothing for the pace of a busy one."""
+    reader = Reader(broker, room=True)
+    loop = asyncio.get_running_loop()
+    async with reader.session:
+        await until(lambda: reader.session.connected)
+        with connect(broker.port, "device") as device:
+            for number in range(5):
+                quiet = loop.time() + 5 * APART_S
+                await until(lambda quiet=quiet: loop.time() > quiet)
+                device.sendall(publish(b"plant/a/v", b"1", qos=0, number=0))
+                await until(lambda wanted=number + 1: reader.count == wanted)
+    assert reader.rested == 0
