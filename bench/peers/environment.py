@@ -94,9 +94,10 @@ class Environment:
             return
         sys.stderr.write(f"installing {self.version}\n")
         shutil.rmtree(self.folder, ignore_errors=True)
-        self._run([sys.executable, "-m", "venv", str(self.folder)])
-        quiet = ("--quiet", "--disable-pip-version-check")
-        self._run([str(self.python), "-m", "pip", "install", *quiet, *self.wanted["pip"]])
+        self._run([sys.executable, "-m", "venv", "--without-pip", str(self.folder)])
+        # With this environment's pip: one of its own would take longer than what it installs.
+        pip = [sys.executable, "-m", "pip", "--python", str(self.python), "--quiet"]
+        self._run([*pip, "--disable-pip-version-check", "install", *self.wanted["pip"]])
         if "npm" in self.wanted:
             self._install_modules()
         stamp.write_text(json.dumps(self.wanted), encoding="utf-8")

@@ -7,7 +7,8 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,9 @@ from gateway.simulation.broker import free_port
 START_S: Final = 120.0
 PROBE_S: Final = 1.0
 QUIET_S: Final = 0.5
-LOOK_S: Final = 0.02
+LOOK_FIRST_S: Final = 0.1
+LOOK_OFTEN_S: Final = 0.02
+LOOK_SELDOM_S: Final = 0.5
 #: Both sides of the threshold lead here: what is looked at is the count, not the alarms. A property
 #: of the node's own context costs least.
 COUNT: Final = """
@@ -52,7 +55,10 @@ class NodeRed:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
         try:
             connection.request("GET", "/taken")
-            return int(connection.getresponse().read())
+            answer = connection.getresponse()
+            if answer.status != HTTPStatus.OK:
+                raise PeerError(f"its counter answered {answer.status}")
+            return int(answer.read())
         finally:
             connection.close()
 
@@ -69,23 +75,29 @@ class NodeRed:
             time.sleep(QUIET_S)
 
     def finish(self) -> tuple[int, float]:
-        """Wait until all is counted or the count stands still."""
-        taken, last = 0, time.monotonic()
+        """Wait until all is counted or the count stands still.
+
+        It looks the more often the nearer the end is, as the edge is looked at.
+        """
+        begin = last = time.monotonic()
+        taken = 0
+        wait = LOOK_FIRST_S
         while taken < self._wanted and time.monotonic() - last < IDLE_S:
-            time.sleep(LOOK_S)
+            time.sleep(wait)
             now = self.taken() - self._before
             if now > taken:
                 taken, last = now, time.monotonic()
+            left = (last - begin) * (self._wanted - taken) / max(1, taken)
+            wait = min(LOOK_SELDOM_S, max(LOOK_OFTEN_S, left / 2))
         return taken, last
 
     def _came(self, within_s: float) -> bool:
         end = time.monotonic() + within_s
         while time.monotonic() < end:
-            try:
+            # It listens before its flow is there.
+            with suppress(OSError, PeerError):
                 if self.taken():
                     return True
-            except OSError:
-                pass
             time.sleep(0.1)
         return False
 
