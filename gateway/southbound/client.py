@@ -52,11 +52,14 @@ class BufferedClient(Client):
     _end = 0
     _ended: OSError | bytes | None = None
 
-    def receive(self) -> None:
-        """Read once what has come, at most `READ_BYTES`: no flood holds the event loop for ever."""
+    def receive(self) -> bool:
+        """Read once what has come, and return whether anything did.
+
+        At most `READ_BYTES` are read: no flood holds the event loop for ever.
+        """
         sock = cast("socket.socket | None", self._sock)
         if sock is None:
-            return
+            return False
         if not self._room:
             held = bytearray(ROOM_BYTES)
             self._room, self._bytes = memoryview(held), np.frombuffer(held, np.uint8)
@@ -72,20 +75,21 @@ class BufferedClient(Client):
             while came and isinstance(sock, ssl.SSLSocket) and sock.pending():
                 self._end += came
                 if self._end == end:
-                    return
+                    return True
                 came = sock.recv_into(self._room[self._end : end])
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return
+            return self._end > held_back
         except OSError as error:
             self._ended = error
         else:
             self._end += came
             if came:
                 self._last_msg_in = time.monotonic()  # any bytes prove that the other end lives
-                return
+                return True
             self._ended = b""
         # The rest of a torn packet will not come: the library is told the end, not its beginning.
         self._begin = self._end
+        return True
 
     def published(self, own: Bytes, *, five: bool) -> tuple[Bytes, Spans, bool]:
         """Return the buffer, the PUBLISH packets at hand, and whether something else comes next."""

@@ -374,7 +374,7 @@ class BrokerSession:
         five = self.settings.version == "5"
         room = True
         more = True
-        client.receive()
+        came = client.receive()
         while more and not self._lost.is_set():
             buffer, spans, more = client.published(self._own, five=five)
             if len(spans):
@@ -385,7 +385,7 @@ class BrokerSession:
         self._flush()
         if self._lost.is_set() or self._paused:
             return
-        resting = room and self._read_at - before < 2 * APART_S
+        resting = came and room and self._read_at - before < 2 * APART_S
         self._listen(wanted=not resting)
         if resting:
             self._rest = loop.call_later(APART_S, self._rested)
