@@ -11,11 +11,37 @@ import json
 import sys
 from pathlib import Path
 
-from bench import BenchError, kernels, latency, throughput
+from bench import (
+    BenchError,
+    capacity,
+    compare,
+    kernels,
+    latency,
+    load,
+    nation,
+    record,
+    scale,
+    soak,
+    startup,
+    throughput,
+)
 from bench.machine import machine
 from bench.peers import measure as peers
 
-BENCHES = {"kernels": kernels, "latency": latency, "peers": peers, "throughput": throughput}
+BENCHES = {
+    "kernels": kernels,
+    "throughput": throughput,
+    "peers": peers,
+    "latency": latency,
+    "capacity": capacity,
+    "scale": scale,
+    "nation": nation,
+    "soak": soak,
+    "startup": startup,
+    "record": record,
+    "load": load,
+    "compare": compare,
+}
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -22,8 +22,10 @@ SUBSCRIBE: Final = 0x82
 PUBLISH: Final = 0x30
 CONNACK_BYTES: Final = 4
 KEEP_ALIVE_OFF: Final = b"\x00\x00"
-CLEAN: Final = b"\x02"
-RESUME: Final = b"\x00"
+MQTT_3_1_1: Final = 4
+#: Flags of CONNECT: a session of its own; a user name and a password.
+CLEAN: Final = 0x02
+LOGIN: Final = 0xC0
 FILTERS_A_PACKET: Final = 200
 
 Bytes = npt.NDArray[np.uint8]
@@ -49,10 +51,10 @@ def remaining(length: int) -> bytes:
             return bytes(written)
 
 
-def publish(topic: bytes, payload: bytes, *, qos: int, number: int) -> bytes:
-    """Return a PUBLISH packet; `number` is its packet identifier at QoS 1."""
+def publish(topic: bytes, payload: bytes, *, qos: int, number: int, retain: bool = False) -> bytes:
+    """Return a PUBLISH packet; `number` is its packet identifier at QoS 1 and 2."""
     identifier = struct.pack("!H", number) if qos else b""
-    return packet(PUBLISH | qos << 1, text(topic) + identifier + payload)
+    return packet(PUBLISH | qos << 1 | retain, text(topic) + identifier + payload)
 
 
 def connect(port: int, client: str, *, resume: bool = False) -> socket.socket:
@@ -71,13 +73,35 @@ def connect(port: int, client: str, *, resume: bool = False) -> socket.socket:
         The broker refused.
     """
     sock = socket.create_connection(("127.0.0.1", port))
-    flags = RESUME if resume else CLEAN
-    body = text(b"MQTT") + b"\x04" + flags + KEEP_ALIVE_OFF + text(client.encode())
+    open_session(sock, client, resume=resume)
+    return sock
+
+
+def open_session(
+    sock: socket.socket,
+    client: str,
+    *,
+    resume: bool = False,
+    login: tuple[str, bytes] | None = None,
+) -> None:
+    """Open a session over a connection, with user name and password where a broker wants them.
+
+    Raises
+    ------
+    ConnectionError
+        The broker refused.
+    """
+    flags = (0 if resume else CLEAN) | (LOGIN if login else 0)
+    body = text(b"MQTT") + bytes([MQTT_3_1_1, flags]) + KEEP_ALIVE_OFF + text(client.encode())
+    if login:
+        body += text(login[0].encode()) + text(login[1])
     sock.sendall(packet(CONNECT, body))
-    answer = sock.recv(CONNACK_BYTES, socket.MSG_WAITALL)
+    answer = b""
+    # No MSG_WAITALL: a connection with TLS has no flags.
+    while len(answer) < CONNACK_BYTES and (came := sock.recv(CONNACK_BYTES - len(answer))):
+        answer += came
     if len(answer) < CONNACK_BYTES or answer[3]:
         raise ConnectionError(f"the broker refused {client}: {answer.hex()}")
-    return sock
 
 
 def subscribe(sock: socket.socket, topics: Sequence[str], *, qos: int) -> None:

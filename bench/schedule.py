@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ PUBACK: Final = 0x40
 PUBREC: Final = 0x50
 PUBREL: Final = b"\x62\x02"
 ANSWER_BYTES: Final = 4
+#: A plain connection says it in one way, one with TLS in two others.
+WOULD_BLOCK: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 #: Frames are gathered for so long at the least: one call for each would limit the rate.
 GATHER_S: Final = 0.0005
 REST_S: Final = 0.05
@@ -113,7 +116,7 @@ class Sender:
         while rest:
             try:
                 rest = rest[self._sock.send(rest) :]
-            except BlockingIOError:
+            except WOULD_BLOCK:
                 select.select([self._sock], [self._sock], [], 1.0)
             self._listen()
 
@@ -121,7 +124,7 @@ class Sender:
         """Read the broker's answers; release what it has received at QoS 2."""
         try:
             came = self._sock.recv(1 << 16)
-        except BlockingIOError:
+        except WOULD_BLOCK:
             return
         if not came:
             raise ConnectionError("the broker closed the generator's connection")
