@@ -14,6 +14,7 @@ import trustme
 
 from gateway.simulation import broker as simulated
 from gateway.simulation.broker import LocalBroker, free_port, mosquitto
+from gateway.southbound import mqtt
 from tests.gateway.southbound.contract.scripted import Scripted
 
 
@@ -47,6 +48,12 @@ class Site:
                 await client.publish(topic, body, qos=0, retain=retain)
             for body in bodies[-1:] if fast else bodies:
                 await client.publish(topic, body, qos=qos, retain=retain)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session that was lost is tried again at once: no test waits for patience."""
+    monkeypatch.setattr(mqtt, "RETRY_FIRST_S", 0.005)
 
 
 @pytest.fixture(scope="session")

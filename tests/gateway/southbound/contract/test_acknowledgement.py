@@ -107,19 +107,23 @@ async def test_an_acknowledgement_never_leaves_on_another_connection(scripted: S
 
 
 async def test_nothing_is_owed_while_nobody_is_connected(scripted: Scripted) -> None:
-    """Between two connections acknowledging and publishing do nothing, and say so."""
+    """Until the next session stands acknowledging and publishing do nothing, and say so."""
     async with session(scripted.port, version=scripted.version) as (link, heard):
         line = await scripted.line()
         line.publish(*messages(1))
         await heard.took(1)
+        scripted.connack = b""
         line.cut()
-        await until(lambda: not link.connected)
+        await until(lambda: len(scripted.lines) == 2)
         link.acknowledge(heard.receipts)
+        assert not link.connected
         assert not link.publish("plant/a/v", b"x")
-        line = await scripted.line(2)
+        line = scripted.lines[1]
+        line.send(connack(five=scripted.five))
         await until(lambda: link.connected)
         await through(line, link)
         assert line.of(PUBACK) == []
+        assert [said.topic for said in line.published()] == [b"plant/probe/v"]
 
 
 async def test_an_identifier_is_a_new_message_after_its_acknowledgement(

@@ -85,6 +85,7 @@ async def test_acknowledging_alone_does_not_hide_a_broker_that_is_gone(
         await scripted.line(2)
 
 
+@pytest.mark.parametrize("scripted", ["3.1.1"], indirect=True)
 async def test_a_broker_that_answers_no_pingreq_is_left(scripted: Scripted) -> None:
     """No PINGRESP: the connection is given up, told, and made anew."""
     scripted.pongs = False
@@ -94,10 +95,9 @@ async def test_a_broker_that_answers_no_pingreq_is_left(scripted: Scripted) -> N
         await line.gone()
         assert len(line.of(PINGREQ)) == 1
         scripted.pongs = True
-        line = await scripted.line(2)
+        await scripted.line(2)
         await until(lambda: heard.changes[-1] is None and len(heard.changes) == 3)
         assert "Keep alive" in str(heard.changes[1])
-        await line.took(PINGREQ, 2)
 
 
 @pytest.mark.broker

@@ -62,14 +62,17 @@ async def test_a_topic_of_65535_bytes_is_whole(site: Site) -> None:
         assert heard.bodies == [b"0", b"1"]
 
 
-@pytest.mark.parametrize("name", ["氨气", "\ufeffmark", "é\u0301", "🜛", "a b"])
-async def test_a_topic_in_any_script_is_handed_over_as_written(site: Site, name: str) -> None:
+async def test_a_topic_in_any_script_is_handed_over_as_written(site: Site) -> None:
     """No character is skipped, stripped or put in another form, a byte order mark neither."""
+    names = ["氨气", "\ufeffmark", "é\u0301", "🜛", "a b", " "]
     async with session(0, **site.settings()) as (link, heard):
         await until(lambda: link.connected)
-        await site.say(f"plant/{name}/v", b"1")
-        await heard.took(1)
-        assert heard.messages[0].topic == f"plant/{name}/v"
+        for name in names:
+            await site.say(f"plant/{name}/v", b"1")
+        await heard.took(len(names))
+        assert [message.topic for message in heard.messages] == [
+            f"plant/{name}/v" for name in names
+        ]
 
 
 async def test_what_is_published_at_qos_2_comes_at_qos_1(site: Site) -> None:
