@@ -65,7 +65,7 @@ def of_whole(written: int, unit: int) -> int:
 @kernel
 def _pair(buffer: Bytes, at: int) -> int:
     # Two digits; -1 where they are none.
-    tens, ones = int(buffer[at]) - _ZERO, int(buffer[at + 1]) - _ZERO
+    tens, ones = buffer[at] - _ZERO, buffer[at + 1] - _ZERO
     if tens < 0 or tens > 9 or ones < 0 or ones > 9:
         return -1
     return tens * 10 + ones
@@ -124,7 +124,7 @@ def of_text(buffer: Bytes, at: int, end: int, zone: int) -> int:
     if at < end and buffer[at] == _DOT:
         at += 1
         while at < end and unit > 1:
-            digit = int(buffer[at]) - _ZERO
+            digit = buffer[at] - _ZERO
             if digit < 0 or digit > 9:
                 break
             unit //= 10

@@ -37,6 +37,8 @@ NEWLINE: Final = ord("\n")
 RETURN: Final = ord("\r")
 #: From an opening bracket to its closing one, in ASCII for both kinds.
 TO_CLOSE: Final = 2
+_LOWER: Final = 0x20
+_LOWER_A: Final = ord("a")
 
 NULL_TEXT: Final = np.frombuffer(b"null", np.uint8).copy()
 TRUE_TEXT: Final = np.frombuffer(b"true", np.uint8).copy()
@@ -130,7 +132,7 @@ def escape(buffer: Bytes, at: int, end: int) -> int:
         if ZERO <= digit <= NINE:
             digit -= ZERO
         else:
-            digit = (digit | 0x20) - ord("a") + 10
+            digit = (digit | _LOWER) - _LOWER_A + 10
             if digit < 10 or digit > 15:
                 return -1
         code = code * 16 + digit
@@ -176,7 +178,7 @@ def number(buffer: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
     start = at
     mantissa = 0
     while at < end:
-        digit = int(buffer[at]) - ZERO
+        digit = buffer[at] - ZERO
         if digit < 0 or digit > 9:
             break
         mantissa = mantissa * 10 + digit
@@ -190,7 +192,7 @@ def number(buffer: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
         at += 1
         start = at
         while at < end:
-            digit = int(buffer[at]) - ZERO
+            digit = buffer[at] - ZERO
             if digit < 0 or digit > 9:
                 break
             mantissa = mantissa * 10 + digit
@@ -223,10 +225,11 @@ def _power(buffer: Bytes, at: int, end: int) -> tuple[int, int]:
     start = at
     power = 0
     while at < end:
-        digit = int(buffer[at]) - ZERO
+        digit = buffer[at] - ZERO
         if digit < 0 or digit > 9:
             break
-        power = min(power * 10 + digit, _MOST_EXPONENT)
+        if power <= _MOST_EXPONENT:
+            power = power * 10 + digit
         at += 1
     if at == start:
         return -1, 0

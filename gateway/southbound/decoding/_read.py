@@ -71,8 +71,8 @@ def document(
     if at < end and buffer[at] == byte + TO_CLOSE:
         return required < 0 and blank(buffer, at + 1, end) == end
     node, before, place = ints[plan + layout.ROOT], layout.NO_NODE, 0
-    # Not the literal 1: numba would compile the skipping twice.
-    depth, frame = 1, layout.FRAMES
+    # Brackets open within the outermost one.
+    depth, frame = 0, layout.FRAMES
     while True:
         # Which node the next member or item is, if any.
         if inside:
@@ -130,7 +130,7 @@ def document(
                 continue
             at += 1
         else:
-            at = skip(buffer, at, end, depth)
+            at = skip(buffer, at, end, depth + 1)
         if at < 0:
             return False
         # To the next one, out of as many brackets as close here.
@@ -145,10 +145,10 @@ def document(
             if byte != (OPEN_OBJECT if inside else OPEN_LIST) + TO_CLOSE:
                 return False
             at += 1
-            depth -= 1
             if depth == 0:
                 met = required < 0 or ints[required + layout.SEEN] == stamp
                 return met and blank(buffer, at, end) == end
+            depth -= 1
             frame -= layout.FRAME_SIZE
             node = work[frame + layout.NODE]
             inside = work[frame + layout.INSIDE] != 0

@@ -219,7 +219,7 @@ def value(chance: random.Random, depth: int = 0) -> str:
     if kind < 0.75:
         return text(chance)
     if kind < 0.88 or depth > 3:
-        return chance.choice(["null", "true", "false", "nul", "True", "nulll", ""])
+        return chance.choice(["null", "true", "false", "nul", "True", "nulls", ""])
     return document(chance, depth + 1)
 
 
