@@ -145,7 +145,7 @@ def peers() -> list[Peer]:
         ),
         Peer(
             name="nodered",
-            means="its JSON was parsed, one value compared with one threshold, and it was counted",
+            means="its JSON was parsed and one value compared with one threshold",
             start=program(nodered, node_red),
             environment=nodered,
         ),
@@ -213,6 +213,8 @@ def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
     for name, row in rows.items():
         figures |= row_figures(name, row)
     figures |= print_ratios(rows)
+    print_doubts(rows)
+    figures["samples"] = {key: value for name in rows for key, value in samples(name, rows[name])}
     faults = sorted({f for each in rows[EDGE].measured.values() for m in each for f in m.faults})
     for fault in faults:
         print(f"edge: {fault}: not sound")
@@ -270,6 +272,22 @@ def row_figures(name: str, row: Row) -> dict[str, Any]:
     if row.missing:
         figures[f"peers_{name}_missing"] = row.missing
     return figures
+
+
+def samples(name: str, row: Row) -> Iterator[tuple[str, list[float]]]:
+    """Yield what each turn measured, under the names of the figures."""
+    for qos, measured in row.measured.items():
+        key = f"peers_{name}_qos{qos}"
+        yield f"{key}_msgs_per_s", [round(each.rate) for each in measured]
+        yield f"{key}_cpu_us_per_msg", [round(each.cpu_us, 2) for each in measured]
+
+
+def print_doubts(rows: Mapping[str, Row]) -> None:
+    """Say where a rate is the generator's own and not the peer's."""
+    for name, row in rows.items():
+        for qos, measured in row.measured.items():
+            if not all(each.outran for each in measured):
+                print(f"{name}, QoS {qos}: the generator did not out-run it: it was the limit")
 
 
 def print_ratios(rows: Mapping[str, Row]) -> dict[str, float]:

@@ -247,6 +247,13 @@ def test_thingsboard_is_as_shipped_but_for_its_two_sides(tmp_path: Path) -> None
     assert (tmp_path / "logs.json").read_text(encoding="utf-8") == '{"version": 1}'
 
 
+def test_a_rate_that_was_the_generators_own_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """A peer that kept up with all that was sent might have taken more."""
+    kept_up = Measured(rate=1, lost=0, waited=0.0, share=0.99)
+    measure.print_doubts({"gmqtt": Row(measured={0: [kept_up]}), "paho": Row()})
+    assert capsys.readouterr().out.startswith("gmqtt, QoS 0: the generator did not out-run it")
+
+
 def test_the_ratios_are_those_of_the_same_turns() -> None:
     """A peer is divided by the edge of its own turn, and only where both were measured."""
     edge = [Measured(rate=1, lost=0, waited=1, share=1, cpu_us=cpu) for cpu in (10.0, 20.0, 40.0)]
@@ -255,6 +262,8 @@ def test_the_ratios_are_those_of_the_same_turns() -> None:
     assert measure.print_ratios(rows) == {"cpu_ratio_nodered": 6.0}
     figures = measure.row_figures("nodered", rows["nodered"])
     assert figures["peers_nodered_qos0_cpu_us_per_msg"] == 120.0
+    turns = dict(measure.samples("nodered", rows["nodered"]))
+    assert turns["peers_nodered_qos0_cpu_us_per_msg"] == [60.0, 120, 280]
 
 
 @pytest.mark.broker
