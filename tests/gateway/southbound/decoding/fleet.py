@@ -90,6 +90,11 @@ PLANS = [
     open_plan("", "/a"),
     open_plan("/\ud800", "/a"),
     compile_plan(PROFILES["generic/json"], channels=[]),
+    # Here the sign of a zero shows.
+    compile_plan(
+        PROFILES["generic/json"],
+        channels=[ChannelBinding(channel="a", pointer="/a", offset=-0.0)],
+    ),
 ]
 
 

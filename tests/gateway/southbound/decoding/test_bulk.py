@@ -98,6 +98,8 @@ def test_it_reads_a_truncated_payload_as_the_judge_does(payload: bytes) -> None:
         b'{"x":' + b"1" * 5_000 + b',"a":1}',
         b'{"x":1e400,"a":0.1}',
         b'{"x":"\\ud800","a":1}',
+        b'{"a":-0}',
+        b'{"a":-0.0}',
         b'{"a":1,"a":2}',
         b'{"status":{"a":1},"status":{}}',
         b'{"\\u0061":1}',
@@ -223,6 +225,19 @@ def test_an_offset_of_minus_zero_is_another_plan() -> None:
     ]
     bulk = decode(BulkDecoder(plans), [b'{"a":-0.0}'] * 2, [0, 1])
     assert np.signbit(bulk.value).tolist() == [False, True]
+
+
+def test_every_day_of_the_calendar_is_read_as_the_judge_does() -> None:
+    """The days about the end of February and of each year, in each zone, come at the same time."""
+    days = ("01-01", "02-28", "02-29", "03-01", "04-30", "04-31", "12-31")
+    zones = ("Z", "+08:00", "-0330", "+18")
+    said = [
+        f'{{"ts":"{year}-{day}T23:59:59.25{zones[(year + place) % 4]}"}}'.encode()
+        for year in range(1999, 2202)
+        for place, day in enumerate(days)
+    ]
+    bulk = decode(DECODER, said, [0] * len(said))
+    assert [told(bulk, at) for at in range(len(said))] == [judged(PLANS[0], each) for each in said]
 
 
 def test_a_time_is_read_by_its_format() -> None:
