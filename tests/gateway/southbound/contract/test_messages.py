@@ -27,10 +27,9 @@ async def test_a_packet_larger_than_the_room_comes_whole(site: Site) -> None:
         link.acknowledge(heard.receipts)
 
 
+@pytest.mark.parametrize("site", ["5", "5 over TLS"], indirect=True)
 async def test_a_packet_larger_than_we_state_stays_with_the_broker(site: Site) -> None:
     """MQTT 5: what exceeds our Maximum Packet Size is kept from us, and disturbs nothing."""
-    if site.version != "5":
-        pytest.skip("MQTT 3.1.1 states no Maximum Packet Size")
     async with session(0, **site.settings()) as (link, heard):
         await until(lambda: link.connected)
         await site.say("plant/a/v", b"before", bytes(PACKET_BYTES), b"after")

@@ -177,10 +177,9 @@ async def test_fence_and_markers_pass_in_their_order(site: Site) -> None:
         assert not live.fenced
 
 
+@pytest.mark.parametrize("site", ["5", "5 over TLS"], indirect=True)
 async def test_no_more_than_the_receive_maximum_are_under_way(site: Site) -> None:
     """MQTT 5: with that many unacknowledged the broker sends no more at QoS 1, others it does."""
-    if site.version != "5":
-        pytest.skip("MQTT 3.1.1 has no Receive Maximum")
     async with session(0, receive_maximum=7, **site.settings()) as (link, heard):
         await until(lambda: link.connected)
         await site.say("plant/a/v", *numbered(30))
