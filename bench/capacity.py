@@ -122,7 +122,9 @@ def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
         "points_at_1hz": points,
         "seconds": arguments.seconds,
         "hardship": by,
-        "p99_ms": max((each.p99_ms for each in steps if each.points == points), default=0.0),
+        "p99_ms": max(
+            (each.p99_ms for each in steps if each.carried and each.points == points), default=0.0
+        ),
         "stopped_by": next((each.reason for each in reversed(steps) if each.reason), ""),
         "steps": [[each.points, round(each.p99_ms, 2), each.reason] for each in steps],
         "sound": points > 0,

@@ -1,9 +1,9 @@
 """Two result files of one bench, figure by figure; fails on a regression beyond noise.
 
 A figure is worse beyond noise when its median is worse by more than 5 %, and the runs of B are
-ranked below those of A as chance alone would rank them in one case of 20 or fewer (the exact
-rank-sum test, which one hiccup does not decide). Where a file has too few runs to tell (three and
-three are the least), or a single value, a median worse by more than 25 % is taken for worse.
+ranked below those of A as chance alone would rank them in one case of 12 or fewer (the exact
+rank-sum test: of five runs each, one may be a hiccup). Where a file has too few runs to tell (three
+and three are the least), or a single value, a median worse by more than 25 % is taken for worse.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DIRECTIONS: Final = {
 NOT_JUDGED: Final = "-"
 LEAST: Final = 0.05
 LEAST_ALONE: Final = 0.25
-CHANCE: Final = 0.05
+CHANCE: Final = 1 / 12
 #: More runs than this are as good as told apart by their ranks; the exact count would be long.
 MOST_RUNS: Final = 10
 

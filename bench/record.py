@@ -24,6 +24,8 @@ from bench.traffic import Captured, Header, Writer
 from gateway.southbound.settings import BrokerSettings
 
 TELL_S: Final = 10.0
+#: What a recorder that is killed may lose.
+FLUSH_S: Final = 0.5
 
 
 class Recorder:
@@ -77,9 +79,14 @@ class Recorder:
         try:
             if not self.subscribed.wait(TIMEOUT_S):
                 raise BenchError(f"{self._broker.url}: {self.refused or 'no subscription granted'}")
-            until = time.monotonic() + seconds
-            while (left := until - time.monotonic()) > 0 and not stop.wait(min(TELL_S, left)):
-                sys.stderr.write(f"{writer.messages:,} messages\n")
+            began = told = time.monotonic()
+            while (left := began + seconds - time.monotonic()) > 0:
+                if stop.wait(min(FLUSH_S, left)):
+                    break
+                writer.flush()
+                if time.monotonic() - told > TELL_S:
+                    told = time.monotonic()
+                    sys.stderr.write(f"{writer.messages:,} messages\n")
         finally:
             self._client.disconnect()
             self._client.loop_stop()

@@ -20,6 +20,8 @@ from bench.workload import shape_of
 TARGET_S: Final = {"warm": 5.0, "cold": 20.0}
 #: The spool since the last snapshot is run at so many times the rate at which it came in.
 REPLAY: Final = 20.0
+#: A difference of starts below this cannot be told from noise.
+NOTHING_S: Final = 0.1
 SHAPE: Final = "stations"
 
 
@@ -44,7 +46,7 @@ def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
     }
     # What a start after a kill takes longer is the spool since the last snapshot.
     longer = median(found["warm_kill"]) - median(found["warm_stop"])
-    figures["replay_ratio"] = round(arguments.seconds / max(longer, 0.01), 1)
+    figures["replay_ratio"] = round(arguments.seconds / max(longer, NOTHING_S), 1)
     met = []
     print(f"{'start':<28} {'s':>6} {'target':>8}")
     for name, seconds in figures["samples"].items():
@@ -57,7 +59,7 @@ def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
         print(f"{cache + ' cache, ' + what:<28} {median(seconds):>6.2f} {'<':>2} {target:<5.1f}")
     print(
         f"after a kill {arguments.seconds:g} s of {arguments.rate:,.0f} messages/s are run again: "
-        f"{figures['replay_ratio']:,} x the rate they came in"
+        f"at {figures['replay_ratio']:,} x the rate they came in, or more"
     )
     return {**figures, "targets_met": all(met), "sound": True}
 
@@ -70,23 +72,25 @@ def _once(rate: float, seconds: float) -> dict[str, float]:
         edge = EdgeProcess(scratch, shape_of(SHAPE), broker, version="5")
         stack.callback(edge.kill)
 
-        def cold() -> dict[str, str]:
+        def empty() -> dict[str, str]:
             # An empty folder each time: whatever was compiled before is not found.
             return {"HAZGATE_KERNEL_CACHE": stack.enter_context(TemporaryDirectory())}
 
-        took = {"cold_new": edge.start(cold())}
+        # What the first start compiles is what the next ones find: a cache as a user has it.
+        warm = empty()
+        took = {"cold_new": edge.start(warm)}
         _load(edge, broker, rate, seconds)
         edge.stop()
-        took["warm_stop"] = edge.start()
+        took["warm_stop"] = edge.start(warm)
         _load(edge, broker, rate, seconds)
         edge.kill()
-        took["warm_kill"] = edge.start()
+        took["warm_kill"] = edge.start(warm)
         _load(edge, broker, rate, seconds)
         edge.stop()
-        took["cold_stop"] = edge.start(cold())
+        took["cold_stop"] = edge.start(empty())
         _load(edge, broker, rate, seconds)
         edge.kill()
-        took["cold_kill"] = edge.start(cold())
+        took["cold_kill"] = edge.start(empty())
         return took
 
 

@@ -59,6 +59,10 @@ class Writer:
         self._write(message)
         self.messages += 1
 
+    def flush(self) -> None:
+        """Hand everything to the system."""
+        self._file.flush()
+
     def _write(self, record: msgspec.Struct) -> None:
         body = self._encoder.encode(record)
         self._file.write(LENGTH.pack(len(body)) + body)

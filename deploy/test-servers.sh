@@ -10,6 +10,9 @@ command -v chromium >/dev/null || missing="$missing chromium"
 fc-list 2>/dev/null | grep -qi 'noto.*cjk' || missing="$missing fonts-noto-cjk"
 command -v openssl >/dev/null || missing="$missing openssl"
 command -v systemd-analyze >/dev/null || missing="$missing systemd"
+# The benches: slower syncs, and a quarter of a core where no control group may be made.
+command -v strace >/dev/null || missing="$missing strace"
+command -v cpulimit >/dev/null || missing="$missing cpulimit"
 [ -z "$missing" ] && exit 0
 if ! command -v apt-get >/dev/null; then
     echo "tests: not found:$missing. This is no Debian: install them by hand; their tests are skipped until then."

@@ -20,6 +20,10 @@ from bench.throughput import WORKS, Measured
 from bench.workload import NODE, STATIONS
 from gateway.simulation.broker import mosquitto
 
+NAMED = {
+    "kernels", "throughput", "peers", "latency", "capacity", "scale", "nation", "soak", "startup",
+    "record", "load", "compare",
+}  # fmt: skip
 needs_mosquitto = pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
 
 
@@ -35,7 +39,7 @@ def test_the_benches_are_listed() -> None:
     done = bench()
     assert done.returncode == 0
     named = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
-    assert set(named) == {"kernels", "throughput"}
+    assert set(named) == NAMED
     assert all(text.endswith(".") for text in named.values())
 
 
