@@ -43,7 +43,9 @@ def test_every_point_has_every_detector_that_is_always_on(
     """The site passes `check`; a point has four limits, rate, trend, and stuck by its profile."""
     plant = site_of(tmp_path, shape).plant
     assert len(plant.points) == points == shape.points
-    kinds = Counter(type(rule.params) for rule in plant.rules)
+    kinds = Counter(
+        type(rule.params) for each in plant.point_sets for rule in plant.rule_sets[each]
+    )
     stuck = kinds.pop(StuckParams)
     assert stuck == shape.devices * sum(c.noise_floor is not None for c in shape.channels) > 0
     assert kinds.pop(LimitParams) == 4 * points

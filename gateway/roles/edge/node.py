@@ -14,7 +14,7 @@ import numpy as np
 
 from gateway import __version__
 from gateway.alarms.actions import Siren
-from gateway.alarms.catalogue import node_alarms
+from gateway.alarms.catalogue import Level, node_alarms
 from gateway.alarms.desk import Desk, Transition
 from gateway.db import Database, StoreError
 from gateway.journal import close_segment
@@ -71,11 +71,10 @@ class EdgeNode:
         self._again = again
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
-        self._definitions = (
-            *self.plant.definitions,
-            *node_alarms(self.plant.node, self.plant.division),
-        )
-        rows = {each.alarm: n for n, each in enumerate(self._definitions)}
+        self._own_definitions = node_alarms(self.plant.node, self.plant.division)
+        self._definitions = self.plant.definitions.with_own(self._own_definitions)
+        first = len(self.plant.definitions)
+        rows = {each.alarm: first + number for number, each in enumerate(self._own_definitions)}
         self._own = OwnAlarms(self.plant.node, rows, clock)
         self._broker_reason = ""
         self._met = False
@@ -85,7 +84,7 @@ class EdgeNode:
     async def __aenter__(self) -> Self:
         site, plant = self.site, self.plant
         self._taking_died = asyncio.get_running_loop().create_future()
-        configuration = Configuration(hash=site.hash, tags=[point.tag for point in plant.points])
+        configuration = Configuration(hash=site.hash, tags=list(plant.points.tags))
         opened = await asyncio.to_thread(
             partial(
                 open_store,
@@ -175,18 +174,20 @@ class EdgeNode:
 
     def _build(self, engine: Engine) -> None:
         settings, storage = self.site.settings, self.storage
-        standing = {
+        definitions = self.plant.definitions
+        active = (alarm for alarm, status in self.desk.statuses.items() if status.active)
+        silent = [
             definition.tag
-            for definition in self.plant.definitions[self.plant.silence_row :]
-            if self.desk.status(definition.alarm).active
-        }
-        self.summaries = Summaries([point.tag for point in self.plant.points])
+            for definition in map(definitions.get, active)
+            if definition is not None and definition.level == Level.NO_DATA
+        ]
+        self.summaries = Summaries(self.plant.points.tags)
         stated = settings.broker.receive_maximum if settings.broker.version == "5" else None
         self.line = Line(
             engine=engine,
             desk=self.desk,
             ingest=Ingest(self.plant, self.metrics),
-            liveness=Liveness(self.plant, standing),
+            liveness=Liveness(self.plant, silent),
             siren=Siren(self._send_siren),
             summaries=self.summaries,
             pacing=Pacing(stated),
@@ -318,7 +319,7 @@ class EdgeNode:
         recent = np.count_nonzero(heard > self.clock.now_ns() - 60 * NANOSECONDS)
         trouble = [
             definition.rule
-            for definition in self._definitions[len(self.plant.definitions) :]
+            for definition in self._own_definitions
             if self.desk.status(definition.alarm).state != State.NORMAL
         ]
         chain = self.desk.chain

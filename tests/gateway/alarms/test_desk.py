@@ -8,6 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.alarms.catalogue import Catalogue
 from gateway.alarms.desk import ORDERS, Desk, RefusedError
 from gateway.alarms.lifecycle import Status
 from gateway.identity import Identity
@@ -193,7 +194,7 @@ def test_a_desk_goes_on_where_the_store_ended() -> None:
     desk.detect(edge(historical=True))
     desk.detect(edge(GAS))
     chain = Chain(desk.chain.identity, seq=desk.chain.seq, head=desk.chain.head)
-    again = Desk(DEFINITIONS, chain, statuses=desk.statuses, entries=desk.entries)
+    again = Desk(Catalogue(own=DEFINITIONS), chain, statuses=desk.statuses, entries=desk.entries)
     assert again.present() == desk.present()
     assert list(again.unconfirmed) == [HIGH]
     [made] = again.detect(edge(GAS, active=False))
@@ -206,7 +207,8 @@ def test_alarms_that_are_no_longer_defined_are_retired() -> None:
     desk.detect(edge())
     desk.order(request(desk, Cause.SHELVE), now_ns=NOW)
     desk.detect(edge(GAS))
-    less = Desk(DEFINITIONS[1:2], desk.chain, statuses=desk.statuses, entries=desk.entries)
+    fewer = Catalogue(own=DEFINITIONS[1:2])
+    less = Desk(fewer, desk.chain, statuses=desk.statuses, entries=desk.entries)
     assert less.expire(NOW + 2 * HOUR) == []
     [made] = less.retire(now_ns=NOW)
     event = made.event
