@@ -5,33 +5,51 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from gateway.northbound import wire
 from gateway.observe import log
 from gateway.roles.edge.site import Site
 
-#: A centre takes no more of one inventory, and what is larger has no screen to be drawn on.
+#: A centre takes no more in one post, and an inventory is taken whole.
 MOST_BYTES: Final = 16 * 1024 * 1024
 LOG = log("roles.edge.inventory")
 
 
-def inventory_of(site: Site) -> wire.Inventory:
-    """Return areas, points and rules of a site; of one too large to be taken, the areas alone.
+def is_told(site: Site) -> bool:
+    """Whether a centre takes the points of a site, reckoned before anything of it is built.
 
-    How large it would be is reckoned from one point of each kind before anything is built: a site
-    of 440,000 points would hold up the start for a minute and fill the memory with what no centre
-    takes.
+    That of 440,000 points would hold up the start for a minute and fill the memory with what no
+    centre takes; and of points that a centre does not know it takes no summaries either.
     """
-    node, plant = site.settings.node, site.plant
-    size = _size(site)
-    if size > MOST_BYTES:
-        LOG.warning(
-            "too many points for an inventory; it is told without them",
-            points=len(plant.points),
-            bytes=size,
-            most=MOST_BYTES,
-        )
-    indices = range(len(plant.points)) if size <= MOST_BYTES else range(0)
+    kinds = site.plant.points.kind
+    _, first, count = np.unique(kinds, return_index=True, return_counts=True)
+    # As many bytes as the first point of each kind takes, for each point of the kind.
+    sizes = [len(msgspec.json.encode(_point(site, index))) + 1 for index in first.tolist()]
+    size = sum(each * number for each, number in zip(sizes, count.tolist(), strict=True))
+    if size <= MOST_BYTES:
+        return True
+    LOG.warning(
+        "more points than a centre takes; alarms go up, points and their summaries do not",
+        points=len(site.plant.points),
+        bytes=size,
+        most=MOST_BYTES,
+    )
+    return False
+
+
+def inventory_of(site: Site, *, points: bool = True) -> wire.Inventory:
+    """Return areas, points and rules of a site.
+
+    Parameters
+    ----------
+    site
+        Checked and bound.
+    points
+        Whether the points are told at all.
+    """
+    node = site.settings.node
+    indices = range(len(site.plant.points)) if points else range(0)
     return wire.Inventory(
         node=node.id,
         name=node.name or node.id,
@@ -45,18 +63,6 @@ def inventory_of(site: Site) -> wire.Inventory:
         ],
         points=[_point(site, index) for index in indices],
     )
-
-
-def _size(site: Site) -> int:
-    """Return about how many bytes the points take: as many as the first of each kind, for each."""
-    kind = site.plant.points.kind.tolist()
-    first: dict[int, int] = {}
-    for index, number in enumerate(kind):
-        first.setdefault(number, index)
-    sizes = {
-        number: len(msgspec.json.encode(_point(site, index))) + 1 for number, index in first.items()
-    }
-    return sum(sizes[number] for number in kind)
 
 
 def _point(site: Site, index: int) -> wire.InventoryPoint:

@@ -27,7 +27,7 @@ from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
 from gateway.roles.edge.committer import Work
-from gateway.roles.edge.inventory import inventory_of
+from gateway.roles.edge.inventory import inventory_of, is_told
 from gateway.roles.edge.keeping import Keeping
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.orders import OrderDesk
@@ -108,6 +108,7 @@ class EdgeNode:
             pending, ran, repeated = self._take_up(opened, engine)
         engine.align({alarm: status.active for alarm, status in self.desk.statuses.items()})
         LOG.info("engine ready", records=ran, uncommitted=len(pending), life=opened.life)
+        self._points_told = bool(receivers) and is_told(site)
         self._build(engine)
         for batch in repeated:
             self.line.ingest.remember(batch)
@@ -181,7 +182,7 @@ class EdgeNode:
             for definition in map(definitions.get, active)
             if definition is not None and definition.level == Level.NO_DATA
         ]
-        self.summaries = Summaries(self.plant.points.tags)
+        self.summaries = Summaries(self.plant.points.tags, told=self._points_told)
         stated = settings.broker.receive_maximum if settings.broker.version == "5" else None
         self.line = Line(
             engine=engine,
@@ -226,7 +227,7 @@ class EdgeNode:
         source = Source(
             identity=lambda: self.storage.identity,
             present=self._present,
-            inventory=inventory_of(self.site),
+            inventory=inventory_of(self.site, points=self._points_told),
             status=self._status,
             store=self.storage.act,
             anchored=self._anchored,
@@ -358,9 +359,9 @@ class EdgeNode:
                 self.metrics.silent.set(int(self.line.liveness.silent.sum()))
             if passed >= next_summary:
                 next_summary = passed + PERIOD_NS
-                summary = self.summaries.close(now)
-                if summary is not None:
-                    self.upward.offer(summary)
+                period = self.summaries.close(now)
+                for part in period.parts() if period is not None else ():
+                    self.upward.offer(part)
             if loop.time() >= next_snapshot:
                 next_snapshot = loop.time() + SNAPSHOT_S
                 self.line.snapshot()
