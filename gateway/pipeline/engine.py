@@ -220,9 +220,14 @@ class Engine:
         standing
             Alarm id -> whether its condition holds, as the desk knows it.
         """
-        for row, number in enumerate(self.bank.order):
-            active = standing.get(self.plant.definitions.alarm(number), False)
-            self.bank.set_active(row, active=active)
+        wanted = np.zeros(self.plant.silence_row, bool)
+        for alarm, holds in standing.items():
+            number = self._number(alarm) if holds else None
+            if number is not None:
+                wanted[number] = True
+        # The bank's rows are the plant's rules in their order: point by point.
+        for row in np.flatnonzero(wanted != (self.bank.ints[:, ACTIVE] == 1)).tolist():
+            self.bank.set_active(row, active=bool(wanted[row]))
 
     @cached_property
     def _hashes(self) -> list[str]:
