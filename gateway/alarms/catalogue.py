@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final, Self
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -32,8 +33,7 @@ class Level(StrEnum):
     NODE = "node"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlarmDefinition:
+class AlarmDefinition(msgspec.Struct, frozen=True, kw_only=True):
     """One alarm: stable identity, meaning, and how it behaves.
 
     Parameters
@@ -216,7 +216,7 @@ class Catalogue:
 
     def _named(self, shared: AlarmDefinition, point: int) -> AlarmDefinition:
         tag = self._tags[point]
-        return replace(shared, alarm=f"{self._node}/{tag}/{shared.rule}", tag=tag)
+        return msgspec.structs.replace(shared, alarm=f"{self._node}/{tag}/{shared.rule}", tag=tag)
 
 
 #: Alarms of the node itself: rule, priority, and the words of both languages.
