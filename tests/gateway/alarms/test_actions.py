@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import msgspec
 
 from gateway.alarms.actions import EXPIRY_NS, NAMED, Siren, SirenCommand
