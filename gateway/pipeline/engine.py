@@ -6,7 +6,6 @@ the same records give the same detections, live, in replay, and after a crash.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -231,10 +230,7 @@ class Engine:
 
     @cached_property
     def _hashes(self) -> list[str]:
-        sets = [
-            [hashlib.sha256(repr(tuple(rule)).encode()).hexdigest() for rule in rules]
-            for rules in self.plant.rule_sets
-        ]
+        sets = self.plant.hashes
         return [each for number in self.plant.point_sets.tolist() for each in sets[number]]
 
     def _detection(self, edge: Edge, batch: ReadingBatch | None) -> Detection:

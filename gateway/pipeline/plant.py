@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -73,6 +74,14 @@ class Plant:
     def silence_row(self) -> int:
         """Number of the first point's "no data" alarm."""
         return self.definitions.silence
+
+    @property
+    def hashes(self) -> tuple[tuple[str, ...], ...]:
+        """Hash of each rule, set by set: a snapshot is taken up again only by the very same."""
+        return tuple(
+            tuple(hashlib.sha256(repr(tuple(rule)).encode()).hexdigest() for rule in rules)
+            for rules in self.rule_sets
+        )
 
     def point_of(self, number: int) -> int:
         """Return the point that a rule watches, by the number of the rule."""
