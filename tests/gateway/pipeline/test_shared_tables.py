@@ -164,7 +164,7 @@ def test_a_bad_row_hides_no_other_problem(tmp_path: Path) -> None:
 
 def test_a_table_without_a_sound_row_leaves_no_device_empty(tmp_path: Path) -> None:
     """What is said of a column is not said again as devices without points."""
-    found = told(tmp_path, device("d1") + device("d2"), TABLE.replace("channel,", "chanel,"))
+    found = told(tmp_path, device("d1") + device("d2"), TABLE.replace("channel,", "channels,"))
     assert {each.split(": ")[0] for each in found} == {"unit.csv:2", "unit.csv:3"}
     assert len(found) == 4
 
