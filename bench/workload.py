@@ -84,6 +84,9 @@ UNITS: Final = Shape(
 )
 
 
+#: A nation's equal plants at one gateway: 440,000 points.
+NATION: Final = Shape(8_800, UNITS.channels)
+
 SHAPES: Final = {"stations": STATIONS, "units": UNITS}
 
 
@@ -106,11 +109,12 @@ def write_site(
 ) -> Path:
     """Write a site file with its profile into a folder and return the site file's path.
 
-    With a parent, a token for it lies beside.
+    The devices are equal and share one table of points. With a parent, a token for it lies beside.
     """
     profile = folder / "profiles" / f"{PROFILE}.toml"
     profile.parent.mkdir(parents=True)
     profile.write_text(_profile(shape), encoding="utf-8")
+    (folder / "points.csv").write_text(_points(shape), encoding="utf-8")
     path = folder / "site.toml"
     path.write_text(
         f'[node]\nid = "{NODE}"\ndivision = "330106003000"\nenterprise = {{ name = "Bench" }}\n'
@@ -120,7 +124,7 @@ def write_site(
         '[[area]]\nid = "A1"\nname = "Machine room"\nhazard = "ammonia_refrigeration"\n'
         + "".join(
             f'[[device]]\nid = "{topic[6:]}"\nprofile = "{PROFILE}"\narea = "A1"\n'
-            f'topic = "{topic}"\n' + "".join(_point(topic[6:], each) for each in shape.channels)
+            f'topic = "{topic}"\npoints = "points.csv"\n'
             for topic in shape.topics()
         ),
         encoding="utf-8",
@@ -194,12 +198,12 @@ def _profile(shape: Shape) -> str:
     )
 
 
-def _point(device: str, channel: Channel) -> str:
-    ll, l, h, hh = channel.limits  # noqa: E741
-    stuck = "" if channel.noise_floor is None else 'stuck = { after = "30min" }\n'
-    return (
-        f'[[device.point]]\nchannel = "{channel.name}"\ntag = "{device}-{channel.name}"\n'
-        f"limits = {{ ll = {ll}, l = {l}, h = {h}, hh = {hh}, deadband = {channel.noise} }}\n"
-        f"rate = {{ limit = {h - channel.mean} }}\n"
-        f'trend = {{ horizon = "10s", tau = "2s" }}\n{stuck}'
-    )
+def _points(shape: Shape) -> str:
+    limits = "limits.ll,limits.l,limits.h,limits.hh,limits.deadband"
+    lines = [f"channel,tag,{limits},rate.limit,trend.horizon,trend.tau,stuck.after\n"]
+    for each in shape.channels:
+        limits = ",".join(map(repr, (*each.limits, each.noise)))
+        stuck = "" if each.noise_floor is None else "30min"
+        rate = each.limits[2] - each.mean
+        lines.append(f"{each.name},{{device}}-{each.name},{limits},{rate},10s,2s,{stuck}\n")
+    return "".join(lines)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from typing import Final, Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from gateway.model import Priority
+
+NO_DATA: Final = "no_data"
+#: Definitions kept at hand: what moves is a few alarms, again and again.
+KEPT: Final = 4096
 
 
 class Level(StrEnum):
@@ -22,14 +33,13 @@ class Level(StrEnum):
     NODE = "node"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlarmDefinition:
+class AlarmDefinition(msgspec.Struct, frozen=True, kw_only=True):
     """One alarm: stable identity, meaning, and how it behaves.
 
     Parameters
     ----------
     alarm
-        ``node/tag/rule``, stable for ever.
+        ``node/tag/rule``, stable for ever; empty, as the tag, in what points of a kind share.
     limit
         In `unit`; None where the rule has none.
     latch
@@ -57,6 +67,156 @@ class AlarmDefinition:
     clause: str = ""
     title_en: str = ""
     title_zh: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KindAlarms:
+    """What the alarms of all points of one kind have in common: definitions without id and tag.
+
+    Parameters
+    ----------
+    rules
+        In the order of the kind's rules.
+    silence
+        The "no data" alarm.
+    """
+
+    rules: tuple[AlarmDefinition, ...]
+    silence: AlarmDefinition
+
+
+class Catalogue:
+    """Every alarm of a node by number, in the order detections name them (`Detection.row`).
+
+    First the rules of each point, point by point, then one "no data" alarm a point, then the
+    node's own. A site may have millions: only what kinds of points share is kept, and a definition
+    is made when it is asked for.
+
+    Parameters
+    ----------
+    node
+        With which the ids of the points' alarms begin.
+    numbers
+        Tag -> index of each point, in the order of the indices.
+    kinds, kind
+        The alarms of each kind, and the kind of each point.
+    own
+        Alarms of no point, whole.
+    """
+
+    def __init__(
+        self,
+        node: str = "",
+        numbers: Mapping[str, int] | None = None,
+        *,
+        kinds: Sequence[KindAlarms] = (),
+        kind: Sequence[int] | npt.NDArray[np.int32] = (),
+        own: Iterable[AlarmDefinition] = (),
+    ) -> None:
+        self._node = node
+        self._numbers = numbers if numbers is not None else {}
+        self._tags = tuple(self._numbers)
+        self.kinds = tuple(kinds)
+        self._kind = np.asarray(kind, np.int32)
+        self._own = tuple(own)
+        lengths = np.array([len(each.rules) for each in self.kinds], np.int64)
+        #: Number of each point's first rule, and behind them how many rules there are.
+        self.first = np.concatenate(([0], np.cumsum(lengths[self._kind]))).astype(np.int64)
+        #: Number of the first point's "no data" alarm.
+        self.silence = int(self.first[-1])
+        self._own_first = self.silence + len(self._tags)
+        self._own_numbers = {each.alarm: self._own_first + n for n, each in enumerate(self._own)}
+        self._rule_numbers = tuple(
+            {each.rule: number for number, each in enumerate(shared.rules)} for shared in self.kinds
+        )
+        self._made = lru_cache(maxsize=KEPT)(self._make)
+
+    def __len__(self) -> int:
+        return self._own_first + len(self._own)
+
+    def __getitem__(self, number: int) -> AlarmDefinition:
+        """Return the definition with this number.
+
+        Raises
+        ------
+        IndexError
+            There is none.
+        """
+        return self._made(number)
+
+    def __iter__(self) -> Iterator[AlarmDefinition]:
+        """Make every definition in turn."""
+        return map(self._make, range(len(self)))
+
+    def __contains__(self, alarm: object) -> bool:
+        """Whether an id is one of this node's alarms."""
+        return isinstance(alarm, str) and self.find(alarm) is not None
+
+    def find(self, alarm: str) -> int | None:
+        """Return the number of the alarm with this id; None where the node has no such alarm."""
+        own = self._own_numbers.get(alarm)
+        if own is not None:
+            return own
+        # No part of an id has a slash within it.
+        node, _, rest = alarm.partition("/")
+        tag, _, rule = rest.partition("/")
+        point = self._numbers.get(tag) if node == self._node else None
+        if point is None:
+            return None
+        if rule == NO_DATA:
+            return self.silence + point
+        place = self._rule_numbers[self._kind[point]].get(rule)
+        return None if place is None else int(self.first[point]) + place
+
+    def get(self, alarm: str) -> AlarmDefinition | None:
+        """Return the definition of the alarm with this id; None where there is none."""
+        number = self.find(alarm)
+        return None if number is None else self[number]
+
+    def place(self, number: int) -> tuple[int, int]:
+        """Return the point of a rule's alarm and which of the point's rules it is."""
+        point = int(np.searchsorted(self.first, number, side="right")) - 1
+        return point, number - int(self.first[point])
+
+    def alarm(self, number: int) -> str:
+        """Return the id of the alarm with this number, without making its definition."""
+        if number >= self._own_first:
+            return self._own[number - self._own_first].alarm
+        if number >= self.silence:
+            return f"{self._node}/{self._tags[number - self.silence]}/{NO_DATA}"
+        point, place = self.place(number)
+        rule = self.kinds[self._kind[point]].rules[place].rule
+        return f"{self._node}/{self._tags[point]}/{rule}"
+
+    def of(self, point: int) -> Iterator[AlarmDefinition]:
+        """Make the alarms of one point: its rules, then "no data"."""
+        kind = self.kinds[self._kind[point]]
+        return (self._named(each, point) for each in (*kind.rules, kind.silence))
+
+    def with_own(self, own: Iterable[AlarmDefinition]) -> Self:
+        """Return this catalogue with alarms of no point behind its own."""
+        return type(self)(
+            self._node,
+            self._numbers,
+            kinds=self.kinds,
+            kind=self._kind,
+            own=(*self._own, *own),
+        )
+
+    def _make(self, number: int) -> AlarmDefinition:
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        if number >= self._own_first:
+            return self._own[number - self._own_first]
+        if number >= self.silence:
+            point = number - self.silence
+            return self._named(self.kinds[self._kind[point]].silence, point)
+        point, place = self.place(number)
+        return self._named(self.kinds[self._kind[point]].rules[place], point)
+
+    def _named(self, shared: AlarmDefinition, point: int) -> AlarmDefinition:
+        tag = self._tags[point]
+        return msgspec.structs.replace(shared, alarm=f"{self._node}/{tag}/{shared.rule}", tag=tag)
 
 
 #: Alarms of the node itself: rule, priority, and the words of both languages.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import msgspec
 
 from device_profiles.quality import Quality
-from gateway.alarms.catalogue import AlarmDefinition, Level
+from gateway.alarms.catalogue import AlarmDefinition, Catalogue, Level
 from gateway.alarms.lifecycle import IllegalTransitionError, Status, step
 from gateway.journal import Chain
 from gateway.model import (
@@ -91,7 +91,7 @@ class Desk:
     Parameters
     ----------
     definitions
-        In the order detections name them (`Detection.row`).
+        Every alarm of the node.
     chain
         Where events get their sequence and hash.
     statuses, entries
@@ -102,15 +102,14 @@ class Desk:
 
     def __init__(
         self,
-        definitions: Iterable[AlarmDefinition],
+        definitions: Catalogue,
         chain: Chain,
         *,
         statuses: Mapping[str, Status] | None = None,
         entries: Mapping[str, bytes] | None = None,
         clock_source: str = "system",
     ) -> None:
-        self.definitions = tuple(definitions)
-        self.by_alarm = {definition.alarm: definition for definition in self.definitions}
+        self.definitions = definitions
         self.chain = chain
         self.statuses = dict(statuses or {})
         self.entries = dict(entries or {})
@@ -119,8 +118,15 @@ class Desk:
         self.unconfirmed = dict.fromkeys(
             alarm
             for alarm, status in self.statuses.items()
-            if status.historical and status.active and alarm in self.by_alarm
+            if status.historical and status.active and alarm in definitions
         )
+        # What is asked for at every change or each second, kept as alarms move. A place is one in
+        # the order of the statuses: what sounds is told in it.
+        self._places: dict[str, int] = {}
+        self._sounding: dict[int, AlarmDefinition] = {}
+        self._suppressed: dict[str, None] = {}
+        for alarm, status in self.statuses.items():
+            self._note(alarm, status, definitions.get(alarm))
 
     def status(self, alarm: str) -> Status:
         """Where an alarm stands; one that never moved is normal."""
@@ -156,7 +162,7 @@ class Desk:
         """Bring those of these alarms that stand on late data into live alarm."""
         found: list[Transition] = []
         for alarm in [alarm for alarm in alarms if alarm in self.unconfirmed]:
-            definition, status = self.by_alarm[alarm], self.status(alarm)
+            definition, status = self._definition(alarm), self.status(alarm)
             if status.active and status.historical:
                 moved = step(status, Cause.CONFIRM, latch=definition.latch)
                 found.append(
@@ -186,7 +192,7 @@ class Desk:
             raise RefusedError(
                 "no_operator", f"{request.alarm}: nobody is named; an order says who gives it"
             )
-        definition = self.by_alarm.get(request.alarm)
+        definition = self.definitions.get(request.alarm)
         if definition is None:
             raise RefusedError("unknown_alarm", f"{request.alarm}: no such alarm at this node")
         if request.cause not in ORDERS:
@@ -227,11 +233,9 @@ class Desk:
     def expire(self, now_ns: int) -> list[Transition]:
         """End the suppressions whose time has run out."""
         found: list[Transition] = []
-        for alarm, status in list(self.statuses.items()):
-            if status.suppression == Suppression.NONE or now_ns < status.suppressed_until_ns:
-                continue
-            definition = self.by_alarm.get(alarm)
-            if definition is None:
+        for alarm in list(self._suppressed):
+            status, definition = self.statuses[alarm], self.definitions.get(alarm)
+            if definition is None or now_ns < status.suppressed_until_ns:
                 continue
             moved = step(status, Cause.EXPIRE, latch=definition.latch)
             found.append(
@@ -252,7 +256,7 @@ class Desk:
         gone = [
             alarm
             for alarm, status in self.statuses.items()
-            if status.standing and alarm not in self.by_alarm
+            if status.standing and alarm not in self.definitions
         ]
         found = []
         for alarm in gone:
@@ -280,14 +284,15 @@ class Desk:
 
     def begin_life(self, chain: Chain, *, now_ns: int) -> list[Transition]:
         """Go on in a new life: every alarm that stands is told anew, its counters at one."""
-        standing = {a: s for a, s in self.statuses.items() if s.standing and a in self.by_alarm}
+        standing = {a: s for a, s in self.statuses.items() if s.standing and a in self.definitions}
         self.chain, self.statuses, self.entries, self.unconfirmed = chain, {}, {}, {}
+        self._places, self._sounding, self._suppressed = {}, {}, {}
         found = [self.note("life", now_ns=now_ns)]
         for alarm, status in standing.items():
             after = msgspec.structs.replace(status, occurrence=1, revision=1)
             found.append(
                 self._event(
-                    self.by_alarm[alarm],
+                    self._definition(alarm),
                     Status(),
                     after,
                     Cause.CARRY,
@@ -315,15 +320,27 @@ class Desk:
 
     def sounding(self) -> list[AlarmDefinition]:
         """Return the alarms for which the siren sounds: live, unacknowledged, not suppressed."""
-        return [
-            self.by_alarm[alarm]
-            for alarm, status in self.statuses.items()
-            if status.state == State.UNACKNOWLEDGED
-            and status.suppression == Suppression.NONE
-            and not status.historical
-            and alarm in self.by_alarm
-            and self.by_alarm[alarm].sounds
-        ]
+        return [self._sounding[place] for place in sorted(self._sounding)]
+
+    def _definition(self, alarm: str) -> AlarmDefinition:
+        """Return the definition of an alarm that is known to be one of this node's."""
+        found = self.definitions.get(alarm)
+        if found is None:
+            raise KeyError(alarm)
+        return found
+
+    def _note(self, alarm: str, status: Status, definition: AlarmDefinition | None) -> None:
+        """Keep what is asked for again and again in step with where an alarm stands."""
+        place = self._places.setdefault(alarm, len(self._places))
+        live = status.state == State.UNACKNOWLEDGED and not status.historical
+        if live and status.suppression == Suppression.NONE and definition and definition.sounds:
+            self._sounding[place] = definition
+        else:
+            self._sounding.pop(place, None)
+        if status.suppression == Suppression.NONE:
+            self._suppressed.pop(alarm, None)
+        else:
+            self._suppressed[alarm] = None
 
     def _may_suppress(self, definition: AlarmDefinition, request: Request, now_ns: int) -> None:
         if request.cause == Cause.SHELVE and not definition.shelvable:
@@ -375,6 +392,7 @@ class Desk:
         )
         self.statuses[definition.alarm] = after
         self.entries[definition.alarm] = entry
+        self._note(definition.alarm, after, definition)
         if after.historical and after.active:
             self.unconfirmed[definition.alarm] = None
         else:

@@ -25,6 +25,7 @@ from gateway.db import Database, StoreError
 from gateway.identity import Identity
 from gateway.model import NANOSECONDS, Cause, Clock, decode_event
 from gateway.northbound import outbox, wire
+from gateway.northbound.summary import Part
 from gateway.observe import Metrics, log
 from gateway.tasks import keep_going
 
@@ -35,7 +36,9 @@ TIMEOUT_S: Final = 10.0
 #: A post is cut here, and halved down to the least when a parent or a proxy takes no such size.
 POST_BYTES: Final = 512 * 1024
 LEAST_BYTES: Final = 64 * 1024
+#: Ten-second summaries that wait: an hour of them, at sites of up to `PARTS_KEPT` messages each.
 SUMMARIES_KEPT: Final = 360
+PARTS_KEPT: Final = 4
 MADE_BY_READINGS: Final = frozenset({Cause.RAISE, Cause.CLEAR})
 JITTER = secrets.SystemRandom()
 LOG = log("northbound.uplink")
@@ -114,7 +117,7 @@ class Uplink:
         self.answers: deque[wire.Readings] = deque(maxlen=64)
         self._source = source
         self._destination = destination
-        self._summaries: deque[wire.Summary] = deque()
+        self._summaries: deque[Part] = deque()
         self._clock = clock
         self._metrics = metrics
         self._wake = asyncio.Event()
@@ -152,9 +155,9 @@ class Uplink:
                 await task
         await self._client.aclose()
 
-    def offer(self, summary: wire.Summary) -> None:
+    def offer(self, summary: Part) -> None:
         """Take a summary to deliver; an hour of them may wait, older ones are shed and counted."""
-        if len(self._summaries) == SUMMARIES_KEPT:
+        while len(self._summaries) >= SUMMARIES_KEPT * min(summary.of, PARTS_KEPT):
             self._summaries.popleft()
             self._metrics.summaries_shed.inc()
         self._summaries.append(summary)
@@ -280,17 +283,17 @@ class Uplink:
     async def _post_summaries(self, who: Identity) -> bool:
         """Send the oldest summaries, as many as fit; return whether more wait."""
         waiting = self._summaries
-        bodies: list[tuple[wire.Summary, bytes]] = []
+        bodies: list[tuple[Part, bytes]] = []
         room = self._room
         for summary in waiting:
-            body = msgspec.json.encode(summary)
+            body = msgspec.json.encode(summary.summary())
             room -= len(body)
-            if bodies and room < 0:
-                break
             bodies.append((summary, body))
+            if room < len(body):
+                break  # The next is about as large: not made in vain.
         if not bodies:
             return False
-        items = [wire.item("summary", f"{who.epoch}/s{s.to_ns}", body) for s, body in bodies]
+        items = [wire.item("summary", f"{who.epoch}/s{s.name}", body) for s, body in bodies]
         try:
             self._told(await self._post(who, items))
         except UplinkTooLargeError as error:

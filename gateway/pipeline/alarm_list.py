@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from detectors.bank import Params, Rule
+from detectors.bank import Params
 from detectors.limit import LimitParams
 from detectors.rate import RateParams
 from device_profiles.duration import format_duration
 from gateway.alarms.catalogue import AlarmDefinition
-from gateway.pipeline.plant import Plant
+from gateway.pipeline.plant import Plant, Rule
 
 #: Columns of the list for people, in the order of the fields of a row.
 COLUMNS: Final = (
@@ -70,10 +70,13 @@ def alarm_rows(plant: Plant) -> Iterator[AlarmRow]:
     plant
         A bound site.
     """
-    for definition, rule in zip(plant.definitions, plant.rules, strict=False):
-        yield _ruled(definition, rule)
-    for definition, point in zip(plant.definitions[plant.silence_row :], plant.points, strict=True):
-        yield _row(definition, limit=None, deadband=None, delays=(point.silence_ns, 0), unit="")
+    for point, number in enumerate(plant.point_sets.tolist()):
+        alarms = plant.definitions.of(point)
+        for definition, rule in zip(alarms, plant.rule_sets[number], strict=False):
+            yield _ruled(definition, rule)
+    for point, silence_ns in enumerate(plant.points.silence_ns.tolist()):
+        definition = plant.definitions[plant.silence_row + point]
+        yield _row(definition, limit=None, deadband=None, delays=(silence_ns, 0), unit="")
 
 
 def table(rows: Iterator[AlarmRow]) -> Iterator[str]:

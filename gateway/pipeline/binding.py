@@ -1,25 +1,38 @@
 """Binds points to the rules that watch them: packs give defaults, the site file overrides.
 
 Everything wrong is collected, each problem with the key path it belongs to, so that a person mends
-a file once. Limits are never converted: a point's unit is the one its rule prints.
+a file once. Limits are never converted: a point's unit is the one its rule prints. What is
+described alike is bound once: a site has many more points than kinds of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
 
 from device_profiles.bindings import BindingError, ChannelBinding, resolve_bindings
-from device_profiles.decode import compile_plan
+from device_profiles.decode import Plan, compile_plan
 from device_profiles.hazards import RuleSet
 from device_profiles.schema import Profile
 from device_profiles.toml_lines import Path
-from gateway.alarms.catalogue import AlarmDefinition, Level
-from gateway.model import Priority
-from gateway.pipeline.plant import Device, Plant
-from gateway.pipeline.point_rules import Bound, PointBinder, Problem
-from gateway.pipeline.points import Point
-from gateway.pipeline.settings import AreaSettings, DeviceSettings, PointSettings
+from gateway.alarms.catalogue import Catalogue
+from gateway.pipeline.plant import Device, Plant, Rule
+from gateway.pipeline.point_rules import BoundKind, Problem, bind_kind
+from gateway.pipeline.points import Points
+from gateway.pipeline.settings import (
+    DEVICE,
+    AreaSettings,
+    DeviceSettings,
+    PointSettings,
+    is_identifier,
+    not_identifier,
+)
+
+#: What of a point's description tells kinds apart.
+DESCRIPTION: Final = tuple(sorted(PointSettings.model_fields.keys() - {"tag", "name"}))
 
 
 class SiteError(Exception):
@@ -46,7 +59,8 @@ def bind(
     SiteError
         With every problem of the site, each at its key path.
     """
-    site = _Site(node, division, areas=areas, profiles=profiles, packs=packs)
+    known = {area.id: area for area in areas}
+    site = _Site(node, division, areas=known, profiles=profiles, packs=packs)
     site.problems += _twice([area.id for area in areas], "area", "id")
     site.problems += _twice([device.id for device in devices], "device", "id")
     site.problems += _twice([device.topic for device in devices], "device", "topic")
@@ -55,28 +69,45 @@ def bind(
     return site.plant()
 
 
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What devices of one profile with the same points share; `plan` is None with problems."""
+
+    kinds: tuple[int, ...]
+    bindings: tuple[ChannelBinding, ...]
+    plan: Plan | None
+    problems: tuple[Problem, ...]
+
+
 @dataclass
 class _Site:
     """What is bound so far, and everything found wrong."""
 
     node: str
     division: str
-    areas: Sequence[AreaSettings] = field(kw_only=True)
+    areas: Mapping[str, AreaSettings] = field(kw_only=True)
     profiles: Mapping[str, Profile] = field(kw_only=True)
     packs: Mapping[str, RuleSet] = field(kw_only=True)
     problems: list[Problem] = field(default_factory=list)
-    points: list[Point] = field(default_factory=list)
-    bound: list[Bound] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
-    tags: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+    #: Kind and device of each point.
+    kind: list[int] = field(default_factory=list)
+    device: list[int] = field(default_factory=list)
+    kinds: list[BoundKind] = field(default_factory=list)
+    #: Who has a tag, for the one who wants it too.
+    owners: list[DeviceSettings] = field(default_factory=list)
+    _kind_numbers: dict[Hashable, int] = field(default_factory=dict)
+    _shared: dict[Hashable, _Shared] = field(default_factory=dict)
+    _plans: dict[Hashable, Plan] = field(default_factory=dict)
 
     def add(self, number: int, device: DeviceSettings) -> None:
         """Bind one device, or say why it cannot be."""
         at: Path = ("device", number)
-        areas = {area.id: area for area in self.areas}
-        area, profile = areas.get(device.area), self.profiles.get(device.profile)
+        area, profile = self.areas.get(device.area), self.profiles.get(device.profile)
         if area is None:
-            known = ", ".join(sorted(areas)) or "none; write an [[area]]"
+            known = ", ".join(sorted(self.areas)) or "none; write an [[area]]"
             text = f"{device.area!r} is no area of this file; known: {known}"
             self.problems.append(((*at, "area"), text))
         if profile is None:
@@ -85,43 +116,29 @@ class _Site:
             self.problems.append(((*at, "profile"), text))
         if not device.point:
             self.problems.append((at, "has no [[device.point]]; add one, or remove the device"))
-        self.problems += self._taken(at, device)
+        first = len(self.owners)
+        self.problems += self._name(at, device)
         if area is None or profile is None:
             return
-        first = len(self.points)
-        for index, settings in enumerate(device.point):
-            binder = PointBinder(
-                self.node,
-                area,
-                settings,
-                profile,
-                division=self.division,
-                device=len(self.devices),
-                device_id=device.id,
-                index=len(self.points),
-                packs=self.packs,
-            )
-            self.problems += [((*at, "point", index, *k), text) for k, text in binder.problems()]
-            self.points.append(binder.point())
-            self.bound += binder.alarms()
-        bindings = tuple(channel_binding(point) for point in device.point)
-        try:
-            plan = compile_plan(profile, channels=bindings, time=device.time)
-        except BindingError as error:
-            misfits = list(_misfits(profile, device))
-            self.problems += [((*at, *key), text) for key, text, _ in misfits]
-            told = {text for _, _, text in misfits}
-            self.problems += [(at, text) for text in error.problems if text not in told]
+        # A table's points are the same objects in each device that names it.
+        key = (area.id, profile.id, device.time, tuple(map(id, device.point)))
+        shared = self._shared.get(key)
+        if shared is None:
+            shared = self._shared[key] = self._share(area, profile, device)
+        self.problems += [((*at, *key), text) for key, text in shared.problems]
+        if shared.plan is None or self.problems:
             return
+        self.kind += shared.kinds
+        self.device += [len(self.devices)] * len(shared.kinds)
         self.devices.append(
             Device(
                 id=device.id,
                 topic=device.topic,
                 profile=profile,
-                bindings=bindings,
-                plan=plan,
+                bindings=shared.bindings,
+                plan=shared.plan,
                 time=device.time,
-                points=tuple(range(first, len(self.points))),
+                points=range(first, len(self.owners)),
             )
         )
 
@@ -129,24 +146,85 @@ class _Site:
         """Return the bound site, or raise everything that is wrong with it."""
         if self.problems:
             raise SiteError(self.problems)
+        rule_sets: dict[tuple[Rule, ...], int] = {}
+        sets = [rule_sets.setdefault(each.rules, len(rule_sets)) for each in self.kinds]
+        kind = np.array(self.kind, np.int32)
         return Plant(
             node=self.node,
             division=self.division,
             devices=tuple(self.devices),
-            points=tuple(self.points),
-            rules=tuple(each.rule for each in self.bound),
-            definitions=(
-                *(each.definition for each in self.bound),
-                *(no_data(self.node, self.division, point) for point in self.points),
+            points=Points(
+                self.numbers,
+                self.names,
+                kinds=[each.kind for each in self.kinds],
+                kind=kind,
+                device_ids=[device.id for device in self.devices],
+                device=np.array(self.device, np.int32),
+            ),
+            rule_sets=tuple(rule_sets),
+            point_sets=np.array(sets, np.int32)[kind],
+            definitions=Catalogue(
+                self.node, self.numbers, kinds=[each.alarms for each in self.kinds], kind=kind
             ),
         )
 
-    def _taken(self, at: Path, device: DeviceSettings) -> Iterator[Problem]:
+    def _name(self, at: Path, device: DeviceSettings) -> Iterator[Problem]:
+        """Give each point of a device its tag and its name."""
         for index, point in enumerate(device.point):
-            if point.tag in self.tags:
-                text = f"{point.tag!r} is taken by {self.tags[point.tag]}; a tag is given once"
+            tag = point.tag.replace(DEVICE, device.id) if DEVICE in point.tag else point.tag
+            name = point.name.replace(DEVICE, device.id) if DEVICE in point.name else point.name
+            if DEVICE in point.tag and not is_identifier(tag):
+                yield (*at, "point", index, "tag"), not_identifier(tag)
+            taken = self.numbers.setdefault(tag, len(self.owners))
+            if taken != len(self.owners):
+                text = self._taken(point, device, self.owners[taken], tag)
                 yield (*at, "point", index, "tag"), text
-            self.tags.setdefault(point.tag, f"device {device.id}")
+            self.names.append(name)
+            self.owners.append(device)
+
+    @staticmethod
+    def _taken(
+        point: PointSettings, device: DeviceSettings, owner: DeviceSettings, tag: str
+    ) -> str:
+        if owner is device and DEVICE in point.tag:
+            # In the words of a table that many devices share: one line for all of them.
+            return f"{point.tag!r} is taken by another point of the device; a tag is given once"
+        hint = ""
+        if device.points is not None and device.points == owner.points and owner is not device:
+            hint = f'; devices that share a table need {DEVICE} in it, as in "{DEVICE}-AT-101"'
+        return f"{tag!r} is taken by device {owner.id}; a tag is given once{hint}"
+
+    def _share(self, area: AreaSettings, profile: Profile, device: DeviceSettings) -> _Shared:
+        """Bind what this device has in common with those that are described alike."""
+        kinds = tuple(self._kind_of(area, profile, point) for point in device.point)
+        problems: list[Problem] = [
+            (("point", index, *key), text)
+            for index, kind in enumerate(kinds)
+            for key, text in self.kinds[kind].problems
+        ]
+        bindings = tuple(channel_binding(point) for point in device.point)
+        plan = self._plans.get((profile.id, device.time, bindings))
+        if plan is None:
+            try:
+                plan = compile_plan(profile, channels=bindings, time=device.time)
+            except BindingError as error:
+                misfits = list(_misfits(profile, device))
+                problems += [(key, text) for key, text, _ in misfits]
+                told = {text for _, _, text in misfits}
+                problems += [((), text) for text in error.problems if text not in told]
+            else:
+                self._plans[profile.id, device.time, bindings] = plan
+        return _Shared(kinds, bindings, plan, tuple(problems))
+
+    def _kind_of(self, area: AreaSettings, profile: Profile, point: PointSettings) -> int:
+        written = point.__dict__
+        key = (area.id, profile.id, *(written[name] for name in DESCRIPTION))
+        number = self._kind_numbers.get(key)
+        if number is None:
+            number = self._kind_numbers[key] = len(self.kinds)
+            bound = bind_kind(area, profile, point, division=self.division, packs=self.packs)
+            self.kinds.append(bound)
+        return number
 
 
 def _misfits(profile: Profile, device: DeviceSettings) -> Iterator[tuple[Path, str, str]]:
@@ -171,23 +249,6 @@ def channel_binding(point: PointSettings) -> ChannelBinding:
         offset=point.offset,
         low=low,
         high=high,
-    )
-
-
-def no_data(node: str, division: str, point: Point) -> AlarmDefinition:
-    """Return the alarm for a point without usable data: nowhere is a blind spot."""
-    return AlarmDefinition(
-        alarm=f"{node}/{point.tag}/no_data",
-        tag=point.tag,
-        rule="no_data",
-        level=Level.NO_DATA,
-        area=point.area,
-        division=division,
-        hazard=point.hazard,
-        priority=Priority.HIGH,
-        sounds=False,
-        title_en="No usable data",
-        title_zh="无有效数据",
     )
 
 

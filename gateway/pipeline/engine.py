@@ -6,7 +6,6 @@ the same records give the same detections, live, in replay, and after a crash.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -29,7 +28,7 @@ from detectors.admission import (
     UNKNOWN,
     UNTIMED,
 )
-from detectors.bank import Bank, Counts, Edge
+from detectors.bank import Bank, Counts, Edge, Rule
 from detectors.limit import LimitParams
 from detectors.reference import judge_limit
 from device_profiles.quality import Quality, Verdict
@@ -76,9 +75,13 @@ class Engine:
     def __init__(self, plant: Plant) -> None:
         self.plant = plant
         self.bank = Bank(
-            [point.device for point in plant.points],
-            [max(LATE_NS, SILENT_INTERVALS * point.interval_ns) for point in plant.points],
-            plant.rules,
+            plant.points.device.tolist(),
+            np.maximum(LATE_NS, SILENT_INTERVALS * plant.points.interval_ns).tolist(),
+            [
+                Rule(point, *rule)
+                for point, number in enumerate(plant.point_sets.tolist())
+                for rule in plant.rule_sets[number]
+            ],
         )
 
     def process(self, batch: ReadingBatch) -> tuple[list[Detection], Counts]:
@@ -118,14 +121,14 @@ class Engine:
         """
         found = []
         for alarm in alarms:
-            number = self._numbers.get(alarm)
+            number = self._number(alarm)
             if number is None:
                 continue
-            rule = self.plant.rules[number]
-            if int(self.bank.point_times[rule.point, QUIET]) > now_ns:
+            rule, point = self.plant.rule(number), self.plant.point_of(number)
+            if int(self.bank.point_times[point, QUIET]) > now_ns:
                 continue
             if isinstance(rule.params, LimitParams):
-                value = float(self.bank.point_values[rule.point, 0])
+                value = float(self.bank.point_values[point, 0])
                 if judge_limit(rule.params, value)[1]:
                     continue
             found.append(alarm)
@@ -148,7 +151,7 @@ class Engine:
                     for index, device in enumerate(plant.devices)
                 },
                 rows={
-                    plant.definitions[number].alarm: (
+                    plant.definitions.alarm(number): (
                         hashes[number],
                         bank.ints[row].tobytes() + bank.floats[row].tobytes(),
                     )
@@ -171,7 +174,7 @@ class Engine:
                 bank.devices[index] = np.frombuffer(saved, np.int64)
         hashes = self._hashes
         for row, number in enumerate(bank.order):
-            kept = state.rows.get(self.plant.definitions[number].alarm)
+            kept = state.rows.get(self.plant.definitions.alarm(number))
             if kept is not None and kept[0] == hashes[number]:
                 _split(kept[1], bank.ints[row], bank.floats[row])
 
@@ -191,22 +194,22 @@ class Engine:
 
         An alarm that is no fixed limit asks for the GOOD reading alone, one of no point for none.
         """
-        number = self._numbers.get(alarm)
+        number = self._number(alarm)
         if number is None:
             return True
-        rule = self.plant.rules[number]
-        times = self.bank.point_times[rule.point]
+        rule, point = self.plant.rule(number), self.plant.point_of(number)
+        times = self.bank.point_times[point]
         good = int(times[GRADE]) == GOOD and not times[UNKNOWN]
-        value = float(self.bank.point_values[rule.point, 0])
+        value = float(self.bank.point_values[point, 0])
         if isinstance(rule.params, LimitParams):
             begins, _ = judge_limit(rule.params, value)
             return good and math.isfinite(value) and not begins
         return good
 
-    @cached_property
-    def _numbers(self) -> dict[str, int]:
-        rows = range(len(self.plant.rules))
-        return {self.plant.definitions[number].alarm: number for number in rows}
+    def _number(self, alarm: str) -> int | None:
+        """Return the number of an alarm's rule; None for an alarm without one."""
+        number = self.plant.definitions.find(alarm)
+        return number if number is not None and number < self.plant.silence_row else None
 
     def align(self, standing: Mapping[str, bool]) -> None:
         """Make each rule as active as its alarm: for rules that start anew under a standing alarm.
@@ -216,13 +219,19 @@ class Engine:
         standing
             Alarm id -> whether its condition holds, as the desk knows it.
         """
-        for row, number in enumerate(self.bank.order):
-            active = standing.get(self.plant.definitions[number].alarm, False)
-            self.bank.set_active(row, active=active)
+        wanted = np.zeros(self.plant.silence_row, bool)
+        for alarm, holds in standing.items():
+            number = self._number(alarm) if holds else None
+            if number is not None:
+                wanted[number] = True
+        # The bank's rows are the plant's rules in their order: point by point.
+        for row in np.flatnonzero(wanted != (self.bank.ints[:, ACTIVE] == 1)).tolist():
+            self.bank.set_active(row, active=bool(wanted[row]))
 
     @cached_property
     def _hashes(self) -> list[str]:
-        return [hashlib.sha256(repr(rule[1:]).encode()).hexdigest() for rule in self.plant.rules]
+        sets = self.plant.hashes
+        return [each for number in self.plant.point_sets.tolist() for each in sets[number]]
 
     def _detection(self, edge: Edge, batch: ReadingBatch | None) -> Detection:
         reading = None if batch is None or edge.at < 0 else batch

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from detectors.bank import Rule
+import numpy as np
+import numpy.typing as npt
+
+from detectors.bank import Params
 from device_profiles.bindings import ChannelBinding
 from device_profiles.decode import Plan
 from device_profiles.schema import Profile
-from gateway.alarms.catalogue import AlarmDefinition
-from gateway.pipeline.points import Point
+from gateway.alarms.catalogue import Catalogue
+from gateway.pipeline.points import Points
 
 SECOND: Final = 1_000_000_000
 #: A reading is late beyond the longer of this and three intervals.
 LATE_NS: Final = 60 * SECOND
 #: A point is silent after this many expected intervals.
 SILENT_INTERVALS: Final = 3
+
+
+class Rule(NamedTuple):
+    """What watches a point: which detector with what, and its delays (ns)."""
+
+    params: Params
+    on_delay: int = 0
+    off_delay: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,25 +41,53 @@ class Device:
     bindings: tuple[ChannelBinding, ...]
     plan: Plan
     time: str | None
-    points: tuple[int, ...]
+    points: range
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Plant:
     """A site, checked and bound: what the engine runs and the router routes.
 
-    `definitions` are in the order detections name them: first the rows of the bank (`rules`), then
-    one "no data" alarm a point.
+    Parameters
+    ----------
+    rule_sets, point_sets
+        The rules that points can have, each set's fixed limits first, and which set is each
+        point's.
+    definitions
+        Every alarm by number: the rules of each point, then its "no data" alarms.
     """
 
     node: str
     division: str
     devices: tuple[Device, ...]
-    points: tuple[Point, ...]
-    rules: tuple[Rule, ...]
-    definitions: tuple[AlarmDefinition, ...]
+    points: Points
+    rule_sets: tuple[tuple[Rule, ...], ...]
+    point_sets: npt.NDArray[np.int32]
+    definitions: Catalogue
+
+    @property
+    def first(self) -> npt.NDArray[np.int64]:
+        """Number of each point's first rule, and behind them how many rules there are."""
+        return self.definitions.first
 
     @property
     def silence_row(self) -> int:
-        """Row of the first point's "no data" alarm."""
-        return len(self.rules)
+        """Number of the first point's "no data" alarm."""
+        return self.definitions.silence
+
+    @property
+    def hashes(self) -> tuple[tuple[str, ...], ...]:
+        """Hash of each rule, set by set: a snapshot is taken up again only by the very same."""
+        return tuple(
+            tuple(hashlib.sha256(repr(tuple(rule)).encode()).hexdigest() for rule in rules)
+            for rules in self.rule_sets
+        )
+
+    def point_of(self, number: int) -> int:
+        """Return the point that a rule watches, by the number of the rule."""
+        return self.definitions.place(number)[0]
+
+    def rule(self, number: int) -> Rule:
+        """Return a rule by its number."""
+        point, place = self.definitions.place(number)
+        return self.rule_sets[int(self.point_sets[point])][place]

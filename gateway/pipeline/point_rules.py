@@ -1,11 +1,10 @@
-"""One point and the rules that watch it: packs give defaults, the site file overrides."""
+"""A point's description and the rules it asks for: packs give defaults, the site file overrides."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from detectors.bank import Rule
 from detectors.limit import LimitParams
 from detectors.rate import RateParams
 from detectors.stuck import StuckParams
@@ -13,10 +12,10 @@ from detectors.trend import TrendParams
 from device_profiles.hazards import LevelRule, RuleSet
 from device_profiles.schema import Profile
 from device_profiles.toml_lines import Path
-from gateway.alarms.catalogue import AlarmDefinition, Level
+from gateway.alarms.catalogue import NO_DATA, AlarmDefinition, KindAlarms, Level
 from gateway.model import Priority
-from gateway.pipeline.plant import SECOND, SILENT_INTERVALS
-from gateway.pipeline.points import Point
+from gateway.pipeline.plant import SECOND, SILENT_INTERVALS, Rule
+from gateway.pipeline.points import PointKind
 from gateway.pipeline.returning import LevelAlarm, never_returning
 from gateway.pipeline.settings import AreaSettings, LimitSettings, PointSettings
 
@@ -27,30 +26,55 @@ Problem = tuple[Path, str]
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One alarm of one point before it gets its row."""
+    """One alarm of a point before it gets its number; its definition names no point."""
 
     definition: AlarmDefinition
     rule: Rule
 
 
-class PointBinder:
-    """One point with its profile's channel and its rules."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundKind:
+    """What points that are described alike share: alarms and rules, fixed limits first."""
+
+    kind: PointKind
+    rules: tuple[Rule, ...]
+    alarms: KindAlarms
+    #: Everything that does not fit, at its key below the point.
+    problems: tuple[Problem, ...]
+
+
+def bind_kind(
+    area: AreaSettings,
+    profile: Profile,
+    settings: PointSettings,
+    *,
+    division: str,
+    packs: Mapping[str, RuleSet],
+) -> BoundKind:
+    """Bind a point's description; its tag and its name play no part."""
+    binder = _PointBinder(area, profile, settings, division=division, packs=packs)
+    bound = tuple(binder.alarms())
+    return BoundKind(
+        kind=binder.kind(),
+        rules=tuple(each.rule for each in bound),
+        alarms=KindAlarms(tuple(each.definition for each in bound), binder.no_data()),
+        problems=tuple(binder.problems()),
+    )
+
+
+class _PointBinder:
+    """A point's description with its profile's channel and its rules."""
 
     def __init__(
         self,
-        node: str,
         area: AreaSettings,
-        settings: PointSettings,
         profile: Profile,
+        settings: PointSettings,
         *,
         division: str,
-        device: int,
-        device_id: str,
-        index: int,
         packs: Mapping[str, RuleSet],
     ) -> None:
-        self.node, self.division, self.area, self.settings = node, division, area, settings
-        self.profile, self.device, self.device_id, self.index = profile, device, device_id, index
+        self.division, self.area, self.profile, self.settings = division, area, profile, settings
         self.channel = profile.channel.get(settings.channel)
         self.unknown_channel = bool(profile.channel) and self.channel is None
         self.unit = settings.unit or (self.channel.unit if self.channel else "")
@@ -58,17 +82,12 @@ class PointBinder:
         self.packs = [(name, packs.get(name)) for name in settings.rules]
         self.known = packs
 
-    def point(self) -> Point:
-        """Return the point itself."""
+    def kind(self) -> PointKind:
+        """Return what points with this description are."""
         interval = self.settings.interval or self.profile.interval
         silence = self.settings.interval or self.profile.silence_interval
         low, high = self.range or (None, None)
-        return Point(
-            index=self.index,
-            tag=self.settings.tag,
-            name=self.settings.name,
-            device=self.device,
-            device_id=self.device_id,
+        return PointKind(
             channel=self.settings.channel,
             area=self.area.id,
             hazard=self.area.hazard,
@@ -77,6 +96,22 @@ class PointBinder:
             high=high,
             interval_ns=interval,
             silence_ns=SILENT_INTERVALS * silence,
+        )
+
+    def no_data(self) -> AlarmDefinition:
+        """Return the alarm for a point without usable data: nowhere is a blind spot."""
+        return AlarmDefinition(
+            alarm="",
+            tag="",
+            rule=NO_DATA,
+            level=Level.NO_DATA,
+            area=self.area.id,
+            division=self.division,
+            hazard=self.area.hazard,
+            priority=Priority.HIGH,
+            sounds=False,
+            title_en="No usable data",
+            title_zh="无有效数据",
         )
 
     def problems(self) -> Iterator[Problem]:
@@ -111,7 +146,7 @@ class PointBinder:
             yield ("stuck",), f"{self.profile.id} states no noise_floor for this channel; remove it"
 
     def alarms(self) -> Iterator[Bound]:
-        """Yield every alarm of the point with its row."""
+        """Yield every alarm of the point with its rule: fixed limits, then the others."""
         for name, rule_set in self.packs:
             if rule_set is not None:
                 yield from (self._pack_alarm(name, rule_set, level) for level in rule_set.level)
@@ -196,8 +231,8 @@ class PointBinder:
 
     def _define(self, rule: str, level: Level, **fields: object) -> AlarmDefinition:
         return AlarmDefinition(
-            alarm=f"{self.node}/{self.settings.tag}/{rule}",
-            tag=self.settings.tag,
+            alarm="",
+            tag="",
             rule=rule,
             level=level,
             area=self.area.id,
@@ -228,19 +263,14 @@ class PointBinder:
             strict=level.op in {">", "<"},
         )
         timing = rule_set.engineering
-        return Bound(
-            definition,
-            Rule(self.index, params, on_delay=timing.on_delay, off_delay=timing.off_delay),
-        )
+        return Bound(definition, Rule(params, on_delay=timing.on_delay, off_delay=timing.off_delay))
 
     def _limit_alarm(self, own: LimitSettings, level: Level, limit: float) -> Bound:
         definition = self._define(
             level.value, level, limit=limit, priority=own.priority, latch=own.latch
         )
         params = LimitParams(limit, high=level in HIGHS, deadband=own.deadband)
-        return Bound(
-            definition, Rule(self.index, params, on_delay=own.on_delay, off_delay=own.off_delay)
-        )
+        return Bound(definition, Rule(params, on_delay=own.on_delay, off_delay=own.off_delay))
 
     def _first_limit(self) -> tuple[Level, float] | None:
         """Return the limit a slow change reaches first: the lowest high, else the highest low."""
@@ -278,7 +308,7 @@ class PointBinder:
             title_en="Limit will be reached",
             title_zh="趋势将达到限值",
         )
-        yield Bound(definition, Rule(self.index, params))
+        yield Bound(definition, Rule(params))
 
     def _rate(self) -> Iterator[Bound]:
         settings = self.settings.rate
@@ -302,7 +332,7 @@ class PointBinder:
             title_en="Changes too fast",
             title_zh="变化过快",
         )
-        yield Bound(definition, Rule(self.index, params, on_delay=settings.on_delay))
+        yield Bound(definition, Rule(params, on_delay=settings.on_delay))
 
     def _stuck(self) -> Iterator[Bound]:
         settings = self.settings.stuck
@@ -318,7 +348,7 @@ class PointBinder:
             title_en="Value does not move",
             title_zh="数值不变化",
         )
-        yield Bound(definition, Rule(self.index, params))
+        yield Bound(definition, Rule(params))
 
 
 def _levels(own: LimitSettings) -> Iterator[tuple[Level, float]]:

@@ -3,32 +3,105 @@
 Columns are the keys of a point; ``limits.h`` and the like stand for tables, `rules` and `range` are
 separated by blanks. An empty cell says nothing. Every bad cell of every row is told, and each
 problem of a point, whoever finds it, at the line of its row.
+
+Devices may name the same table. It is read and checked once, and its sound points are the same
+objects in each of them: a plant of 9,000 equal units has the points of one.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from device_profiles.toml_lines import Path as KeyPath
 from gateway.config import ConfigError, Problem, Row, read
+from gateway.pipeline.settings import PointSettings
 
-#: Keys of a point that are numbers, and keys of its limits that are.
-NUMBERS = frozenset({"scale", "offset"})
-LIMIT_NUMBERS = frozenset({"hh", "h", "l", "ll", "deadband"})
-FLAGS = frozenset({"latch"})
+#: Columns that hold a number.
+NUMBERS = frozenset(
+    {
+        *("scale", "offset"),
+        *("limits.hh", "limits.h", "limits.l", "limits.ll", "limits.deadband"),
+        *("trend.significance", "rate.limit", "stuck.zero_band"),
+    }
+)
+FLAGS = frozenset({"limits.latch"})
+
+
+@dataclass(slots=True)
+class Table:
+    """One table as it was read.
+
+    Parameters
+    ----------
+    points
+        What its rows say: a sound row as settings, another as the document would say it.
+    lines
+        Where each of them stands.
+    problems
+        Below the device that names the table.
+    trouble_line
+        Of what the table as a whole has.
+    """
+
+    path: Path
+    points: list[PointSettings | dict[str, Any]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    bad: set[int] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+    trouble_line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The points of a table in one device: behind how many others, and the line of each."""
+
+    table: Table
+    behind: int
+    lines: list[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What the tables of a document gave: the row of each point, and what could not be read."""
+    """What the tables of a document gave, and what could not be read.
 
-    rows: dict[KeyPath, Row] = field(default_factory=dict)
+    Parameters
+    ----------
+    placed
+        By the number of the device.
+    left_out
+        Key paths of tables whose bad rows stand in an earlier device alone, to be told once.
+    """
+
+    placed: dict[int, Placed] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    left_out: list[KeyPath] = field(default_factory=list)
+
+    def rows(self, keys: Iterable[KeyPath]) -> dict[KeyPath, Row]:
+        """Return the row in which what is at these key paths stands, tables in their order."""
+        found: dict[KeyPath, Row] = {}
+        for key in sorted(keys, key=_number_of_device):
+            match key:
+                case ("device", int(device), "points", *_) if device in self.placed:
+                    table = self.placed[device].table
+                    if table.trouble_line is not None:
+                        found["device", device, "points"] = Row(table.path, table.trouble_line)
+                case ("device", int(device), "point", int(index), *_) if device in self.placed:
+                    placed = self.placed[device]
+                    if index >= placed.behind:
+                        line = placed.lines[index - placed.behind]
+                        found["device", device, "point", index] = Row(placed.table.path, line)
+        return found
+
+
+def _number_of_device(key: KeyPath) -> int:
+    return key[1] if len(key) > 1 and isinstance(key[1], int) else -1
 
 
 def add_point_tables(document: dict[str, Any], path: Path) -> Tables:
@@ -42,14 +115,40 @@ def add_point_tables(document: dict[str, Any], path: Path) -> Tables:
         Where it lies: tables are named relative to its folder.
     """
     tables = Tables()
+    read_before: dict[str, Table] = {}
     devices = document.get("device")
     for number, device in enumerate(devices if isinstance(devices, list) else []):
         name = device.get("points") if isinstance(device, dict) else None
-        points = device.setdefault("point", []) if isinstance(name, str) else None
-        if isinstance(name, str) and isinstance(points, list):
-            # Where it is something else the model says what is wrong with it.
-            _read(path.parent / name, ("device", number), points, tables)
+        points = device.get("point", []) if isinstance(name, str) else None
+        if not isinstance(name, str) or not isinstance(points, list):
+            continue  # Where it is something else the model says what is wrong with it.
+        first = name not in read_before
+        table = read_before[name] if not first else _read(path.parent / name)
+        read_before[name] = table
+        behind = len(points)
+        if first or table.trouble_line is not None:
+            kept, lines = table.points, table.lines
+            tables.problems.extend(
+                (("device", number, *_behind(key, behind)), text) for key, text in table.problems
+            )
+        elif not table.bad:
+            kept, lines = table.points, table.lines
+        else:
+            sound = [index for index in range(len(table.points)) if index not in table.bad]
+            kept = [table.points[index] for index in sound]
+            lines = [table.lines[index] for index in sound]
+            tables.left_out.append(("device", number, "points"))
+        device["point"] = [*points, *kept]
+        tables.placed[number] = Placed(table, behind, lines)
     return tables
+
+
+def _behind(key: KeyPath, behind: int) -> KeyPath:
+    """Return a key path of a table's point below a device that has points before it."""
+    match key:
+        case ("point", int(index), *rest):
+            return ("point", behind + index, *rest)
+    return key
 
 
 def point_from_row(row: Mapping[str, str | None]) -> tuple[dict[str, Any], list[Problem]]:
@@ -73,34 +172,47 @@ def point_from_row(row: Mapping[str, str | None]) -> tuple[dict[str, Any], list[
     return point, problems
 
 
-def _read(table: Path, device: KeyPath, points: list[Any], tables: Tables) -> None:
-    whole: KeyPath = (*device, "points")
+def _read(path: Path) -> Table:
+    table = Table(path)
     try:
         # A table saved by a spreadsheet begins with a mark that is no part of its first column.
-        text = read(table, kind="CSV table").removeprefix("\ufeff")
+        text = read(path, kind="CSV table").removeprefix("\ufeff")
     except ConfigError as error:
-        tables.rows[whole] = Row(table, 1)
-        told = (each.removeprefix(f"{table}:1: ") for each in error.problems)
-        tables.problems.extend((whole, each) for each in told)
-        return
+        table.trouble_line = 1
+        told = (each.removeprefix(f"{path}:1: ") for each in error.problems)
+        table.problems.extend((("points",), each) for each in told)
+        return table
     reader = csv.DictReader(io.StringIO(text))
     try:
         if twice := sorted(_twice(reader.fieldnames or ())):
-            tables.rows[whole] = Row(table, 1)
-            tables.problems.append((whole, f"{', '.join(twice)}: each column stands once"))
+            table.trouble_line = 1
+            table.problems.append((("points",), f"{', '.join(twice)}: each column stands once"))
         for row in reader:
-            at: KeyPath = (*device, "point", len(points))
-            tables.rows[at] = Row(table, reader.line_num)
-            # DictReader keeps what is beyond the last column under None.
-            if row.pop(None, None) is not None:
-                text = "has more cells than the first line has columns; quote a cell with commas"
-                tables.problems.append((at, text))
-            point, problems = point_from_row(row)
-            points.append(point)
-            tables.problems.extend(((*at, *key), text) for key, text in problems)
+            _add_row(table, row, reader.line_num)
     except csv.Error as error:
-        tables.rows[whole] = Row(table, reader.line_num)
-        tables.problems.append((whole, f"{error}; write one point a line"))
+        table.trouble_line = reader.line_num
+        table.problems.append((("points",), f"{error}; write one point a line"))
+    return table
+
+
+def _add_row(table: Table, row: dict[str | Any, Any], line: int) -> None:
+    at: KeyPath = ("point", len(table.points))
+    told = len(table.problems)
+    # DictReader keeps what is beyond the last column under None.
+    if row.pop(None, None) is not None:
+        text = "has more cells than the first line has columns; quote a cell with commas"
+        table.problems.append((at, text))
+    point, problems = point_from_row(row)
+    table.problems.extend(((*at, *key), text) for key, text in problems)
+    table.lines.append(line)
+    try:
+        # With a problem told already it stays as written: the document's check tells the others.
+        sound = PointSettings.model_validate(point) if len(table.problems) == told else None
+    except ValidationError:
+        sound = None
+    if sound is None:
+        table.bad.add(len(table.points))
+    table.points.append(point if sound is None else sound)
 
 
 def _twice(columns: object) -> Iterator[str]:
@@ -112,14 +224,13 @@ def _twice(columns: object) -> Iterator[str]:
 
 
 def _value(text: str, column: str) -> object:
-    parent, _, key = column.rpartition(".")
     if column == "rules":
         return text.split()
     if column == "range":
         return [_number(part) for part in text.split()]
-    if column in NUMBERS or (parent and key in LIMIT_NUMBERS):
+    if column in NUMBERS:
         return _number(text)
-    if parent and key in FLAGS:
+    if column in FLAGS:
         if text not in {"true", "false"}:
             raise ValueError(f"must be true or false, not {text!r}")
         return text == "true"

@@ -44,17 +44,20 @@ class Response:
 
 def responses(plant: Plant) -> Iterator[Response]:
     """Yield the response of every alarm that a standard asks for, in the plant's order."""
-    for definition, rule in zip(plant.definitions, plant.rules, strict=False):
-        if not definition.standard:
+    asked = [any(each.standard for each in kind.rules) for kind in plant.definitions.kinds]
+    for index, kind in enumerate(plant.points.kind.tolist()):
+        if not asked[kind]:
             continue
-        point = plant.points[rule.point]
+        point, rules = plant.points[index], plant.rule_sets[plant.point_sets[index]]
         channel = plant.devices[point.device].profile.channel.get(point.channel)
         t90 = channel.t90 if channel is not None else None
-        yield Response(
-            alarm=definition.alarm,
-            standard=definition.standard,
-            clause=definition.clause,
-            interval_s=point.interval_ns / SECOND,
-            t90_s=None if t90 is None else t90 / SECOND,
-            on_delay_s=rule.on_delay / SECOND,
-        )
+        for definition, rule in zip(plant.definitions.of(index), rules, strict=False):
+            if definition.standard:
+                yield Response(
+                    alarm=definition.alarm,
+                    standard=definition.standard,
+                    clause=definition.clause,
+                    interval_s=point.interval_ns / SECOND,
+                    t90_s=None if t90 is None else t90 / SECOND,
+                    on_delay_s=rule.on_delay / SECOND,
+                )

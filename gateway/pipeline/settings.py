@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from device_profiles.duration import DurationNs, PositiveDurationNs
+from device_profiles.problems import PATTERNS
 from device_profiles.schema import Flag, Pointer, TimeSource
 from gateway.config import Written
 from gateway.model import Priority
@@ -15,7 +17,11 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 NotNegative = Annotated[Number, Field(ge=0)]
 #: Part of topics, alarm ids and file names: no slash, no blank, no wildcard.
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+IDENTIFIER: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
+#: In a point's tag and name: the id of its device, so that devices can share a table of points.
+DEVICE: Final = "{device}"
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 Hazard = Literal[
     "confined_space",
     "combustible_dust",
@@ -25,6 +31,37 @@ Hazard = Literal[
     "hazardous_chemicals",
 ]
 SECONDS = 1_000_000_000
+
+
+def only_known(written: str) -> str:
+    """Refuse a placeholder that nothing is put in place of."""
+    for found in _PLACEHOLDER.findall(written):
+        if found != DEVICE:
+            raise ValueError(f"{found} stands for nothing; allowed: {DEVICE}, the id of the device")
+    return written
+
+
+def is_identifier(written: str) -> bool:
+    """Whether a text may be part of topics, alarm ids and file names."""
+    return re.fullmatch(IDENTIFIER, written) is not None
+
+
+def not_identifier(written: str) -> str:
+    """Say that a text is none, and what one is."""
+    return f"must be {PATTERNS[IDENTIFIER]}, not {written!r:.80}"
+
+
+def _tag(written: str) -> str:
+    # What is put in place of it begins with a letter or digit, and is one character at least.
+    if not is_identifier(written.replace(DEVICE, "d")):
+        raise ValueError(not_identifier(written))
+    return written
+
+
+#: A name for people, with the device's id where it says so.
+Name = Annotated[str, AfterValidator(only_known)]
+#: An identifier once the device's id stands in it.
+Tag = Annotated[str, AfterValidator(only_known), AfterValidator(_tag)]
 
 
 class AreaSettings(Written):
@@ -94,8 +131,8 @@ class PointSettings(Written):
     """A channel of a device, bound to the plant under a tag."""
 
     channel: str
-    tag: Identifier
-    name: str = ""
+    tag: Tag
+    name: Name = ""
     pointer: Pointer | None = None
     unit: str | None = None
     range: tuple[Number, Number] | None = None

@@ -104,7 +104,7 @@ class Run:
         self.last_ns = 0
         self._batch = batch
         self._plant = plant
-        self._mine = [point.device % shares == share for point in plant.points]
+        self._mine: list[bool] = (plant.points.device % shares == share).tolist()
         self._engine = Engine(plant)
         self._liveness = Liveness(plant)
         self._newest = [0] * len(plant.points)
@@ -149,7 +149,7 @@ class Run:
             self._second = max(self._second + 1, min(second, -(-due // NANOSECONDS)))
             now = self._second * NANOSECONDS
             for found in self._engine.tick(now):
-                point = self._plant.rules[found.row].point
+                point = self._plant.point_of(found.row)
                 yield (number, 0, self._second, 0, point, found.row), found
             for found in self._liveness.tick(now, heard):
                 point = found.row - self._plant.silence_row
@@ -188,7 +188,7 @@ def tell(site: Site, parts: list[Share], summary: ReplaySummary) -> Iterator[Tra
     """Yield the events that a live node's desk would make of these detections."""
     plant = site.plant
     desk = Desk(
-        (*plant.definitions, *node_alarms(plant.node, plant.division)),
+        plant.definitions.with_own(node_alarms(plant.node, plant.division)),
         Chain(Identity(plant.node, NONE, NONE)),
         clock_source="replay",
     )

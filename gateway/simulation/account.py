@@ -58,9 +58,9 @@ def expected_transitions(plant: Plant, said: Sequence[Said], *, end_ns: int) -> 
 
     def take(found: Iterable[Found], at: int) -> None:
         for each in found:
-            definition = plant.definitions[order[each.row]]
+            alarm = plant.definitions.alarm(order[each.row])
             when = published[at] if each.at >= 0 and each.time == said[at].source_ns else 0
-            result.append(Expected(definition.alarm, "raise" if each.began else "clear", when))
+            result.append(Expected(alarm, "raise" if each.began else "clear", when))
 
     second = (silence.begin_ns - GRACE_NS) // NANOSECONDS
     for number, entry in enumerate(said):
@@ -98,19 +98,12 @@ def build(plant: Plant) -> tuple[Reference, list[int]]:
         Point(devices[p.device], max(LATE_NS, SILENT_INTERVALS * p.interval_ns))
         for p in plant.points
     ]
-    numbers = sorted(range(len(plant.rules)), key=lambda n: (plant.rules[n].point, n))
     rows = [
-        (
-            plant.rules[n].point,
-            Row(
-                plant.rules[n].params,
-                on_delay=plant.rules[n].on_delay,
-                off_delay=plant.rules[n].off_delay,
-            ),
-        )
-        for n in numbers
+        (point, Row(rule.params, on_delay=rule.on_delay, off_delay=rule.off_delay))
+        for point, number in enumerate(plant.point_sets.tolist())
+        for rule in plant.rule_sets[number]
     ]
-    return Reference(points, rows), numbers
+    return Reference(points, rows), list(range(len(rows)))
 
 
 class Silence:
@@ -128,7 +121,7 @@ class Silence:
             heard = max(state.heard or 0, self.begin_ns)
             recent = heard + settings.silence_ns > now_ns
             spoke = recent and state.heard is not None
-            alarm = self._plant.definitions[self._plant.silence_row + index].alarm
+            alarm = self._plant.definitions.alarm(self._plant.silence_row + index)
             if not recent and not self._silent[index]:
                 self._silent[index] = True
                 changed.append(Expected(alarm, "raise", 0))

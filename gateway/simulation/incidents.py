@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateway.pipeline.points import Point
 from gateway.simulation.plant import Fault, FaultKind, Ramp, Scenario, Signal
 
@@ -63,7 +65,7 @@ def demo_scenario(length_s: float) -> Scenario:
     )
 
 
-def quiet(points: tuple[Point, ...]) -> dict[str, Signal]:
+def quiet(points: Sequence[Point]) -> dict[str, Signal]:
     """Return a plausible normal life for any site's points, low in their ranges (`simulate`)."""
     signals = {}
     for point in points:

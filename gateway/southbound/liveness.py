@@ -32,11 +32,11 @@ class Liveness:
     """
 
     def __init__(self, plant: Plant, silent: Iterable[str] = ()) -> None:
-        standing = set(silent)
         self._first_row = plant.silence_row
-        self._patience = np.array([point.silence_ns for point in plant.points], np.int64)
-        self.silent = np.array([point.tag in standing for point in plant.points], bool)
-        self._numbers = {point.tag: point.index for point in plant.points}
+        self._patience = plant.points.silence_ns
+        self._numbers = plant.points.numbers
+        self.silent = np.zeros(len(plant.points), bool)
+        self.silent[[self._numbers[tag] for tag in silent if tag in self._numbers]] = True
         self._since: int | None = None
 
     def begin(self, now_ns: int) -> None:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import resource
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from bench.workload import SPAN_MS, STATIONS, UNITS, Shape, messages, transitions, write_site
+from bench.workload import (
+    NATION,
+    SPAN_MS,
+    STATIONS,
+    UNITS,
+    Shape,
+    messages,
+    transitions,
+    write_site,
+)
 from detectors.limit import LimitParams
 from detectors.stuck import StuckParams
 from device_profiles.quality import Quality
@@ -43,12 +53,37 @@ def test_every_point_has_every_detector_that_is_always_on(
     """The site passes `check`; a point has four limits, rate, trend, and stuck by its profile."""
     plant = site_of(tmp_path, shape).plant
     assert len(plant.points) == points == shape.points
-    kinds = Counter(type(rule.params) for rule in plant.rules)
+    kinds = Counter(
+        type(rule.params) for each in plant.point_sets for rule in plant.rule_sets[each]
+    )
     stuck = kinds.pop(StuckParams)
     assert stuck == shape.devices * sum(c.noise_floor is not None for c in shape.channels) > 0
     assert kinds.pop(LimitParams) == 4 * points
     assert set(kinds.values()) == {points}
     assert len(kinds) == 2
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize()
+
+
+def test_a_plant_of_440_000_points_fits(tmp_path: Path) -> None:
+    """It costs less than 1 KB a point, with three million alarms, each found by its id."""
+    before = resident()
+    plant = site_of(tmp_path, NATION).plant
+    assert len(plant.points) == NATION.points == 440_000
+    assert resident() - before < 1_000 * NATION.points
+    assert len(plant.definitions) == 440_000 * 7 + 8_800 * sum(
+        each.noise_floor is not None for each in NATION.channels
+    )
+    last = plant.definitions[len(plant.definitions) - 1]
+    assert (last.tag, last.rule) == ("d8799-p49", "no_data")
+    for alarm in ("bench-gw/d0000-p00/hh", "bench-gw/d4321-p31/stuck", last.alarm):
+        number = plant.definitions.find(alarm)
+        assert number is not None
+        assert plant.definitions[number].alarm == alarm
 
 
 @pytest.mark.parametrize("shape", [STATIONS, UNITS])

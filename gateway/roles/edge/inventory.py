@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+import msgspec
+import numpy as np
+
 from gateway.northbound import wire
+from gateway.observe import log
 from gateway.roles.edge.site import Site
 
+#: A centre takes no more in one post, and an inventory is taken whole.
+MOST_BYTES: Final = 16 * 1024 * 1024
+LOG = log("roles.edge.inventory")
 
-def inventory_of(site: Site) -> wire.Inventory:
-    """Return areas, points and rules of a site."""
+
+def is_told(site: Site) -> bool:
+    """Whether a centre takes the points of a site, reckoned before anything of it is built.
+
+    That of 440,000 points would hold up the start for a minute and fill the memory with what no
+    centre takes; and of points that a centre does not know it takes no summaries either.
+    """
+    kinds = site.plant.points.kind
+    _, first, count = np.unique(kinds, return_index=True, return_counts=True)
+    # As many bytes as the first point of each kind takes, for each point of the kind.
+    sizes = [len(msgspec.json.encode(_point(site, index))) + 1 for index in first.tolist()]
+    size = sum(each * number for each, number in zip(sizes, count.tolist(), strict=True))
+    if size <= MOST_BYTES:
+        return True
+    LOG.warning(
+        "more points than a centre takes; alarms go up, points and their summaries do not",
+        points=len(site.plant.points),
+        bytes=size,
+        most=MOST_BYTES,
+    )
+    return False
+
+
+def inventory_of(site: Site, *, points: bool = True) -> wire.Inventory:
+    """Return areas, points and rules of a site.
+
+    Parameters
+    ----------
+    site
+        Checked and bound.
+    points
+        Whether the points are told at all.
+    """
     node = site.settings.node
-    rules: dict[str, list[wire.InventoryRule]] = {}
-    for definition in site.plant.definitions:
-        rules.setdefault(definition.tag, []).append(
-            wire.InventoryRule(
-                rule=definition.rule,
-                alarm=definition.alarm,
-                level=definition.level.value,
-                limit=definition.limit,
-                priority=definition.priority.value,
-                standard=definition.standard,
-                clause=definition.clause,
-                title_zh=definition.title_zh,
-                title_en=definition.title_en,
-            )
-        )
+    indices = range(len(site.plant.points)) if points else range(0)
     return wire.Inventory(
         node=node.id,
         name=node.name or node.id,
@@ -35,19 +61,34 @@ def inventory_of(site: Site) -> wire.Inventory:
             wire.InventoryArea(id=area.id, name=area.name, hazard=area.hazard)
             for area in site.settings.area
         ],
-        points=[
-            wire.InventoryPoint(
-                tag=point.tag,
-                area=point.area,
-                device=point.device_id,
-                channel=point.channel,
-                unit=point.unit,
-                low=point.low,
-                high=point.high,
-                interval_s=point.interval_ns / 1e9,
-                name=point.name,
-                rules=rules.get(point.tag, []),
+        points=[_point(site, index) for index in indices],
+    )
+
+
+def _point(site: Site, index: int) -> wire.InventoryPoint:
+    point = site.plant.points[index]
+    return wire.InventoryPoint(
+        tag=point.tag,
+        area=point.area,
+        device=point.device_id,
+        channel=point.channel,
+        unit=point.unit,
+        low=point.low,
+        high=point.high,
+        interval_s=point.interval_ns / 1e9,
+        name=point.name,
+        rules=[
+            wire.InventoryRule(
+                rule=definition.rule,
+                alarm=definition.alarm,
+                level=definition.level.value,
+                limit=definition.limit,
+                priority=definition.priority.value,
+                standard=definition.standard,
+                clause=definition.clause,
+                title_zh=definition.title_zh,
+                title_en=definition.title_en,
             )
-            for point in site.plant.points
+            for definition in site.plant.definitions.of(index)
         ],
     )

@@ -165,10 +165,10 @@ class Line:
 
     def _may_reset(self, request: Request) -> None:
         """Let a latched alarm be reset on GOOD readings inside its limit, not on ignorance."""
-        if request.cause != Cause.RESET or request.alarm not in self.desk.by_alarm:
+        definition = self.desk.definitions.get(request.alarm)
+        if request.cause != Cause.RESET or definition is None:
             return
-        tag = self.desk.by_alarm[request.alarm].tag
-        if not self.engine.inside(request.alarm) or self.liveness.is_silent(tag):
+        if not self.engine.inside(request.alarm) or self.liveness.is_silent(definition.tag):
             raise RefusedError(
                 "not_inside",
                 f"{request.alarm}: the newest reading is not GOOD and inside the limit; reset it "

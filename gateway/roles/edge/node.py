@@ -14,7 +14,7 @@ import numpy as np
 
 from gateway import __version__
 from gateway.alarms.actions import Siren
-from gateway.alarms.catalogue import node_alarms
+from gateway.alarms.catalogue import Level, node_alarms
 from gateway.alarms.desk import Desk, Transition
 from gateway.db import Database, StoreError
 from gateway.journal import close_segment
@@ -27,7 +27,7 @@ from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
 from gateway.roles.edge.committer import Work
-from gateway.roles.edge.inventory import inventory_of
+from gateway.roles.edge.inventory import inventory_of, is_told
 from gateway.roles.edge.keeping import Keeping
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.orders import OrderDesk
@@ -71,11 +71,10 @@ class EdgeNode:
         self._again = again
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
-        self._definitions = (
-            *self.plant.definitions,
-            *node_alarms(self.plant.node, self.plant.division),
-        )
-        rows = {each.alarm: n for n, each in enumerate(self._definitions)}
+        self._own_definitions = node_alarms(self.plant.node, self.plant.division)
+        self._definitions = self.plant.definitions.with_own(self._own_definitions)
+        first = len(self.plant.definitions)
+        rows = {each.alarm: first + number for number, each in enumerate(self._own_definitions)}
         self._own = OwnAlarms(self.plant.node, rows, clock)
         window = site.settings.broker.receive_maximum
         self.ingest = Ingest(self.plant, self.metrics, window=window)
@@ -87,7 +86,7 @@ class EdgeNode:
     async def __aenter__(self) -> Self:
         site, plant = self.site, self.plant
         self._taking_died = asyncio.get_running_loop().create_future()
-        configuration = Configuration(hash=site.hash, tags=[point.tag for point in plant.points])
+        configuration = Configuration(hash=site.hash, tags=list(plant.points.tags))
         opened = await asyncio.to_thread(
             partial(
                 open_store,
@@ -111,6 +110,7 @@ class EdgeNode:
             pending, ran, repeated = self._take_up(opened, engine)
         engine.align({alarm: status.active for alarm, status in self.desk.statuses.items()})
         LOG.info("engine ready", records=ran, uncommitted=len(pending), life=opened.life)
+        self._points_told = bool(receivers) and is_told(site)
         self._build(engine)
         await asyncio.to_thread(self.session.warm_up)
         await asyncio.to_thread(self.ingest.warm_up)
@@ -179,18 +179,20 @@ class EdgeNode:
 
     def _build(self, engine: Engine) -> None:
         settings, storage = self.site.settings, self.storage
-        standing = {
+        definitions = self.plant.definitions
+        active = (alarm for alarm, status in self.desk.statuses.items() if status.active)
+        silent = [
             definition.tag
-            for definition in self.plant.definitions[self.plant.silence_row :]
-            if self.desk.status(definition.alarm).active
-        }
-        self.summaries = Summaries([point.tag for point in self.plant.points])
+            for definition in map(definitions.get, active)
+            if definition is not None and definition.level == Level.NO_DATA
+        ]
+        self.summaries = Summaries(self.plant.points.tags, told=self._points_told)
         stated = settings.broker.receive_maximum if settings.broker.version == "5" else None
         self.line = Line(
             engine=engine,
             desk=self.desk,
             ingest=self.ingest,
-            liveness=Liveness(self.plant, standing),
+            liveness=Liveness(self.plant, silent),
             siren=Siren(self._send_siren),
             summaries=self.summaries,
             pacing=Pacing(stated),
@@ -228,7 +230,7 @@ class EdgeNode:
         source = Source(
             identity=lambda: self.storage.identity,
             present=self._present,
-            inventory=inventory_of(self.site),
+            inventory=inventory_of(self.site, points=self._points_told),
             status=self._status,
             store=self.storage.act,
             anchored=self._anchored,
@@ -322,7 +324,7 @@ class EdgeNode:
         recent = np.count_nonzero(heard > self.clock.now_ns() - 60 * NANOSECONDS)
         trouble = [
             definition.rule
-            for definition in self._definitions[len(self.plant.definitions) :]
+            for definition in self._own_definitions
             if self.desk.status(definition.alarm).state != State.NORMAL
         ]
         chain = self.desk.chain
@@ -361,9 +363,9 @@ class EdgeNode:
                 self.metrics.silent.set(int(self.line.liveness.silent.sum()))
             if passed >= next_summary:
                 next_summary = passed + PERIOD_NS
-                summary = self.summaries.close(now)
-                if summary is not None:
-                    self.upward.offer(summary)
+                period = self.summaries.close(now)
+                for part in period.parts() if period is not None else ():
+                    self.upward.offer(part)
             if loop.time() >= next_snapshot:
                 next_snapshot = loop.time() + SNAPSHOT_S
                 self.line.snapshot()

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from gateway.alarms import store as alarm_store
-from gateway.alarms.catalogue import AlarmDefinition
+from gateway.alarms.catalogue import Catalogue
 from gateway.alarms.desk import Desk, Transition
 from gateway.db import (
     Database,
@@ -167,7 +167,7 @@ def take_life(database: Database) -> tuple[str, bool]:
 def take_up(
     opened: Opened,
     engine: Engine,
-    definitions: tuple[AlarmDefinition, ...],
+    definitions: Catalogue,
     identity: Identity,
     *,
     now_ns: int,
@@ -242,7 +242,7 @@ class SpoolRunner:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._tags = {point.tag: point.index for point in engine.plant.points}
+        self._tags = engine.plant.points.numbers
         self._index = np.arange(len(self._tags), dtype=np.int32)
 
     def note(self, record: Record) -> list[Detection]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from device_profiles.hazards import RuleSet, load_packs
 from device_profiles.problems import ProfileError
 from device_profiles.registry import load_registry
@@ -43,7 +45,10 @@ MAY_COME: Final = (("parent", "token_file"), ("parent", "code_file"))
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A checked site: its settings, the bound plant, and the hash of what was applied."""
+    """A checked site: its settings, the bound plant, and the hash of what was applied.
+
+    The devices of the settings have no points: what the file says of those is in the plant.
+    """
 
     path: Path
     settings: SiteFile
@@ -115,10 +120,9 @@ class _Reading:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.document, self.text = parse(path)
-        tables = add_point_tables(self.document, path)
-        self.rows = tables.rows
+        self.tables = add_point_tables(self.document, path)
         self.settings, self.found = examine(self.document, SiteFile, folder=path.absolute().parent)
-        self.found += tables.problems
+        self.found += self.tables.problems
 
     def site(self) -> Site:
         """Return the bound site, or raise everything that is wrong."""
@@ -139,16 +143,19 @@ class _Reading:
         else:
             self.found += problems_of_the_rest(
                 self.document,
-                {key for key, _ in self.found},
+                {*(key for key, _ in self.found), *self.tables.left_out},
                 profiles=profiles,
                 all_profiles=not elsewhere,
                 packs=packs,
             )
         if self.settings is None or plant is None:
-            lines = located(self.found, path=self.path, text=self.text, rows=self.rows)
-            raise ConfigError([*lines, *elsewhere])
-        applied = hashlib.sha256(repr((plant.points, plant.rules, plant.definitions)).encode())
-        return Site(self.path, self.settings, plant, applied.hexdigest())
+            rows = self.tables.rows(key for key, _ in self.found)
+            lines = located(self.found, path=self.path, text=self.text, rows=rows)
+            # What devices that share a table have in common is told once.
+            raise ConfigError([*dict.fromkeys(lines), *elsewhere])
+        devices = tuple(each.model_copy(update={"point": ()}) for each in self.settings.device)
+        settings = self.settings.model_copy(update={"device": devices})
+        return Site(self.path, settings, plant, hash_of(plant))
 
     def _bound(
         self, settings: SiteFile, profiles: Mapping[str, Profile], packs: Mapping[str, RuleSet]
@@ -165,6 +172,21 @@ class _Reading:
         except SiteError as error:
             self.found += error.problems
             return None
+
+
+def hash_of(plant: Plant) -> str:
+    """Return the hash of what a site's points, rules and alarms are: of each kind, once."""
+    points = plant.points
+    kinds = zip(points.kinds, plant.definitions.kinds, strict=True)
+    found = hashlib.sha256(repr((plant.node, plant.division, *kinds, plant.rule_sets)).encode())
+    devices = [device.id for device in plant.devices]
+    for texts in (points.tags, points.names, devices):
+        # No text is cut short by what it holds: the lengths stand before it.
+        found.update(np.array([len(text) for text in texts], np.int64).tobytes())
+        found.update("".join(texts).encode())
+    for numbers in (points.kind, points.device, plant.point_sets):
+        found.update(numbers.tobytes())
+    return found.hexdigest()
 
 
 def _text(document: Mapping[str, Any], table: str, key: str) -> str | None:

@@ -17,6 +17,7 @@ from gateway.northbound import wire
 from gateway.northbound.downlink import Downlink
 from gateway.northbound.pairing import PairingError, pair, token_path, trusting
 from gateway.northbound.settings import ParentSettings
+from gateway.northbound.summary import Part
 from gateway.northbound.uplink import Source, Uplink
 from gateway.observe import Metrics, log
 from gateway.roles.edge.child import keep_running
@@ -93,7 +94,7 @@ class Upward:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._stack.aclose()
 
-    def offer(self, summary: wire.Summary) -> None:
+    def offer(self, summary: Part) -> None:
         """Give a summary to every uplink."""
         for uplink in self.uplinks:
             uplink.offer(summary)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.alarms.catalogue import AlarmDefinition, Level
+from gateway.alarms.catalogue import AlarmDefinition, Catalogue, Level
 from gateway.alarms.desk import Desk, RefusedError, Request
 from gateway.identity import Identity
 from gateway.journal import Chain
@@ -44,7 +44,8 @@ ROWS = {definition.alarm: row for row, definition in enumerate(DEFINITIONS)}
 
 
 def make_desk(*, life: str = "l" * 16) -> Desk:
-    return Desk(DEFINITIONS, Chain(Identity("gw1", life, "e" * 16)), clock_source="ntp")
+    chain = Chain(Identity("gw1", life, "e" * 16))
+    return Desk(Catalogue(own=DEFINITIONS), chain, clock_source="ntp")
 
 
 def edge(

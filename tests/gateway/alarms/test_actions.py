@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 
 from gateway.alarms.actions import EXPIRY_NS, NAMED, Siren, SirenCommand
@@ -109,7 +107,7 @@ def test_the_siren_follows_the_desk() -> None:
 def test_a_flood_fits_into_a_message() -> None:
     """However many sound, the first are named and all are counted."""
     panel = Panel()
-    many = [replace(HIGH_ALARM, alarm=f"gw/T{n}/h") for n in range(30_000)]
+    many = [msgspec.structs.replace(HIGH_ALARM, alarm=f"gw/T{n}/h") for n in range(30_000)]
     Siren(panel.take).update(many, now_ns=NOW)
     (command,) = panel.heard
     assert (command.count, len(command.alarms)) == (30_000, NAMED)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.alarms.catalogue import Catalogue
 from gateway.alarms.desk import ORDERS, Desk, RefusedError
 from gateway.alarms.lifecycle import Status
 from gateway.identity import Identity
 from gateway.journal import GENESIS, Chain, digest
-from gateway.model import Cause, State, decode_event, encode_event
+from gateway.model import Cause, State, Suppression, decode_event, encode_event
 from tests.gateway.alarms.desks import (
     DEFINITIONS,
     GAS,
@@ -193,7 +195,7 @@ def test_a_desk_goes_on_where_the_store_ended() -> None:
     desk.detect(edge(historical=True))
     desk.detect(edge(GAS))
     chain = Chain(desk.chain.identity, seq=desk.chain.seq, head=desk.chain.head)
-    again = Desk(DEFINITIONS, chain, statuses=desk.statuses, entries=desk.entries)
+    again = Desk(Catalogue(own=DEFINITIONS), chain, statuses=desk.statuses, entries=desk.entries)
     assert again.present() == desk.present()
     assert list(again.unconfirmed) == [HIGH]
     [made] = again.detect(edge(GAS, active=False))
@@ -206,7 +208,8 @@ def test_alarms_that_are_no_longer_defined_are_retired() -> None:
     desk.detect(edge())
     desk.order(request(desk, Cause.SHELVE), now_ns=NOW)
     desk.detect(edge(GAS))
-    less = Desk(DEFINITIONS[1:2], desk.chain, statuses=desk.statuses, entries=desk.entries)
+    fewer = Catalogue(own=DEFINITIONS[1:2])
+    less = Desk(fewer, desk.chain, statuses=desk.statuses, entries=desk.entries)
     assert less.expire(NOW + 2 * HOUR) == []
     [made] = less.retire(now_ns=NOW)
     event = made.event
@@ -289,3 +292,53 @@ def test_any_day_at_the_desk_keeps_its_books(
         assert desk.status(alarm).occurrence == raised
         standing = desk.status(alarm).standing
         assert (desk.entries.get(alarm) in desk.present()) == standing
+
+
+MOVES = st.lists(
+    st.tuples(
+        st.sampled_from([HIGH, GAS, STUCK]),
+        st.sampled_from(["raise", "late", "clear", "expire", *sorted(ORDERS)]),
+    ),
+    max_size=40,
+)
+
+
+def plainly_sounding(desk: Desk) -> list[str]:
+    """What sounds, read from where every alarm stands."""
+    return [
+        alarm
+        for alarm, status in desk.statuses.items()
+        if status.state == State.UNACKNOWLEDGED
+        and status.suppression == Suppression.NONE
+        and not status.historical
+        and alarm != STUCK
+    ]
+
+
+@given(moves=MOVES)
+def test_what_sounds_is_what_stands(moves: list[tuple[str, str]]) -> None:
+    """After any moves, and after a new start, what sounds follows from the statuses alone."""
+    desk = make_desk()
+    now = NOW
+    for alarm, move in moves:
+        now += HOUR // 2
+        if move in {"raise", "late", "clear"}:
+            desk.detect(edge(alarm, active=move != "clear", historical=move == "late"))
+        elif move == "expire":
+            ended = {t.event.alarm for t in desk.expire(now)}
+            assert not [
+                each
+                for each, status in desk.statuses.items()
+                if status.suppression != Suppression.NONE and status.suppressed_until_ns <= now
+            ]
+            assert all(desk.status(each).suppression == Suppression.NONE for each in ended)
+        else:
+            with suppress(RefusedError):
+                desk.order(request(desk, Cause(move), alarm, until_ns=now + HOUR), now_ns=now)
+        assert [each.alarm for each in desk.sounding()] == plainly_sounding(desk)
+    again = Desk(desk.definitions, desk.chain, statuses=desk.statuses, entries=desk.entries)
+    assert [each.alarm for each in again.sounding()] == plainly_sounding(desk)
+    last = now + 24 * HOUR
+    assert {t.event.alarm for t in again.expire(last)} == {
+        alarm for alarm, each in desk.statuses.items() if each.suppression != Suppression.NONE
+    }

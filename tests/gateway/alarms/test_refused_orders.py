@@ -6,7 +6,18 @@ import pytest
 
 from gateway.alarms.desk import MAX_SHELVE_NS, ORDERS, Desk, RefusedError, possible
 from gateway.model import Cause, State, Suppression
-from tests.gateway.alarms.desks import GAS, HIGH, HOUR, NOW, edge, make_desk, reason, request
+from tests.gateway.alarms.desks import (
+    DEFINITIONS,
+    GAS,
+    HIGH,
+    HOUR,
+    NOW,
+    ROWS,
+    edge,
+    make_desk,
+    reason,
+    request,
+)
 
 
 def test_reset_is_refused_while_the_condition_is_true() -> None:
@@ -44,7 +55,7 @@ def test_what_is_said_to_be_possible_is(alarm: str, aside: Cause | None, moves: 
             continue
         taken.append(cause.value)
     desk = stand()
-    assert possible(desk.by_alarm[alarm], desk.status(alarm)) == taken
+    assert possible(DEFINITIONS[ROWS[alarm]], desk.status(alarm)) == taken
 
 
 def test_a_stale_order_is_refused() -> None:

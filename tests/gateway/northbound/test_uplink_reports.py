@@ -7,16 +7,21 @@ import pytest
 
 from gateway.northbound import outbox, wire
 from gateway.northbound import uplink as module
-from gateway.northbound.uplink import SUMMARIES_KEPT
+from gateway.northbound.summary import PART, Part, Summaries
+from gateway.northbound.uplink import PARTS_KEPT, SUMMARIES_KEPT
+from gateway.readings import ReadingBatch
 from tests.gateway.northbound.site import Answer, Gateway, Parent, until
 from tests.gateway.supervision.world import World
 
 
-def summary(number: int) -> wire.Summary:
-    point = wire.SummaryPoint(
-        tag="T1", last=1.0, min=1.0, max=1.0, mean=1.0, count=1, quality=0, source_ns=number
-    )
-    return wire.Summary(from_ns=number, to_ns=number + 1, points=[point])
+def summary(number: int) -> Part:
+    summaries = Summaries(["T1"])
+    assert summaries.close(number) is None
+    summaries.add(ReadingBatch.from_rows([(0, number, number, 1.0, 0)]))
+    period = summaries.close(number + 1)
+    assert period is not None
+    (part,) = period.parts()
+    return part
 
 
 async def test_summaries_follow_in_order(gateway: Gateway, parent: Parent) -> None:
@@ -27,7 +32,7 @@ async def test_summaries_follow_in_order(gateway: Gateway, parent: Parent) -> No
             uplink.offer(summary(number))
         await until(lambda: parent.kinds().count("summary") >= 50)
     sent = [
-        msgspec.json.decode(body, type=wire.Summary).from_ns for body in parent.of_kind("summary")
+        msgspec.json.decode(body, type=wire.Summary).to_ns - 1 for body in parent.of_kind("summary")
     ]
     assert sent == list(range(50))
     kinds = parent.kinds()
@@ -45,9 +50,34 @@ async def test_an_hour_of_summaries_waits_and_the_oldest_are_shed(
     async with uplink:
         await until(lambda: parent.kinds().count("summary") >= SUMMARIES_KEPT)
     sent = [
-        msgspec.json.decode(body, type=wire.Summary).from_ns for body in parent.of_kind("summary")
+        msgspec.json.decode(body, type=wire.Summary).to_ns - 1 for body in parent.of_kind("summary")
     ]
     assert sent == list(range(25, SUMMARIES_KEPT + 25))
+
+
+async def test_a_large_plant_goes_up_in_parts(gateway: Gateway, parent: Parent) -> None:
+    """Each point of a period that needs many messages is told once, each message stored."""
+    tags = [f"T{number}" for number in range(2 * PART + 1)]
+    summaries = Summaries(tags)
+    summaries.add(ReadingBatch.from_rows([(n, 1, 1, float(n), 0) for n in range(len(tags))]))
+    period = summaries.close(1)
+    assert period is not None
+    async with gateway.uplink(parent.url) as uplink:
+        for part in period.parts():
+            uplink.offer(part)
+        await until(lambda: parent.kinds().count("summary") >= 3)
+    sent = [msgspec.json.decode(body, type=wire.Summary) for body in parent.of_kind("summary")]
+    assert [point.tag for each in sent for point in each.points] == tags
+    assert parent.doubled == []
+
+
+def test_no_plant_is_too_large_to_be_bounded(gateway: Gateway, parent: Parent) -> None:
+    """What waits is an hour at a plant of some messages a period, and less at a larger one."""
+    uplink = gateway.uplink(parent.url)
+    part = summary(1)
+    for _ in range(SUMMARIES_KEPT * PARTS_KEPT + 25):
+        uplink.offer(part._replace(of=PARTS_KEPT + 100))
+    assert gateway.metrics.summaries_shed.collect()[0].samples[0].value == 25
 
 
 async def test_summaries_that_met_an_outage_are_sent_again(

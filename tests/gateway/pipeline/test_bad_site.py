@@ -191,7 +191,7 @@ def test_a_table_of_points_is_read_like_the_file(tmp_path: Path) -> None:
     limits = {definition.alarm: definition.limit for definition in plant.definitions}
     assert limits["gw/T1/h"] == 100.0
     assert limits["gw/T2/ammonia.machine_room.h"] == 150.0
-    assert plant.rules[0].on_delay == 5_000_000_000
+    assert plant.rule(0).on_delay == 5_000_000_000
 
 
 def test_a_table_of_points_that_is_wrong_names_its_own_lines(tmp_path: Path) -> None:

@@ -121,5 +121,5 @@ def test_a_document_without_devices_has_no_tables(tmp_path: Path) -> None:
     for document in ({}, {"device": []}, {"device": [{"id": "d1"}, "x"]}, {"device": {"a": 1}}):
         before = repr(document)
         tables = add_point_tables(document, tmp_path / "site.toml")
-        assert (tables.rows, tables.problems) == ({}, [])
+        assert (tables.placed, tables.problems) == ({}, [])
         assert repr(document) == before

@@ -136,7 +136,7 @@ def test_a_value_that_is_none_is_bad_and_holds_what_stands(plant: Plant, value: 
         assert Quality(by_point[0]).verdict == Verdict.BAD
         assert by_point[1] == Quality.GOOD
     cleared, _ = engine.process(taken.batch)
-    assert 0 not in {plant.rules[edge.row].point for edge in cleared}
+    assert 0 not in {plant.point_of(edge.row) for edge in cleared}
 
 
 TIMES = {

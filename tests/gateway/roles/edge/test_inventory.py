@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from gateway.northbound import wire
-from gateway.roles.edge.inventory import inventory_of
+from gateway.roles.edge import inventory
+from gateway.roles.edge.inventory import inventory_of, is_told
 from gateway.roles.edge.site import load_site
 from tests.gateway.roles.edge.edge import write_site
 
@@ -32,3 +34,15 @@ def test_the_inventory_names_every_point_and_every_alarm(tmp_path: Path) -> None
     limits = {r.alarm: (r.level, r.limit) for point in told.points for r in point.rules}
     assert limits["gw/A/hh"] == ("hh", 500.0)
     assert limits["gw/A/no_data"] == ("no_data", None)
+
+
+def test_what_no_centre_takes_is_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The size of the points is reckoned beforehand; without them, node and areas are told."""
+    site = load_site(write_site(tmp_path, port=1))
+    whole, bare = (msgspec.json.encode(inventory_of(site, points=each)) for each in (True, False))
+    monkeypatch.setattr(inventory, "MOST_BYTES", (len(whole) - len(bare)) * 11 // 10)
+    assert is_told(site)
+    monkeypatch.setattr(inventory, "MOST_BYTES", (len(whole) - len(bare)) * 9 // 10)
+    assert not is_told(site)
+    told = msgspec.json.decode(bare, type=wire.Inventory)
+    assert (told.points, [area.id for area in told.areas]) == ([], ["A1"])

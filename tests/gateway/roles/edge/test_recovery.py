@@ -52,7 +52,7 @@ def site(tmp_path: Path) -> Site:
 
 def new_desk(site: Site, life: str, epoch: str = "e1") -> Desk:
     plant = site.plant
-    definitions = (*plant.definitions, *node_alarms(plant.node, plant.division))
+    definitions = plant.definitions.with_own(node_alarms(plant.node, plant.division))
     return Desk(definitions, Chain(Identity(plant.node, life, epoch)))
 
 
