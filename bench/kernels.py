@@ -29,19 +29,17 @@ START_NS: Final = 1_767_225_600 * SECOND
 
 def always_on(points: int) -> Bank:
     """Return a bank with everything that is always on: four limits, rate, trend, stuck."""
-    rules = []
-    for point in range(points):
-        rules += [
-            Rule(point, LimitParams(95.0, high=True, deadband=1.0)),
-            Rule(point, LimitParams(90.0, high=True, deadband=1.0)),
-            Rule(point, LimitParams(10.0, high=False, deadband=1.0)),
-            Rule(point, LimitParams(5.0, high=False, deadband=1.0)),
-            Rule(point, RateParams(40.0, deadband=8.0)),
-            Rule(point, TrendParams(90.0, high=True, tau_s=10.0, horizon_s=30.0)),
-            Rule(point, StuckParams(0.001, 1_800.0)),
-        ]
-    devices = [point // POINTS_A_DEVICE for point in range(points)]
-    return Bank(devices, [60 * SECOND] * points, rules)
+    rules = (
+        Rule(LimitParams(95.0, high=True, deadband=1.0)),
+        Rule(LimitParams(90.0, high=True, deadband=1.0)),
+        Rule(LimitParams(10.0, high=False, deadband=1.0)),
+        Rule(LimitParams(5.0, high=False, deadband=1.0)),
+        Rule(RateParams(40.0, deadband=8.0)),
+        Rule(TrendParams(90.0, high=True, tau_s=10.0, horizon_s=30.0)),
+        Rule(StuckParams(0.001, 1_800.0)),
+    )
+    devices = np.arange(points) // POINTS_A_DEVICE
+    return Bank(devices, np.full(points, 60 * SECOND), [rules], np.zeros(points, np.int32))
 
 
 def measure(points: int, readings: int, *, shuffled: bool) -> float:
