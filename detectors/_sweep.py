@@ -43,7 +43,7 @@ EDGE: Final = np.dtype(
     ]
 )
 #: How many readings ahead a point's line is asked for, and how many ahead what it leads to.
-FAR, NEAR = 24, 12
+FAR, NEAR = 16, 8
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -174,14 +174,16 @@ def sweep(
             prefetch(devices, coming.device)
             prefetch(memory, coming.memory)
             prefetch(memory, coming.memory + 2)
+        now, arrived, number = time[i], received[i], value[i]
         state = points[point[i]]
         where = places[point[i]]
         own = sets[where.rules]
         count = own.end - own.begin
         limits = own.watching - own.begin
+        begin, first, first_memory = own.begin, where.row, where.memory
         if written + 2 * count > edges.size:
             return i, written, ignored, out_of_order, late, held
-        if state.last > received[i] + AHEAD:
+        if state.last > arrived + AHEAD:
             begin_anew(
                 state,
                 where.memory,
@@ -193,9 +195,9 @@ def sweep(
             state,
             devices[where.device],
             where.late_after,
-            time[i],
-            received[i],
-            value[i],
+            now,
+            arrived,
+            number,
             grade[i],
         )
         if effect == IGNORE:
@@ -208,11 +210,11 @@ def sweep(
             out_of_order += 1
         elif historical:
             late += 1
-        calm = own.calm_low < value[i] < own.calm_high
+        calm = own.calm_low < number < own.calm_high
         if not calm or state.stirred & own.limits != 0:
             for place in range(limits):
-                rule = rules[own.begin + place]
-                begins, ends = limit_step(rule.params, value[i])
+                rule = rules[begin + place]
+                begins, ends = limit_step(rule, number)
                 if begins or state.stirred & bit_of(place) != 0:
                     verdict = BEGINS if begins else ENDS if ends else NEITHER
                     written = turn(
@@ -220,12 +222,12 @@ def sweep(
                         written,
                         i,
                         place,
-                        where.row + place,
+                        first + place,
                         rule,
-                        delays[where.row + place],
+                        delays[first + place],
                         state,
-                        time[i],
-                        value[i],
+                        now,
+                        number,
                         usable,
                         effect,
                         historical,
@@ -234,30 +236,30 @@ def sweep(
                     )
         if effect == FIXED:
             continue
-        elapsed = time[i] - state.stepped
-        state.stepped = time[i]
+        elapsed = now - state.stepped
+        state.stepped = now
         for place in range(limits, count):
-            rule = rules[own.begin + place]
-            kept = memory[where.memory + place - limits]
+            rule = rules[begin + place]
+            kept = memory[first_memory + place - limits]
             predicted = 0
             if rule.kind == RATE:
-                verdict = rate_step(rule.params, kept, elapsed, time[i], value[i])
+                verdict = rate_step(rule, kept, elapsed, now, number)
             elif rule.kind == TREND:
-                verdict, predicted = trend_step(rule.params, kept, elapsed, time[i], value[i])
+                verdict, predicted = trend_step(rule, kept, elapsed, now, number)
             else:
-                verdict = stuck_step(rule.params, kept, time[i], value[i])
+                verdict = stuck_step(rule, kept, now, number)
             if verdict == BEGINS or state.stirred & bit_of(place) != 0:
                 written = turn(
                     edges,
                     written,
                     i,
                     place,
-                    where.row + place,
+                    first + place,
                     rule,
-                    delays[where.row + place],
+                    delays[first + place],
                     state,
-                    time[i],
-                    value[i],
+                    now,
+                    number,
                     usable,
                     effect,
                     historical,

@@ -27,7 +27,7 @@ from typing import Final
 import numpy as np
 
 from detectors.arrays import LINE, Records, new_records
-from detectors.jit import kernel
+from detectors.jit import kernel, step
 
 HOLD: Final = 0
 RAISE: Final = 1
@@ -89,11 +89,14 @@ def new_devices(count: int) -> Records:
     return devices
 
 
-@kernel
+@step
 def usual_delay(device: Records, delay: int, received: int) -> int:
     """Take one delay into a device's sliding minimum and return the minimum (ns, >= 0)."""
     delay = max(delay, 0)
-    if device.start == NEVER or received < device.start - AHEAD:
+    age = received - device.start
+    if -AHEAD <= age < BUCKET:
+        device.lowest = min(device.lowest, delay)
+    elif device.start == NEVER or received < device.start - AHEAD:
         device.start = received
         device.lowest = delay
         device.before = 0
@@ -104,8 +107,6 @@ def usual_delay(device: Records, delay: int, received: int) -> int:
     elif received - device.start >= BUCKET:
         device.start += BUCKET
         device.before = device.lowest
-        device.lowest = delay
-    elif delay < device.lowest:
         device.lowest = delay
     return min(device.lowest, device.before)
 
@@ -121,7 +122,7 @@ def forget(point: Records) -> None:
     point.value = np.nan
 
 
-@kernel
+@step
 def admit(
     point: Records,
     device: Records,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.arrays import Records
-from detectors.jit import kernel
+from detectors.jit import step
 
 LIMIT, SIGN, DEADBAND, STRICT = 0, 1, 2, 3
 
@@ -59,9 +59,10 @@ def calm_band(limits: Iterable[LimitParams]) -> tuple[float, float]:
     return low, high
 
 
-@kernel
-def limit_step(params: Records, value: float) -> tuple[bool, bool]:
+@step
+def limit_step(rule: Records, value: float) -> tuple[bool, bool]:
     """Judge one value; a rule without state of its own. Return (begins, ends)."""
+    params = rule.params
     # For a low level both sides change sign, so that one comparison serves.
     signed = value * params[SIGN]
     edge = params[LIMIT] * params[SIGN]

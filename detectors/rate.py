@@ -14,7 +14,7 @@ import numpy as np
 
 from detectors.admission import NEVER, SECOND
 from detectors.arrays import Records
-from detectors.jit import kernel
+from detectors.jit import step
 from detectors.memory import BEGINS, ENDS, NANO, NEITHER
 
 LIMIT, DIRECTION, DEADBAND, TAU, GAP, WATCH = 0, 1, 2, 3, 4, 5
@@ -57,9 +57,10 @@ class RateParams:
         return (self.limit, float(self.direction), self.deadband, self.tau_s, gap, watch)
 
 
-@kernel
-def rate_step(params: Records, memory: Records, elapsed: int, time: int, value: float) -> int:
+@step
+def rate_step(rule: Records, memory: Records, elapsed: int, time: int, value: float) -> int:
     """Take one value, `elapsed` ns after the one before; return BEGINS, ENDS or neither."""
+    params = rule.params
     kept = memory.kept
     if memory.since == NEVER or elapsed > params[GAP]:
         memory.since = time

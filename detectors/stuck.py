@@ -12,7 +12,7 @@ import numpy as np
 
 from detectors.admission import NEVER, SECOND
 from detectors.arrays import Records
-from detectors.jit import kernel
+from detectors.jit import step
 from detectors.memory import BEGINS, ENDS, NEITHER
 
 FLOOR, DURATION, ZERO = 0, 1, 2
@@ -50,9 +50,10 @@ class StuckParams:
         return (self.floor, self.duration_s * SECOND, self.zero_band)
 
 
-@kernel
-def stuck_step(params: Records, memory: Records, time: int, value: float) -> int:
+@step
+def stuck_step(rule: Records, memory: Records, time: int, value: float) -> int:
     """Take one value; return BEGINS, ENDS or neither."""
+    params = rule.params
     still = (
         memory.since != NEVER
         and abs(value - memory.kept[ANCHOR]) <= params[FLOOR]

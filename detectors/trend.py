@@ -17,7 +17,7 @@ import numpy as np
 
 from detectors.admission import NEVER, SECOND
 from detectors.arrays import Records
-from detectors.jit import kernel
+from detectors.jit import kernel, step
 from detectors.memory import BEGINS, ENDS, NANO, NEITHER
 
 LIMIT, SIGN, TAU, HORIZON, SIGNIFICANCE, GAP, WATCH = 0, 1, 2, 3, 4, 5, 6
@@ -70,9 +70,9 @@ class TrendParams:
         return (self.limit, sign, self.tau_s, self.horizon_s, self.significance, gap, watch)
 
 
-@kernel
+@step
 def trend_step(
-    params: Records, memory: Records, elapsed: int, time: int, value: float
+    rule: Records, memory: Records, elapsed: int, time: int, value: float
 ) -> tuple[int, int]:
     """Take one value, `elapsed` ns after the one before.
 
@@ -81,6 +81,7 @@ def trend_step(
     tuple
         BEGINS, ENDS or neither, and the predicted crossing, ns, 0 unless it begins.
     """
+    params = rule.params
     kept = memory.kept
     if memory.since == NEVER or elapsed > params[GAP]:
         start(memory, time, value)
