@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.admission import GOOD, SECOND
-from detectors.bank import Bank, Rule
+from detectors.bank import Bank
 from detectors.limit import LimitParams
 from detectors.rate import RateParams
+from detectors.rules import Rule
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 
@@ -93,5 +94,6 @@ def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
         f"{AT_RANDOM:>7,} points in random order  "
         f"{figures['random_order_readings_per_s']:>12,} readings/s"
     )
-    print(f"state a point                   {figures['state_bytes_per_point']:>12,} bytes")
+    print(f"state a point                   {figures['state_bytes_per_point']:>12,} bytes, of it")
+    print(bank.describe_state())
     return figures

@@ -12,13 +12,15 @@ from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 #: Records of one type; numba reads ``records[i].field``, which mypy cannot know.
 Records = Any
+#: numba's own means to write instructions; neither it nor what it is made of has types.
+emit: Any = cgutils
+ir: Any = emit.ir
 #: Bytes the processor moves at a time.
 LINE: Final = 64
 
@@ -39,12 +41,12 @@ def _prefetch(_: Any, array: Any, index: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = signature.args[0]
         struct = context.make_array(kind)(context, builder, arguments[0])
-        address = cgutils.get_item_pointer(
+        address = emit.get_item_pointer(
             context, builder, kind, struct, [arguments[1]], wraparound=False
         )
         byte = builder.bitcast(address, ir.IntType(8).as_pointer())
         word = ir.IntType(32)
-        function = cgutils.get_or_insert_function(
+        function = emit.get_or_insert_function(
             builder.module,
             ir.FunctionType(ir.VoidType(), [byte.type, word, word, word]),
             "llvm.prefetch.p0i8",

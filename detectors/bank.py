@@ -22,11 +22,21 @@ from detectors.arrays import Records, new_records
 from detectors.limit import LimitParams
 from detectors.memory import new_memory
 from detectors.rate import RateParams
-from detectors.rules import BITS, Params, Rule, rule_table
+from detectors.rules import BITS, Params, rule_table
+from detectors.rules import Rule as SharedRule
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 
 EDGES: Final = 4096  # edges one call of the kernel can report before it is called again
+
+
+class Rule(NamedTuple):
+    """A rule and whose it is, as a plant lists them one by one."""
+
+    point: int
+    params: Params
+    on_delay: int = 0
+    off_delay: int = 0
 
 
 class Edge(NamedTuple):
@@ -109,7 +119,7 @@ class Bank:
         self,
         devices: npt.ArrayLike,
         late_after: npt.ArrayLike,
-        sets: Sequence[Sequence[Rule]],
+        sets: Sequence[Sequence[SharedRule]],
         point_sets: npt.ArrayLike,
     ) -> None:
         self._table = rule_table(sets)
@@ -246,10 +256,21 @@ class Bank:
         delays["since"][changed] = NEVER
         self.stir()
 
+    def stirred_rows(self) -> Ints:
+        """Return the rows that are not at rest, in order."""
+        delays = self.state.delays
+        return np.flatnonzero((delays["active"] != 0) | (delays["since"] != NEVER))
+
+    def memory_of(self, point: int, place: int) -> tuple[int, int]:
+        """Return the kind of a rule in its point's set, and where its memory is, if it has one."""
+        own = self._table.sets[self._places[point]["rules"]]
+        kind = int(self._table.rules[own["begin"] + place]["kind"])
+        limits = int(own["watching"]) - int(own["begin"])
+        return kind, int(self.first_memory[point]) + place - limits
+
     def stir(self) -> None:
         """Find anew which rows are not at rest, after something but a reading has set them."""
-        delays = self.state.delays
-        rows = np.flatnonzero((delays["active"] != 0) | (delays["since"] != NEVER))
+        rows = self.stirred_rows()
         owners = np.searchsorted(self.first, rows, side="right") - 1
         places = np.minimum(rows - self.first[owners], BITS - 1).astype(np.uint64)
         self.state.points["stirred"] = 0
@@ -258,10 +279,10 @@ class Bank:
     def warm_up(self) -> None:
         """Compile every kernel on a bank of its own, so that the first reading does not wait."""
         rules = (
-            Rule(LimitParams(1.0, high=True), on_delay=1),
-            Rule(RateParams(1.0)),
-            Rule(TrendParams(1.0, high=True)),
-            Rule(StuckParams(0.0, 1.0)),
+            SharedRule(LimitParams(1.0, high=True), on_delay=1),
+            SharedRule(RateParams(1.0)),
+            SharedRule(TrendParams(1.0, high=True)),
+            SharedRule(StuckParams(0.0, 1.0)),
         )
         bank = Bank([0], [1], [rules], [0])
         one = np.ones(2, np.int64)
@@ -271,21 +292,19 @@ class Bank:
 
     def bytes_per_point(self) -> float:
         """Bytes that one point costs in every array a reading can change."""
-        return sum(size for *_, size in self._sizes()) / max(1, self.state.points.size)
+        return sum(size for _, size in self._sizes()) / max(1, self.state.points.size)
 
     def describe_state(self) -> str:
-        """Return a table of what one point costs, array by array."""
+        """Return what one point costs, a line for each array that a reading can change."""
         points = max(1, self.state.points.size)
-        lines = [
-            f"{name:<10} {size * count / points if False else size / points:>6.0f}"
-            for name, count, size in self._sizes()
-        ]
-        return "\n".join(lines)
+        return "\n".join(f"{name:<28} {size / points:>8.1f} bytes" for name, size in self._sizes())
 
-    def _sizes(self) -> Iterator[tuple[str, int, int]]:
-        for name in ("points", "devices", "delays", "memory"):
-            array = getattr(self.state, name)
-            yield name, int(array.size), int(array.nbytes)
+    def _sizes(self) -> Iterator[tuple[str, int]]:
+        state = self.state
+        yield "point: times, value, grade", int(state.points.nbytes)
+        yield "device: usual delay", int(state.devices.nbytes)
+        yield "rows: delays", int(state.delays.nbytes)
+        yield "detectors: memory", int(state.memory.nbytes)
 
     def _read(self, written: int) -> list[Edge]:
         return [Edge._make(edge) for edge in self._edges[:written].tolist()]

@@ -1,7 +1,8 @@
 """The same detectors in plain Python, reading by reading: slow, and easy to check by eye.
 
-The kernels must agree with this to the last bit: spans are compared as doubles of nanoseconds. The demo counts lost alarms with it from the
-simulator's own record, and the tests compare every kernel with it.
+The kernels must agree with this to the last bit: spans of time are compared as doubles of
+nanoseconds. The demo counts lost alarms with it from the simulator's own record, and the tests
+compare every kernel with it.
 """
 
 from __future__ import annotations

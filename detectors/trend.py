@@ -2,11 +2,11 @@
 
 With ``a = dt / (tau + dt)`` and ``p = level + slope * dt``: ``level = p + a * (v - p)``, and
 ``slope += a * (v - p) / (tau + dt)``, which is Holt's ``a * ((level' - level) / dt - slope)``; the
-mean absolute innovation ``|v - p|`` is smoothed alike and is the noise the slope must beat. It begins when the slope leads to the limit within the horizon and
-``|slope| * tau >= significance * noise``, after it has watched for three time constants. Beyond the
-limit it is silent: the level alarm speaks there. Irregular sampling as in D. J. Wright,
-"Forecasting data published at irregular time intervals using an extension of Holt's method",
-doi:10.1287/mnsc.32.4.499.
+mean absolute innovation ``|v - p|`` is smoothed alike and is the noise the slope must beat. It
+begins when the slope leads to the limit within the horizon and ``|slope| * tau >= significance *
+noise``, after it has watched for three time constants. Beyond the limit it is silent: the level
+alarm speaks there. Irregular sampling as in D. J. Wright, "Forecasting data published at irregular
+time intervals using an extension of Holt's method", doi:10.1287/mnsc.32.4.499.
 """
 
 from __future__ import annotations

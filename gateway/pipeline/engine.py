@@ -6,38 +6,25 @@ the same records give the same detections, live, in replay, and after a crash.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Final
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors._debounce import ACTIVE
-from detectors.admission import (
-    BAD,
-    FENCED,
-    GOOD,
-    GRADE,
-    HEARD,
-    LAST,
-    QUIET,
-    UNCERTAIN,
-    UNKNOWN,
-    UNTIMED,
-)
+from detectors.admission import BAD, FENCED, GOOD, UNCERTAIN, UNTIMED
 from detectors.bank import Bank, Counts, Edge
 from detectors.limit import LimitParams
 from detectors.reference import judge_limit
+from detectors.rules import Rule
 from device_profiles.quality import Quality, Verdict
 from gateway.model import Detection
+from gateway.pipeline import snapshot
+from gateway.pipeline.names import Names, name_rules
 from gateway.pipeline.plant import LATE_NS, SILENT_INTERVALS, Plant
 from gateway.readings import ReadingBatch
 
-SNAPSHOT_VERSION: Final = 1
 #: What the bank may know of a quality byte.
 GRADES = np.full(256, BAD, np.uint8)
 for _quality in Quality:
@@ -51,19 +38,6 @@ for _quality in Quality:
         GRADES[_quality] = UNCERTAIN
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """State of the bank by name, so that it survives a changed site file.
-
-    `points` maps tags, `devices` device ids and `rows` alarm ids to the bytes of their state; a row
-    also holds the hash of its rule, and is taken up again only by the very same rule.
-    """
-
-    v: int = SNAPSHOT_VERSION
-    points: dict[str, bytes]
-    devices: dict[str, bytes]
-    rows: dict[str, tuple[str, bytes]]
-
-
 class Engine:
     """Runs a plant's rules.
 
@@ -75,10 +49,12 @@ class Engine:
 
     def __init__(self, plant: Plant) -> None:
         self.plant = plant
+        self._sets, self._point_sets, self._numbers = share_rules(plant)
         self.bank = Bank(
             [point.device for point in plant.points],
             [max(LATE_NS, SILENT_INTERVALS * point.interval_ns) for point in plant.points],
-            plant.rules,
+            [rules for _, rules in self._sets],
+            self._point_sets,
         )
 
     def process(self, batch: ReadingBatch) -> tuple[list[Detection], Counts]:
@@ -104,7 +80,7 @@ class Engine:
     @property
     def heard(self) -> npt.NDArray[np.int64]:
         """When each point last had usable data that came on time, ns; very negative for never."""
-        return self.bank.point_times[:, HEARD]
+        return self.bank.heard
 
     def next_due(self) -> int:
         """Return the earliest whole second at which a delay could run out; very late for none."""
@@ -118,72 +94,38 @@ class Engine:
         """
         found = []
         for alarm in alarms:
-            number = self._numbers.get(alarm)
-            if number is None:
+            row = self._rows.get(alarm)
+            if row is None:
                 continue
-            rule = self.plant.rules[number]
-            if int(self.bank.point_times[rule.point, QUIET]) > now_ns:
+            newest, rule = self.bank.newest(self.bank.point_of(row)), self._rule(row)
+            if newest.quiet > now_ns:
                 continue
-            if isinstance(rule.params, LimitParams):
-                value = float(self.bank.point_values[rule.point, 0])
-                if judge_limit(rule.params, value)[1]:
-                    continue
+            if isinstance(rule.params, LimitParams) and judge_limit(rule.params, newest.value)[1]:
+                continue
             found.append(alarm)
         return found
 
     def snapshot(self) -> bytes:
-        """Return the whole state, keyed by tag, device and alarm."""
-        bank = self.bank
-        plant = self.plant
-        hashes = self._hashes
-        return msgspec.msgpack.encode(
-            Snapshot(
-                points={
-                    point.tag: bank.point_times[index].tobytes()
-                    + bank.point_values[index].tobytes()
-                    for index, point in enumerate(plant.points)
-                },
-                devices={
-                    device.id: bank.devices[index].tobytes()
-                    for index, device in enumerate(plant.devices)
-                },
-                rows={
-                    plant.definitions[number].alarm: (
-                        hashes[number],
-                        bank.ints[row].tobytes() + bank.floats[row].tobytes(),
-                    )
-                    for row, number in enumerate(bank.order)
-                },
-            )
-        )
+        """Return the whole state, by tag, device and rule."""
+        return snapshot.encode(self.bank, self._names)
 
     def restore(self, body: bytes) -> None:
-        """Take up a snapshot; what it does not know, or knows of another rule, starts anew."""
-        state = msgspec.msgpack.decode(body, type=Snapshot)
-        bank = self.bank
-        for index, point in enumerate(self.plant.points):
-            saved = state.points.get(point.tag)
-            if saved is not None:
-                _split(saved, bank.point_times[index], bank.point_values[index])
-        for index, device in enumerate(self.plant.devices):
-            saved = state.devices.get(device.id)
-            if saved is not None:
-                bank.devices[index] = np.frombuffer(saved, np.int64)
-        hashes = self._hashes
-        for row, number in enumerate(bank.order):
-            kept = state.rows.get(self.plant.definitions[number].alarm)
-            if kept is not None and kept[0] == hashes[number]:
-                _split(kept[1], bank.ints[row], bank.floats[row])
+        """Take up a snapshot; what it does not know, or knows of another rule, starts anew.
+
+        Raises
+        ------
+        ValueError
+            It is torn, or of a version that is not known: nothing was taken up.
+        """
+        snapshot.restore(body, self.bank, self._names, node=self.plant.node)
 
     def standing(self) -> list[Detection]:
         """Return the rules that are active now, each as an edge at its point's last reading."""
         found = []
-        for row, number in enumerate(self.bank.order):
-            if self.bank.ints[row, ACTIVE] == 1:
-                point = int(self.bank.row_point[row])
-                time_ns = int(self.bank.point_times[point, LAST])
-                value = float(self.bank.point_values[point, 0])
-                found.append(Detection(number, True, time_ns, time_ns, value))
+        for row in self.bank.active_rows():
+            newest = self.bank.newest(self.bank.point_of(row))
+            time_ns = newest.time
+            found.append(Detection(self._numbers[row], True, time_ns, time_ns, newest.value))
         return found
 
     def inside(self, alarm: str) -> bool:
@@ -191,22 +133,15 @@ class Engine:
 
         An alarm that is no fixed limit asks for the GOOD reading alone, one of no point for none.
         """
-        number = self._numbers.get(alarm)
-        if number is None:
+        row = self._rows.get(alarm)
+        if row is None:
             return True
-        rule = self.plant.rules[number]
-        times = self.bank.point_times[rule.point]
-        good = int(times[GRADE]) == GOOD and not times[UNKNOWN]
-        value = float(self.bank.point_values[rule.point, 0])
+        newest, rule = self.bank.newest(self.bank.point_of(row)), self._rule(row)
+        good = newest.grade == GOOD and not newest.unknown
         if isinstance(rule.params, LimitParams):
-            begins, _ = judge_limit(rule.params, value)
-            return good and math.isfinite(value) and not begins
+            begins, _ = judge_limit(rule.params, newest.value)
+            return good and math.isfinite(newest.value) and not begins
         return good
-
-    @cached_property
-    def _numbers(self) -> dict[str, int]:
-        rows = range(len(self.plant.rules))
-        return {self.plant.definitions[number].alarm: number for number in rows}
 
     def align(self, standing: Mapping[str, bool]) -> None:
         """Make each rule as active as its alarm: for rules that start anew under a standing alarm.
@@ -216,18 +151,36 @@ class Engine:
         standing
             Alarm id -> whether its condition holds, as the desk knows it.
         """
-        for row, number in enumerate(self.bank.order):
-            active = standing.get(self.plant.definitions[number].alarm, False)
-            self.bank.set_active(row, active=active)
+        active = np.zeros(len(self._numbers), bool)
+        for alarm, holds in standing.items():
+            if holds and alarm in self._rows:
+                active[self._rows[alarm]] = True
+        self.bank.set_active(active)
+
+    def _rule(self, row: int) -> Rule:
+        point = self.bank.point_of(row)
+        rules = self._sets[self._point_sets[point]][1]
+        return rules[row - int(self.bank.first[point])]
 
     @cached_property
-    def _hashes(self) -> list[str]:
-        return [hashlib.sha256(repr(rule[1:]).encode()).hexdigest() for rule in self.plant.rules]
+    def _rows(self) -> dict[str, int]:
+        definitions = self.plant.definitions
+        return {definitions[number].alarm: row for row, number in enumerate(self._numbers)}
+
+    @cached_property
+    def _names(self) -> bytes:
+        """What the bank's arrays belong to, encoded: it does not change while this engine runs."""
+        return Names(
+            tags=tuple(point.tag for point in self.plant.points),
+            devices=tuple(device.id for device in self.plant.devices),
+            sets=tuple(name_rules(names, rules) for names, rules in self._sets),
+            point_sets=np.asarray(self._point_sets, np.int32).tobytes(),
+        ).encode()
 
     def _detection(self, edge: Edge, batch: ReadingBatch | None) -> Detection:
         reading = None if batch is None or edge.at < 0 else batch
         return Detection(
-            row=self.bank.order[edge.row],
+            row=self._numbers[edge.row],
             active=edge.began,
             time_ns=edge.time,
             received_ns=edge.time if reading is None else int(reading.received_ns[edge.at]),
@@ -238,7 +191,22 @@ class Engine:
         )
 
 
-def _split(saved: bytes, ints: npt.NDArray[np.int64], floats: npt.NDArray[np.float64]) -> None:
-    cut = ints.nbytes
-    ints[:] = np.frombuffer(saved[:cut], np.int64)
-    floats[:] = np.frombuffer(saved[cut:], np.float64)
+def share_rules(
+    plant: Plant,
+) -> tuple[list[tuple[tuple[str, ...], tuple[Rule, ...]]], list[int], list[int]]:
+    """Return the sets of rules (names, rules), which is each point's, and each row's number.
+
+    A set has its fixed limits first, otherwise its rules are in the plant's order.
+    """
+    of_point: list[list[int]] = [[] for _ in plant.points]
+    for number, rule in enumerate(plant.rules):
+        of_point[rule.point].append(number)
+    known: dict[tuple[tuple[str, ...], tuple[Rule, ...]], int] = {}
+    point_sets, rows = [], []
+    for numbers in of_point:
+        numbers.sort(key=lambda number: not isinstance(plant.rules[number].params, LimitParams))
+        rules = tuple(Rule(*plant.rules[number][1:]) for number in numbers)
+        names = tuple(plant.definitions[number].rule for number in numbers)
+        point_sets.append(known.setdefault((names, rules), len(known)))
+        rows += numbers
+    return list(known), point_sets, rows

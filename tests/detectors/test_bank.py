@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.admission import NEVER
-from detectors.bank import Bank, Edge, Rule
+from detectors.bank import Bank, Edge
 from detectors.limit import LimitParams
 from detectors.rate import RateParams
 from detectors.reference import Device, Point, Reference, Row
+from detectors.rules import Rule
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 
@@ -254,7 +255,9 @@ def test_out_of_order_readings_meet_fixed_limits_only() -> None:
 
 def test_a_steady_rise_is_foretold_before_its_limit() -> None:
     """A trend alarm begins before the limit is reached and names about the right instant."""
-    bank = Bank([0], [LATE], [[Rule(TrendParams(100.0, high=True, tau_s=5.0, horizon_s=60.0))]], [0])
+    bank = Bank(
+        [0], [LATE], [[Rule(TrendParams(100.0, high=True, tau_s=5.0, horizon_s=60.0))]], [0]
+    )
     batch = [(0, START + n * SECOND, START + n * SECOND, max(0.0, n - 30.0), 0) for n in range(131)]
     edges = feed(bank, batch)
     assert edges[0].began
