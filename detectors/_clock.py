@@ -1,12 +1,12 @@
 """On-delays by the clock: the kernels behind `Bank.tick` and `Bank.next_due`.
 
-Both look at each point's line once and at the rows of those alone that are not at rest.
+Both look at each point's line once, and of a few points at the rows that are not at rest.
 """
 
 from __future__ import annotations
 
 from detectors._debounce import deadline, fire
-from detectors._sweep import note
+from detectors._sweep import bit_of, note
 from detectors.admission import NEVER
 from detectors.arrays import Records
 from detectors.jit import kernel
@@ -40,6 +40,8 @@ def run_out(
         # A device that is always this late has not yet been heard for this second.
         usual = min(device.lowest, device.before)
         for place in range(count):
+            if state.stirred & bit_of(place) == 0:
+                continue
             row = where.row + place
             due = deadline(delays[row], rules[own.begin + place].on_delay)
             if due != NEVER and due + usual <= now:
@@ -56,11 +58,14 @@ def earliest(
     """Return the earliest second (ns) at which a pending on-delay fires; -NEVER for none."""
     found = -NEVER
     for point in range(points.size):
-        if points[point].stirred == 0:
+        stirred = points[point].stirred
+        if stirred == 0:
             continue
         where = places[point]
         own = sets[where.rules]
         for place in range(own.end - own.begin):
+            if stirred & bit_of(place) == 0:
+                continue
             due = deadline(delays[where.row + place], rules[own.begin + place].on_delay)
             if due != NEVER:
                 found = min(found, due)

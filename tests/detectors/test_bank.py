@@ -325,3 +325,45 @@ def test_numbers_too_far_apart_poison_nothing() -> None:
     feed(bank, [(0, START + n * SECOND, START + n * SECOND, 0.0, 0) for n in range(100, 120)])
     assert not bank.is_active(3)
     assert not bank.is_active(4)
+
+
+def test_a_set_lists_its_fixed_limits_first() -> None:
+    """A limit behind a rule of another kind is refused: its row would be mistaken for a memory."""
+    rules = [Rule(RateParams(1.0)), Rule(LimitParams(1.0, high=True))]
+    with pytest.raises(ValueError, match=r"rule set 1: rule 0 .* fixed limits first"):
+        Bank([0], [LATE], [(), rules], [1])
+
+
+def test_a_point_stands_on_one_cache_line() -> None:
+    """Every point's state begins at a cache line and fills it; a large bank needs no 512 bytes."""
+    for count in (1, 7, 5_000):
+        bank = Bank([0] * count, [LATE] * count, SETS, [0] * count)
+        assert bank.state.points.ctypes.data % 64 == 0
+        assert bank.state.points.strides == (64,)
+    assert 64 + 5 * 16 + 2 * 32 <= bank.bytes_per_point() < 512
+
+
+def test_an_alarm_that_stands_ends_the_on_delay_of_its_rule() -> None:
+    """A rule told that its alarm stands clears like any other, and its old delay fires no more."""
+    bank = new_bank()
+    feed(bank, [(0, START, START, 15.0, 0)])
+    assert bank.next_due() == START + 3 * SECOND
+    standing = np.zeros(bank.first[-1], bool)
+    bank.set_active(standing)
+    assert bank.next_due() == START + 3 * SECOND
+    standing[0] = True
+    bank.set_active(standing)
+    assert (bank.active_rows(), bank.is_active(0), bank.next_due()) == ([0], True, -NEVER)
+    later = START + SECOND
+    ended = feed(bank, [(0, later, later, 0.0, 0)])
+    assert [(edge.row, edge.began) for edge in ended] == [(0, False)]
+    assert bank.tick(START + 60 * SECOND) == []
+    assert feed(bank, [(0, START + 61 * SECOND, START + 61 * SECOND, 0.0, 0)]) == []
+
+
+def test_a_bank_of_nothing_does_nothing() -> None:
+    """No point, no rule, no reading: nothing is reported, and nothing is due."""
+    bank = Bank([], [], [], [])
+    assert bank.tick(START) == []
+    assert (bank.next_due(), bank.active_rows()) == (-NEVER, [])
+    assert feed(Bank([0], [LATE], [()], [0]), [(0, START, START, 1.0, 0)]) == []

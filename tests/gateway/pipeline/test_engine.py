@@ -209,6 +209,27 @@ def test_only_the_very_same_rule_is_taken_up_again(plant: Plant, tmp_path: Path)
     assert "gw/A/h" not in {changed.definitions[each.row].alarm for each in edges}
 
 
+def test_a_limit_that_is_added_moves_the_rules_behind_it_and_nothing_else(
+    plant: Plant, tmp_path: Path
+) -> None:
+    """With one level more, rate and trend go on from what they had learnt; the level begins."""
+    engine = Engine(plant)
+    rising = [(0, START + n * NANOSECONDS, START + n * NANOSECONDS, 2.0 * n, 0) for n in range(30)]
+    engine.process(ReadingBatch.from_rows(rising))
+    text = SITE.replace("l = 10, deadband = 5", "l = 10, ll = 5, deadband = 5")
+    more = Engine(plant_of(tmp_path, text))
+    more.restore(engine.snapshot())
+    assert len(more.plant.definitions) == len(plant.definitions) + 1
+    steep = [(0, at, at, 99.0, 0) for at in [START + 30 * NANOSECONDS]]
+    expected = named(plant, engine.process(ReadingBatch.from_rows(steep))[0])
+    assert named(more.plant, more.process(ReadingBatch.from_rows(steep))[0]) == expected
+    assert sorted(each.time_ns for each in more.standing()) == sorted(
+        each.time_ns for each in engine.standing()
+    )
+    kept = {tuple(memory["kept"]) for memory in engine.bank.state.memory}
+    assert {tuple(memory["kept"]) for memory in more.bank.state.memory} == kept
+
+
 def test_a_snapshot_is_keyed_by_names(plant: Plant, tmp_path: Path) -> None:
     """Points in another order find their own state: no number of one site file is kept."""
     engine = Engine(plant)
