@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.admission import GOOD, SECOND
-from detectors.bank import Bank, Rule
+from detectors.bank import Bank
 from detectors.limit import LimitParams
 from detectors.rate import RateParams
+from detectors.rules import Rule
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 
@@ -29,19 +30,17 @@ START_NS: Final = 1_767_225_600 * SECOND
 
 def always_on(points: int) -> Bank:
     """Return a bank with everything that is always on: four limits, rate, trend, stuck."""
-    rules = []
-    for point in range(points):
-        rules += [
-            Rule(point, LimitParams(95.0, high=True, deadband=1.0)),
-            Rule(point, LimitParams(90.0, high=True, deadband=1.0)),
-            Rule(point, LimitParams(10.0, high=False, deadband=1.0)),
-            Rule(point, LimitParams(5.0, high=False, deadband=1.0)),
-            Rule(point, RateParams(40.0, deadband=8.0)),
-            Rule(point, TrendParams(90.0, high=True, tau_s=10.0, horizon_s=30.0)),
-            Rule(point, StuckParams(0.001, 1_800.0)),
-        ]
-    devices = [point // POINTS_A_DEVICE for point in range(points)]
-    return Bank(devices, [60 * SECOND] * points, rules)
+    rules = (
+        Rule(LimitParams(95.0, high=True, deadband=1.0)),
+        Rule(LimitParams(90.0, high=True, deadband=1.0)),
+        Rule(LimitParams(10.0, high=False, deadband=1.0)),
+        Rule(LimitParams(5.0, high=False, deadband=1.0)),
+        Rule(RateParams(40.0, deadband=8.0)),
+        Rule(TrendParams(90.0, high=True, tau_s=10.0, horizon_s=30.0)),
+        Rule(StuckParams(0.001, 1_800.0)),
+    )
+    devices = np.arange(points) // POINTS_A_DEVICE
+    return Bank(devices, np.full(points, 60 * SECOND), [rules], np.zeros(points, np.int32))
 
 
 def measure(points: int, readings: int, *, shuffled: bool) -> float:
@@ -95,5 +94,6 @@ def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
         f"{AT_RANDOM:>7,} points in random order  "
         f"{figures['random_order_readings_per_s']:>12,} readings/s"
     )
-    print(f"state a point                   {figures['state_bytes_per_point']:>12,} bytes")
+    print(f"state a point                   {figures['state_bytes_per_point']:>12,} bytes, of it")
+    print(bank.describe_state())
     return figures

@@ -5,6 +5,9 @@ condition has held for the off-delay. An on-delay may run out between two readin
 the first whole second at or after its end, either when a later reading shows that this second has
 passed, or by the clock (`detectors.bank.tick`); both name the same second, so live and replay
 agree. An off-delay is judged on readings alone: no data never clears.
+
+A rule that is inactive and has no delay running is at rest: a verdict that does not begin moves
+nothing in it. So a row at rest is not even looked at (`detectors.admission.POINT`, `stirred`).
 """
 
 from __future__ import annotations
@@ -12,45 +15,38 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from detectors.admission import FIXED, FULL, NEVER, SECOND
+from detectors.arrays import Records
 from detectors.jit import kernel
 
 NOTHING: Final = 0
 BEGAN: Final = 1
 ENDED: Final = -1
 
-# Columns of a row's integer state; a detector's own start at OWN.
-ACTIVE, ON_SINCE, OFF_SINCE, OWN = 0, 1, 2, 3
+#: A row's state: whether it is active, and since when its end condition (while active) or its
+#: condition (while not) holds, ns, NEVER while it does not.
+DELAY: Final = np.dtype([("active", np.int64), ("since", np.int64)])
 
 
 @kernel
-def deadline(state: npt.NDArray[np.int64], on_delay: int) -> int:
+def deadline(row: Records, on_delay: int) -> int:
     """Return the whole second (ns) at which a pending on-delay fires, or NEVER for none."""
-    if state[ACTIVE] == 1 or state[ON_SINCE] == NEVER:
+    if row.active == 1 or row.since == NEVER:
         return NEVER
-    return (state[ON_SINCE] + on_delay + SECOND - 1) // SECOND * SECOND
+    return (row.since + on_delay + SECOND - 1) // SECOND * SECOND
 
 
 @kernel
-def fire(state: npt.NDArray[np.int64]) -> None:
+def fire(row: Records) -> None:
     """Make a pending rule active."""
-    state[ACTIVE] = 1
-    state[ON_SINCE] = NEVER
-    state[OFF_SINCE] = NEVER
-
-
-@kernel
-def restart(state: npt.NDArray[np.int64], memory: npt.NDArray[np.float64]) -> None:
-    """Let delays and detector begin anew; a rule that is active stays so."""
-    state[ON_SINCE:] = NEVER
-    memory[:] = 0.0
+    row.active = 1
+    row.since = NEVER
 
 
 @kernel
 def settle(
-    state: npt.NDArray[np.int64],
+    row: Records,
     on_delay: int,
     off_delay: int,
     time: int,
@@ -62,8 +58,8 @@ def settle(
 
     Parameters
     ----------
-    state
-        The row's integers; changed.
+    row
+        The row's state, a `DELAY`; changed.
     on_delay, off_delay
         In ns of source time.
     time, effect
@@ -71,30 +67,30 @@ def settle(
     begins, ends
         The detector's verdict; neither holds inside a deadband.
     """
-    if state[ACTIVE] == 1:
+    if row.active == 1:
         if not ends:
             if effect != FIXED:
-                state[OFF_SINCE] = NEVER
+                row.since = NEVER
             return NOTHING
         if effect != FULL:
             return NOTHING
-        if state[OFF_SINCE] == NEVER:
-            state[OFF_SINCE] = time
-        if time - state[OFF_SINCE] < off_delay:
+        if row.since == NEVER:
+            row.since = time
+        if time - row.since < off_delay:
             return NOTHING
-        state[ACTIVE] = 0
-        state[OFF_SINCE] = NEVER
+        row.active = 0
+        row.since = NEVER
         return ENDED
     if begins:
         # A reading out of order proves an instant, not a duration.
         if effect == FIXED and on_delay > 0:
             return NOTHING
-        if state[ON_SINCE] == NEVER:
-            state[ON_SINCE] = time
-        if time - state[ON_SINCE] < on_delay:
+        if row.since == NEVER:
+            row.since = time
+        if time - row.since < on_delay:
             return NOTHING
-        fire(state)
+        fire(row)
         return BEGAN
     if effect == FULL:
-        state[ON_SINCE] = NEVER
+        row.since = NEVER
     return NOTHING

@@ -1,97 +1,138 @@
-"""The loops over readings and rows: the kernels behind `Bank.take` and `Bank.tick`.
+"""The loop over readings: the kernel behind `Bank.take`.
 
-A reading meets every rule of its point; a row whose on-delay has run out fires. Edges are written
-into preallocated columns; a kernel that runs out of room for them says where to go on.
+A reading meets every rule of its point, in the order of the point's set. Most readings begin
+nothing and find every rule at rest: for them a reading costs its admission, one comparison for all
+fixed limits, and one step of each detector that has a memory. What begins, or is not at rest, goes
+through `turn`. Edges are written into a preallocated array; when no room is left in it the kernel
+says where to go on.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
-from detectors._debounce import (
-    ACTIVE,
-    BEGAN,
-    NOTHING,
-    ON_SINCE,
-    deadline,
-    fire,
-    restart,
-    settle,
-)
-from detectors.admission import (
-    AHEAD,
-    BEFORE_MIN,
-    BUCKET_MIN,
-    FIXED,
-    HOLD,
-    IGNORE,
-    LAST,
-    NEVER,
-    QUIET,
-    admit,
-    forget,
-)
+from detectors._debounce import BEGAN, NOTHING, deadline, fire, settle
+from detectors.admission import AHEAD, FIXED, HOLD, IGNORE, NEVER, admit, forget
+from detectors.arrays import Records, prefetch
 from detectors.jit import kernel
 from detectors.limit import limit_step
+from detectors.memory import BEGINS, ENDS, NEITHER, empty
 from detectors.rate import rate_step
+from detectors.rules import BITS, RATE, TREND
 from detectors.stuck import stuck_step
 from detectors.trend import trend_step
 
-# Kinds of detector.
-LIMIT, RATE, TREND, STUCK = 0, 1, 2, 3
-# Columns of an edge, and of the counts.
-AT, ROW, EDGE, TIME, PREDICTED, HISTORICAL = 0, 1, 2, 3, 4, 5
-IGNORED, OUT_OF_ORDER, LATE, HELD = 0, 1, 2, 3
+#: Where a point's parts stand: its device, its rule set, its first row of delays and of memories;
+#: and the delay beyond its device's usual from which its reading is late, ns.
+PLACE: Final = np.dtype(
+    [("device", "i4"), ("rules", "i4"), ("row", "i4"), ("memory", "i4"), ("late_after", "i8")]
+)
+#: An edge, in the order of `detectors.bank.Edge`.
+EDGE: Final = np.dtype(
+    [
+        ("at", "i8"),
+        ("row", "i8"),
+        ("began", "?"),
+        ("time", "i8"),
+        ("value", "f8"),
+        ("predicted", "i8"),
+        ("historical", "?"),
+    ]
+)
+#: How many readings ahead a point's line is asked for, and how many ahead what it leads to.
+FAR, NEAR = 16, 8
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
 @kernel
-def judge(
-    kind: int,
-    params: Floats,
-    floats: Floats,
-    ints: Ints,
-    time: int,
-    value: float,
-) -> tuple[bool, bool, int]:
-    """Run one rule's detector; return (begins, ends, predicted crossing)."""
-    predicted = 0
-    if kind == LIMIT:
-        begins, ends = limit_step(params, value)
-    elif kind == RATE:
-        begins, ends = rate_step(params, floats, ints, time, value)
-    elif kind == TREND:
-        begins, ends, predicted = trend_step(params, floats, ints, time, value)
-    else:
-        begins, ends = stuck_step(params, floats, ints, time, value)
-    return begins, ends, predicted
-
-
-@kernel
 def note(
-    edges: Ints,
-    values: Floats,
-    count: int,
+    edge: Records,
     at: int,
     row: int,
-    edge: int,
+    began: bool,
     time: int,
     value: float,
     predicted: int,
     historical: bool,
+) -> None:
+    """Write one edge."""
+    edge.at = at
+    edge.row = row
+    edge.began = began
+    edge.time = time
+    edge.value = value
+    edge.predicted = predicted
+    edge.historical = historical
+
+
+@kernel
+def bit_of(place: int) -> np.uint64:
+    """Return the bit of `stirred` for the rule at this place of its set."""
+    return np.uint64(1) << np.uint64(min(place, BITS - 1))
+
+
+@kernel
+def begin_anew(state: Records, first: int, delays: Records, memory: Records) -> None:
+    """Forget a point, its delays and its detectors; a rule that is active stays so."""
+    forget(state)
+    stirred = np.uint64(0)
+    for place in range(delays.size):
+        delays[place].since = NEVER
+        if delays[place].active == 1:
+            stirred |= bit_of(place)
+    state.stirred = stirred
+    for own in range(first, memory.size):
+        empty(memory[own])
+
+
+@kernel
+def turn(
+    edges: Records,
+    written: int,
+    at: int,
+    place: int,
+    row: int,
+    rule: Records,
+    delay: Records,
+    state: Records,
+    time: int,
+    value: float,
+    usable: float,
+    effect: int,
+    historical: bool,
+    verdict: int,
+    predicted: int,
 ) -> int:
-    """Write one edge; return the new count."""
-    edges[count, AT] = at
-    edges[count, ROW] = row
-    edges[count, EDGE] = edge
-    edges[count, TIME] = time
-    edges[count, PREDICTED] = predicted
-    edges[count, HISTORICAL] = 1 if historical else 0
-    values[count] = value
-    return count + 1
+    """Settle one row that begins or is not at rest; return the edges written so far.
+
+    Parameters
+    ----------
+    at, place, row
+        Index of the reading, of the rule in its set, and of its row.
+    usable
+        The value before this reading: what stood when an on-delay ran out.
+    """
+    due = deadline(delay, rule.on_delay)
+    if effect != FIXED and due != NEVER and due < time:
+        fire(delay)
+        note(edges[written], at, row, True, due, usable, 0, historical)
+        written += 1
+    edge = settle(
+        delay, rule.on_delay, rule.off_delay, time, effect, verdict == BEGINS, verdict == ENDS
+    )
+    if edge != NOTHING:
+        note(edges[written], at, row, edge == BEGAN, time, value, predicted, historical)
+        written += 1
+    if delay.active == 1 or delay.since != NEVER:
+        state.stirred |= bit_of(place)
+    elif place < BITS - 1:
+        state.stirred &= ~bit_of(place)
+    return written
 
 
 @kernel
@@ -102,113 +143,127 @@ def sweep(
     received: Ints,
     value: Floats,
     grade: npt.NDArray[np.uint8],
-    point_times: Ints,
-    point_values: Floats,
-    point_device: npt.NDArray[np.int32],
-    point_late: Ints,
-    devices: Ints,
-    first: npt.NDArray[np.int32],
-    kind: npt.NDArray[np.uint8],
-    delays: Ints,
-    params: Floats,
-    floats: Floats,
-    ints: Ints,
-    edges: Ints,
-    edge_values: Floats,
-    counts: Ints,
-) -> tuple[int, int]:
-    """Take readings from `start` on; return (next reading, edges written).
+    points: Records,
+    places: Records,
+    devices: Records,
+    sets: Records,
+    rules: Records,
+    delays: Records,
+    memory: Records,
+    edges: Records,
+) -> tuple[int, int, int, int, int, int]:
+    """Take readings from `start` on.
 
     Stops early when the next point's rules might not fit the room left for edges.
+
+    Returns
+    -------
+    tuple
+        The next reading, the edges written, and how many were ignored as duplicates, out of order,
+        late, and held.
     """
     written = 0
+    ignored, out_of_order, late, held = 0, 0, 0, 0
+    last = point.size - 1
     for i in range(start, point.size):
-        p = point[i]
-        if written + 2 * (first[p + 1] - first[p]) > edges.shape[0]:
-            return i, written
-        if point_times[p, LAST] > received[i] + AHEAD:
-            forget(point_times[p], point_values[p])
-            for row in range(first[p], first[p + 1]):
-                restart(ints[row], floats[row])
-        usable = point_values[p, 0]
+        if i + FAR <= last:
+            prefetch(points, point[i + FAR])
+            prefetch(places, point[i + FAR])
+        if i + NEAR <= last:
+            coming = places[point[i + NEAR]]
+            prefetch(devices, coming.device)
+            prefetch(memory, coming.memory)
+            prefetch(memory, coming.memory + 2)
+        now, arrived, number = time[i], received[i], value[i]
+        state = points[point[i]]
+        where = places[point[i]]
+        own = sets[where.rules]
+        count = own.end - own.begin
+        limits = own.watching - own.begin
+        begin, first, first_memory = own.begin, where.row, where.memory
+        if written + 2 * count > edges.size:
+            return i, written, ignored, out_of_order, late, held
+        if state.last > arrived + AHEAD:
+            begin_anew(
+                state,
+                where.memory,
+                delays[where.row : where.row + count],
+                memory[: where.memory + count - limits],
+            )
+        usable = state.value
         effect, historical = admit(
-            point_times[p],
-            point_values[p],
-            devices[point_device[p]],
-            point_late[p],
-            time[i],
-            received[i],
-            value[i],
+            state,
+            devices[where.device],
+            where.late_after,
+            now,
+            arrived,
+            number,
             grade[i],
         )
         if effect == IGNORE:
-            counts[IGNORED] += 1
+            ignored += 1
             continue
         if effect == HOLD:
-            counts[HELD] += 1
+            held += 1
             continue
         if effect == FIXED:
-            counts[OUT_OF_ORDER] += 1
+            out_of_order += 1
         elif historical:
-            counts[LATE] += 1
-        for row in range(first[p], first[p + 1]):
-            due = deadline(ints[row], delays[row, 0])
-            if effect != FIXED and due != NEVER and due < time[i]:
-                fire(ints[row])
-                written = note(
-                    edges, edge_values, written, i, row, BEGAN, due, usable, 0, historical
-                )
-            if effect == FIXED and kind[row] != LIMIT:
-                continue
-            begins, ends, predicted = judge(
-                kind[row], params[row], floats[row], ints[row], time[i], value[i]
-            )
-            edge = settle(ints[row], delays[row, 0], delays[row, 1], time[i], effect, begins, ends)
-            if edge != NOTHING:
-                written = note(
+            late += 1
+        calm = own.calm_low < number < own.calm_high
+        if not calm or state.stirred & own.limits != 0:
+            for place in range(limits):
+                rule = rules[begin + place]
+                begins, ends = limit_step(rule, number)
+                if begins or state.stirred & bit_of(place) != 0:
+                    verdict = BEGINS if begins else ENDS if ends else NEITHER
+                    written = turn(
+                        edges,
+                        written,
+                        i,
+                        place,
+                        first + place,
+                        rule,
+                        delays[first + place],
+                        state,
+                        now,
+                        number,
+                        usable,
+                        effect,
+                        historical,
+                        verdict,
+                        0,
+                    )
+        if effect == FIXED:
+            continue
+        elapsed = now - state.stepped
+        state.stepped = now
+        for place in range(limits, count):
+            rule = rules[begin + place]
+            kept = memory[first_memory + place - limits]
+            predicted = 0
+            if rule.kind == RATE:
+                verdict = rate_step(rule, kept, elapsed, now, number)
+            elif rule.kind == TREND:
+                verdict, predicted = trend_step(rule, kept, elapsed, now, number)
+            else:
+                verdict = stuck_step(rule, kept, now, number)
+            if verdict == BEGINS or state.stirred & bit_of(place) != 0:
+                written = turn(
                     edges,
-                    edge_values,
                     written,
                     i,
-                    row,
-                    edge,
-                    time[i],
-                    value[i],
-                    predicted,
+                    place,
+                    first + place,
+                    rule,
+                    delays[first + place],
+                    state,
+                    now,
+                    number,
+                    usable,
+                    effect,
                     historical,
+                    verdict,
+                    predicted,
                 )
-    return point.size, written
-
-
-@kernel
-def run_out(
-    start: int,
-    now: int,
-    row_point: npt.NDArray[np.int32],
-    point_times: Ints,
-    point_values: Floats,
-    point_device: npt.NDArray[np.int32],
-    devices: Ints,
-    delays: Ints,
-    ints: Ints,
-    edges: Ints,
-    edge_values: Floats,
-) -> tuple[int, int]:
-    """Fire the on-delays that ran out by `now`; return (next row, edges written)."""
-    written = 0
-    for row in range(start, row_point.size):
-        if ints[row, ON_SINCE] == NEVER or ints[row, ACTIVE] == 1:
-            continue
-        if written == edges.shape[0]:
-            return row, written
-        p = row_point[row]
-        device = devices[point_device[p]]
-        due = deadline(ints[row], delays[row, 0])
-        # A device that is always this late has not yet been heard for this second.
-        usual = min(device[BUCKET_MIN], device[BEFORE_MIN])
-        if due + usual <= now and now >= point_times[p, QUIET]:
-            fire(ints[row])
-            written = note(
-                edges, edge_values, written, -1, row, BEGAN, due, point_values[p, 0], 0, False
-            )
-    return row_point.size, written
+    return point.size, written, ignored, out_of_order, late, held

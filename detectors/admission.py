@@ -25,9 +25,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from detectors.jit import kernel
+from detectors.arrays import LINE, Records, new_records
+from detectors.jit import kernel, step
 
 HOLD: Final = 0
 RAISE: Final = 1
@@ -50,62 +50,82 @@ DRAIN: Final = 2 * SECOND
 #: What is accepted lies at most five seconds ahead of its reception: beyond it the clock went back.
 AHEAD: Final = 6 * SECOND
 
-# Columns of a point's times, and of its device's.
-LAST, HEARD, QUIET, GRADE, UNKNOWN = 0, 1, 2, 3, 4  # UNKNOWN: 1 while the newest reading is BAD
-BUCKET_START, BUCKET_MIN, BEFORE_MIN = 0, 1, 2
+#: What is remembered of a point, exactly one cache line. Times in ns, NEVER for none.
+#:
+#: ======== ==================================================================================
+#: last     source time of the last accepted reading; `value` and `grade` are this reading's
+#: heard    when it last had usable data that came on time
+#: quiet    until when the clock does not judge it: late data are coming
+#: stepped  when its detectors with a memory were last run; one interval serves them all
+#: stirred  a bit for each of its rules that is not at rest (`detectors._debounce`); the last
+#:          bit stands for all from the 64th on
+#: unknown  1 while the newest reading is BAD
+#: ======== ==================================================================================
+POINT: Final = np.dtype(
+    {
+        "names": ["last", "heard", "quiet", "stepped", "value", "stirred", "grade", "unknown"],
+        "formats": ["i8", "i8", "i8", "i8", "f8", "u8", "u1", "u1"],
+        "itemsize": LINE,
+    }
+)
+#: A device's usual delay: the minimum since `start`, and that of the ten minutes before, ns.
+DEVICE: Final = np.dtype([("start", "i8"), ("lowest", "i8"), ("before", "i8")])
 
 
-def new_points(count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """State of `count` points: times, shape (count, 5), and last value, shape (count, 1)."""
-    times = np.full((count, 5), NEVER, np.int64)
-    times[:, GRADE] = GOOD
-    times[:, UNKNOWN] = 0
-    return times, np.full((count, 1), np.nan)
+def new_points(count: int) -> Records:
+    """Return the state of `count` points that were never heard, a `POINT` each."""
+    points = new_records(count, POINT)
+    for field in ("last", "heard", "quiet", "stepped"):
+        points[field] = NEVER
+    points["value"] = np.nan
+    points["grade"] = GOOD
+    return points
 
 
-def new_devices(count: int) -> npt.NDArray[np.int64]:
-    """State of `count` devices, shape (count, 3): the usual delay's sliding minimum."""
-    state = np.zeros((count, 3), np.int64)
-    state[:, BUCKET_START] = NEVER
-    return state
+def new_devices(count: int) -> Records:
+    """Return the state of `count` devices that were never heard, a `DEVICE` each."""
+    devices = new_records(count, DEVICE)
+    devices["start"] = NEVER
+    return devices
 
 
-@kernel
-def usual_delay(device: npt.NDArray[np.int64], delay: int, received: int) -> int:
+@step
+def usual_delay(device: Records, delay: int, received: int) -> int:
     """Take one delay into a device's sliding minimum and return the minimum (ns, >= 0)."""
     delay = max(delay, 0)
-    if device[BUCKET_START] == NEVER or received < device[BUCKET_START] - AHEAD:
-        device[BUCKET_START] = received
-        device[BUCKET_MIN] = delay
-        device[BEFORE_MIN] = 0
-    elif received - device[BUCKET_START] >= 2 * BUCKET:
-        device[BUCKET_START] = received
-        device[BEFORE_MIN] = min(delay, device[BUCKET_MIN])
-        device[BUCKET_MIN] = delay
-    elif received - device[BUCKET_START] >= BUCKET:
-        device[BUCKET_START] += BUCKET
-        device[BEFORE_MIN] = device[BUCKET_MIN]
-        device[BUCKET_MIN] = delay
-    elif delay < device[BUCKET_MIN]:
-        device[BUCKET_MIN] = delay
-    return min(device[BUCKET_MIN], device[BEFORE_MIN])
+    age = received - device.start
+    if -AHEAD <= age < BUCKET:
+        device.lowest = min(device.lowest, delay)
+    elif device.start == NEVER or received < device.start - AHEAD:
+        device.start = received
+        device.lowest = delay
+        device.before = 0
+    elif received - device.start >= 2 * BUCKET:
+        device.start = received
+        device.before = min(delay, device.lowest)
+        device.lowest = delay
+    elif received - device.start >= BUCKET:
+        device.start += BUCKET
+        device.before = device.lowest
+        device.lowest = delay
+    return min(device.lowest, device.before)
 
 
 @kernel
-def forget(times: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> None:
+def forget(point: Records) -> None:
     """Know a point anew: this machine's clock was set back."""
-    times[LAST] = NEVER
-    times[HEARD] = NEVER
-    times[QUIET] = NEVER
-    times[GRADE] = GOOD
-    values[0] = np.nan
+    point.last = NEVER
+    point.heard = NEVER
+    point.quiet = NEVER
+    point.stepped = NEVER
+    point.grade = GOOD
+    point.value = np.nan
 
 
-@kernel
+@step
 def admit(
-    times: npt.NDArray[np.int64],
-    values: npt.NDArray[np.float64],
-    device: npt.NDArray[np.int64],
+    point: Records,
+    device: Records,
     late_after: int,
     time: int,
     received: int,
@@ -116,8 +136,8 @@ def admit(
 
     Parameters
     ----------
-    times, values, device
-        The point's row of each state array; changed.
+    point, device
+        A `POINT` and a `DEVICE`; changed.
     late_after
         Delay beyond the usual at which a reading is late, ns.
     time, received
@@ -133,29 +153,29 @@ def admit(
     tuple
         The effect, and whether the reading is historical.
     """
-    last = times[LAST]
+    last = point.last
     if grade == BAD or not np.isfinite(value):
         # Its time may be ours, not the device's: it moves nothing but this.
-        times[UNKNOWN] = 1
+        point.unknown = 1
         return HOLD, time <= last
-    if time == last and grade == times[GRADE] and value == values[0]:
+    if time == last and grade == point.grade and value == point.value:
         return IGNORE, False
     if time <= last:
         return FIXED, True
     late = False
     if grade <= UNCERTAIN:
         late = received - time - usual_delay(device, received - time, received) > late_after
-    times[LAST] = time
-    times[GRADE] = grade
-    times[UNKNOWN] = 0
-    values[0] = value
+    point.last = time
+    point.grade = grade
+    point.unknown = 0
+    point.value = value
     if grade == FENCED:
         return FIXED, True
     if late:
-        if received > times[QUIET] + DRAIN:
-            times[QUIET] = received + DRAIN
+        if received > point.quiet + DRAIN:
+            point.quiet = received + DRAIN
         return RAISE, True
     # Within one second the source time counts, so that a replay finds the same silence.
     near = abs(received - time) < SECOND
-    times[HEARD] = time if near else received
+    point.heard = time if near else received
     return (FULL if grade == GOOD else RAISE), False

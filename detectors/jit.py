@@ -58,7 +58,20 @@ if FOLDER is not None:
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a kernel: lazily, without the interpreter lock, IEEE arithmetic, cached on disk."""
+    return _compile(function, inline=False)
+
+
+def step(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile as `kernel` does, into the body of each kernel that calls it: no call, no copy."""
+    return _compile(function, inline=True)
+
+
+def _compile(function: Callable[P, R], *, inline: bool) -> Callable[P, R]:
     compiled = numba.njit(
-        cache=FOLDER is not None, nogil=True, fastmath=False, error_model="numpy"
+        cache=FOLDER is not None,
+        nogil=True,
+        fastmath=False,
+        error_model="numpy",
+        forceinline=inline,
     )(function)
     return cast("Callable[P, R]", compiled)

@@ -7,12 +7,13 @@ a strict comparison. Deadband and delays: ISA-18.2 / IEC 62682:2014, 10.3 (basic
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from detectors.jit import kernel
+from detectors.arrays import Records
+from detectors.jit import step
 
 LIMIT, SIGN, DEADBAND, STRICT = 0, 1, 2, 3
 
@@ -50,9 +51,18 @@ class LimitParams:
         return (self.limit, 1.0 if self.high else -1.0, self.deadband, float(self.strict))
 
 
-@kernel
-def limit_step(params: npt.NDArray[np.float64], value: float) -> tuple[bool, bool]:
+def calm_band(limits: Iterable[LimitParams]) -> tuple[float, float]:
+    """Return the bounds strictly between which none of these limits begins."""
+    levels = list(limits)
+    low = max((level.limit for level in levels if not level.high), default=-np.inf)
+    high = min((level.limit for level in levels if level.high), default=np.inf)
+    return low, high
+
+
+@step
+def limit_step(rule: Records, value: float) -> tuple[bool, bool]:
     """Judge one value; a rule without state of its own. Return (begins, ends)."""
+    params = rule.params
     # For a low level both sides change sign, so that one comparison serves.
     signed = value * params[SIGN]
     edge = params[LIMIT] * params[SIGN]

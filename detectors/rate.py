@@ -1,6 +1,6 @@
 """Rate of change: a first-order low-pass of the difference quotient.
 
-``r += dt / (tau + dt) * ((v - v_prev) / dt - r)``: the backward-Euler form, which has no
+``r += (v - v_prev - dt * r) / (tau + dt)``: the backward-Euler form, which has one division and no
 transcendental function, so that the compiled and the plain form agree to the last bit. It begins
 when the rate in the watched direction reaches the limit, once it has been watched for one time
 constant. A gap longer than `gap` starts it anew and holds what stands.
@@ -11,15 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from detectors._debounce import OWN
 from detectors.admission import NEVER, SECOND
-from detectors.jit import kernel
+from detectors.arrays import Records
+from detectors.jit import step
+from detectors.memory import BEGINS, ENDS, NANO, NEITHER
 
-LIMIT, DIRECTION, DEADBAND, TAU, GAP = 0, 1, 2, 3, 4
-PREVIOUS, RATE = 0, 1
-TIME, START = OWN, OWN + 1
+LIMIT, DIRECTION, DEADBAND, TAU, GAP, WATCH = 0, 1, 2, 3, 4, 5
+PREVIOUS, RATE = 0, 1  # kept; `since` is when watching started
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,39 +53,33 @@ class RateParams:
 
     def pack(self) -> tuple[float, ...]:
         """Return the parameters as the kernel reads them."""
-        return (self.limit, float(self.direction), self.deadband, self.tau_s, self.gap_s)
+        gap, watch = self.gap_s * SECOND, self.tau_s * SECOND
+        return (self.limit, float(self.direction), self.deadband, self.tau_s, gap, watch)
 
 
-@kernel
-def rate_step(
-    params: npt.NDArray[np.float64],
-    floats: npt.NDArray[np.float64],
-    ints: npt.NDArray[np.int64],
-    time: int,
-    value: float,
-) -> tuple[bool, bool]:
-    """Take one value; return (begins, ends)."""
-    dt = (time - ints[TIME]) / SECOND
-    if ints[TIME] == NEVER or dt > params[GAP]:
-        ints[TIME] = time
-        ints[START] = time
-        floats[PREVIOUS] = value
-        floats[RATE] = 0.0
-        return False, False
-    weight = dt / (params[TAU] + dt)
-    floats[RATE] += weight * ((value - floats[PREVIOUS]) / dt - floats[RATE])
-    floats[PREVIOUS] = value
-    ints[TIME] = time
-    if not np.isfinite(floats[RATE]):
+@step
+def rate_step(rule: Records, memory: Records, elapsed: int, time: int, value: float) -> int:
+    """Take one value, `elapsed` ns after the one before; return BEGINS, ENDS or neither."""
+    params = rule.params
+    kept = memory.kept
+    if memory.since == NEVER or elapsed > params[GAP]:
+        memory.since = time
+        kept[PREVIOUS] = value
+        kept[RATE] = 0.0
+        return NEITHER
+    dt = elapsed * NANO
+    rate = kept[RATE]
+    rate += (value - kept[PREVIOUS] - dt * rate) * (1.0 / (params[TAU] + dt))
+    kept[PREVIOUS] = value
+    if not np.isfinite(rate):
         # Two values whose difference no double holds: watched anew, as after a gap.
-        ints[START] = time
-        floats[RATE] = 0.0
-        return False, False
-    if (time - ints[START]) / SECOND < params[TAU]:
-        return False, False
-    seen = floats[RATE]
-    if params[DIRECTION] == 0.0:
-        seen = abs(seen)
-    else:
-        seen *= params[DIRECTION]
-    return seen >= params[LIMIT], seen < params[LIMIT] - params[DEADBAND]
+        memory.since = time
+        kept[RATE] = 0.0
+        return NEITHER
+    kept[RATE] = rate
+    if time - memory.since < params[WATCH]:
+        return NEITHER
+    seen = abs(rate) if params[DIRECTION] == 0.0 else rate * params[DIRECTION]
+    if seen >= params[LIMIT]:
+        return BEGINS
+    return ENDS if seen < params[LIMIT] - params[DEADBAND] else NEITHER

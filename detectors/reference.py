@@ -1,7 +1,8 @@
 """The same detectors in plain Python, reading by reading: slow, and easy to check by eye.
 
-The kernels must agree with this to the last bit. The demo counts lost alarms with it from the
-simulator's own record, and the tests compare every kernel with it.
+The kernels must agree with this to the last bit: spans of time are compared as doubles of
+nanoseconds. The demo counts lost alarms with it from the simulator's own record, and the tests
+compare every kernel with it.
 """
 
 from __future__ import annotations
@@ -19,11 +20,6 @@ SECOND = 1_000_000_000
 BUCKET = 600 * SECOND
 AHEAD = 6 * SECOND
 GOOD, UNCERTAIN, BAD, FENCED, UNTIMED = 0, 1, 2, 3, 4
-
-
-def seconds(nanoseconds: int) -> float:
-    """Convert as the kernels do: to a double first, then divide."""
-    return float(nanoseconds) / 1e9
 
 
 @dataclass
@@ -164,26 +160,25 @@ class Row:
 
     def _restart(self, time: int, gap_s: float) -> float | None:
         """Return seconds since the last value, or None when watching starts anew here."""
-        dt = None if self.time is None else seconds(time - self.time)
-        if dt is None or dt > gap_s:
-            self.time = self.start = time
+        before, self.time = self.time, time
+        if before is None or float(time - before) > gap_s * 1e9:
+            self.start = time
             return None
-        self.time = time
-        return dt
+        return float(time - before) * 1e-9
 
     def _rate(self, rule: RateParams, time: int, value: float) -> tuple[bool, bool]:
         dt = self._restart(time, rule.gap_s)
         if dt is None:
             self.memory = {"previous": value, "rate": 0.0}
             return False, False
-        weight = dt / (rule.tau_s + dt)
+        share = 1.0 / (rule.tau_s + dt)
         rate = self.memory["rate"]
-        rate += weight * ((value - self.memory["previous"]) / dt - rate)
+        rate += (value - self.memory["previous"] - dt * rate) * share
         self.memory = {"previous": value, "rate": rate}
         if not math.isfinite(rate):
             self.start, self.memory = time, {"previous": value, "rate": 0.0}
             return False, False
-        if seconds(time - self.start) < rule.tau_s:
+        if float(time - self.start) < rule.tau_s * 1e9:
             return False, False
         seen = abs(rate) if rule.direction == 0 else rate * rule.direction
         return seen >= rule.limit, seen < rule.limit - rule.deadband
@@ -193,18 +188,20 @@ class Row:
         if dt is None:
             self.memory = {"level": value, "slope": 0.0, "noise": 0.0}
             return False, False, 0
-        weight = dt / (rule.tau_s + dt)
+        share = 1.0 / (rule.tau_s + dt)
+        weight = dt * share
         was, slope, noise = self.memory["level"], self.memory["slope"], self.memory["noise"]
         expected = was + slope * dt
         innovation = value - expected
-        level = expected + weight * innovation
-        slope += weight * ((level - was) / dt - slope)
+        step = weight * innovation
+        level = expected + step
+        slope += step * share
         noise += weight * (abs(innovation) - noise)
         self.memory = {"level": level, "slope": slope, "noise": noise}
         if not math.isfinite(level + slope + noise):
             self.start, self.memory = time, {"level": value, "slope": 0.0, "noise": 0.0}
             return False, False, 0
-        if seconds(time - self.start) < 3.0 * rule.tau_s:
+        if float(time - self.start) < 3.0 * rule.tau_s * 1e9:
             return False, False, 0
         sign = 1.0 if rule.high else -1.0
         distance, towards = (rule.limit - level) * sign, slope * sign
@@ -226,7 +223,7 @@ class Row:
             self.memory = {"anchor": value}
             self.start = time
             return False, True
-        return seconds(time - self.start) >= rule.duration_s, False
+        return float(time - self.start) >= rule.duration_s * 1e9, False
 
 
 def judge_limit(rule: LimitParams, value: float) -> tuple[bool, bool]:

@@ -9,15 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from detectors._debounce import OWN
 from detectors.admission import NEVER, SECOND
-from detectors.jit import kernel
+from detectors.arrays import Records
+from detectors.jit import step
+from detectors.memory import BEGINS, ENDS, NEITHER
 
 FLOOR, DURATION, ZERO = 0, 1, 2
-ANCHOR = 0
-SINCE = OWN
+ANCHOR = 0  # kept; `since` is when it last moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +47,20 @@ class StuckParams:
 
     def pack(self) -> tuple[float, ...]:
         """Return the parameters as the kernel reads them."""
-        return (self.floor, self.duration_s, self.zero_band)
+        return (self.floor, self.duration_s * SECOND, self.zero_band)
 
 
-@kernel
-def stuck_step(
-    params: npt.NDArray[np.float64],
-    floats: npt.NDArray[np.float64],
-    ints: npt.NDArray[np.int64],
-    time: int,
-    value: float,
-) -> tuple[bool, bool]:
-    """Take one value; return (begins, ends)."""
+@step
+def stuck_step(rule: Records, memory: Records, time: int, value: float) -> int:
+    """Take one value; return BEGINS, ENDS or neither."""
+    params = rule.params
     still = (
-        ints[SINCE] != NEVER
-        and abs(value - floats[ANCHOR]) <= params[FLOOR]
+        memory.since != NEVER
+        and abs(value - memory.kept[ANCHOR]) <= params[FLOOR]
         and abs(value) > params[ZERO]
     )
     if not still:
-        floats[ANCHOR] = value
-        ints[SINCE] = time
-        return False, True
-    return (time - ints[SINCE]) / SECOND >= params[DURATION], False
+        memory.kept[ANCHOR] = value
+        memory.since = time
+        return ENDS
+    return BEGINS if time - memory.since >= params[DURATION] else NEITHER

@@ -1,12 +1,12 @@
 """Trend: the time left until a limit is reached, from Holt's level and slope.
 
-With ``a = dt / (tau + dt)``: ``level' = p + a * (v - p)`` where ``p = level + slope * dt``, and
-``slope += a * ((level' - level) / dt - slope)``; the mean absolute innovation is smoothed alike and
-is the noise the slope must beat. It begins when the slope leads to the limit within the horizon and
-``|slope| * tau >= significance * noise``, after it has watched for three time constants. Beyond the
-limit it is silent: the level alarm speaks there. Irregular sampling as in D. J. Wright,
-"Forecasting data published at irregular time intervals using an extension of Holt's method",
-doi:10.1287/mnsc.32.4.499.
+With ``a = dt / (tau + dt)`` and ``p = level + slope * dt``: ``level = p + a * (v - p)``, and
+``slope += a * (v - p) / (tau + dt)``, which is Holt's ``a * ((level' - level) / dt - slope)``; the
+mean absolute innovation ``|v - p|`` is smoothed alike and is the noise the slope must beat. It
+begins when the slope leads to the limit within the horizon and ``|slope| * tau >= significance *
+noise``, after it has watched for three time constants. Beyond the limit it is silent: the level
+alarm speaks there. Irregular sampling as in D. J. Wright, "Forecasting data published at irregular
+time intervals using an extension of Holt's method", doi:10.1287/mnsc.32.4.499.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from detectors._debounce import OWN
 from detectors.admission import NEVER, SECOND
-from detectors.jit import kernel
+from detectors.arrays import Records
+from detectors.jit import kernel, step
+from detectors.memory import BEGINS, ENDS, NANO, NEITHER
 
-LIMIT, SIGN, TAU, HORIZON, SIGNIFICANCE, GAP = 0, 1, 2, 3, 4, 5
-LEVEL, SLOPE, NOISE = 0, 1, 2
-TIME, START = OWN, OWN + 1
+LIMIT, SIGN, TAU, HORIZON, SIGNIFICANCE, GAP, WATCH = 0, 1, 2, 3, 4, 5, 6
+LEVEL, SLOPE, NOISE = 0, 1, 2  # kept; `since` is when watching started
 #: The condition ends only when the time left has grown by this factor: a deadband in time.
 RELEASE = 1.5
 #: Time constants to watch before the first verdict.
-WATCH = 3.0
+WATCHED = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,51 +66,63 @@ class TrendParams:
     def pack(self) -> tuple[float, ...]:
         """Return the parameters as the kernel reads them."""
         sign = 1.0 if self.high else -1.0
-        return (self.limit, sign, self.tau_s, self.horizon_s, self.significance, self.gap_s)
+        gap, watch = self.gap_s * SECOND, WATCHED * self.tau_s * SECOND
+        return (self.limit, sign, self.tau_s, self.horizon_s, self.significance, gap, watch)
+
+
+@step
+def trend_step(
+    rule: Records, memory: Records, elapsed: int, time: int, value: float
+) -> tuple[int, int]:
+    """Take one value, `elapsed` ns after the one before.
+
+    Returns
+    -------
+    tuple
+        BEGINS, ENDS or neither, and the predicted crossing, ns, 0 unless it begins.
+    """
+    params = rule.params
+    kept = memory.kept
+    if memory.since == NEVER or elapsed > params[GAP]:
+        start(memory, time, value)
+        return NEITHER, 0
+    dt = elapsed * NANO
+    share = 1.0 / (params[TAU] + dt)
+    weight = dt * share
+    slope = kept[SLOPE]
+    predicted = kept[LEVEL] + slope * dt
+    innovation = value - predicted
+    step = weight * innovation
+    level = predicted + step
+    slope += step * share
+    noise = kept[NOISE]
+    noise += weight * (abs(innovation) - noise)
+    if not np.isfinite(level + slope + noise):
+        # Two values whose difference no double holds: watched anew, as after a gap.
+        start(memory, time, value)
+        return NEITHER, 0
+    kept[LEVEL] = level
+    kept[SLOPE] = slope
+    kept[NOISE] = noise
+    if time - memory.since < params[WATCH]:
+        return NEITHER, 0
+    distance = (params[LIMIT] - level) * params[SIGN]
+    towards = slope * params[SIGN]
+    if distance <= 0.0:
+        return NEITHER, 0
+    moved = towards * params[TAU]
+    strong = params[SIGNIFICANCE] * noise
+    if towards <= 0.0 or moved < 0.5 * strong or distance > RELEASE * params[HORIZON] * towards:
+        return ENDS, 0
+    if moved < strong or distance > params[HORIZON] * towards:
+        return NEITHER, 0
+    return BEGINS, time + int(distance / towards * SECOND)
 
 
 @kernel
-def trend_step(
-    params: npt.NDArray[np.float64],
-    floats: npt.NDArray[np.float64],
-    ints: npt.NDArray[np.int64],
-    time: int,
-    value: float,
-) -> tuple[bool, bool, int]:
-    """Take one value; return (begins, ends, predicted crossing in ns or 0)."""
-    dt = (time - ints[TIME]) / SECOND
-    if ints[TIME] == NEVER or dt > params[GAP]:
-        ints[TIME] = time
-        ints[START] = time
-        floats[LEVEL] = value
-        floats[SLOPE] = 0.0
-        floats[NOISE] = 0.0
-        return False, False, 0
-    weight = dt / (params[TAU] + dt)
-    predicted = floats[LEVEL] + floats[SLOPE] * dt
-    innovation = value - predicted
-    level = predicted + weight * innovation
-    floats[SLOPE] += weight * ((level - floats[LEVEL]) / dt - floats[SLOPE])
-    floats[NOISE] += weight * (abs(innovation) - floats[NOISE])
-    floats[LEVEL] = level
-    ints[TIME] = time
-    if not np.isfinite(level + floats[SLOPE] + floats[NOISE]):
-        # Two values whose difference no double holds: watched anew, as after a gap.
-        ints[START] = time
-        floats[LEVEL] = value
-        floats[SLOPE] = 0.0
-        floats[NOISE] = 0.0
-        return False, False, 0
-    if (time - ints[START]) / SECOND < WATCH * params[TAU]:
-        return False, False, 0
-    distance = (params[LIMIT] - level) * params[SIGN]
-    towards = floats[SLOPE] * params[SIGN]
-    if distance <= 0.0:
-        return False, False, 0
-    moved = towards * params[TAU]
-    strong = params[SIGNIFICANCE] * floats[NOISE]
-    if towards <= 0.0 or moved < 0.5 * strong or distance > RELEASE * params[HORIZON] * towards:
-        return False, True, 0
-    if moved < strong or distance > params[HORIZON] * towards:
-        return False, False, 0
-    return True, False, time + int(distance / towards * SECOND)
+def start(memory: Records, time: int, value: float) -> None:
+    """Watch anew from this value on."""
+    memory.since = time
+    memory.kept[LEVEL] = value
+    memory.kept[SLOPE] = 0.0
+    memory.kept[NOISE] = 0.0

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from detectors.bank import Params
 from detectors.limit import LimitParams
 from detectors.rate import RateParams
+from detectors.rules import Params, Rule
 from device_profiles.duration import format_duration
 from gateway.alarms.catalogue import AlarmDefinition
-from gateway.pipeline.plant import Plant, Rule
+from gateway.pipeline.plant import Plant
 
 #: Columns of the list for people, in the order of the fields of a row.
 COLUMNS: Final = (

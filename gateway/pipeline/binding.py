@@ -13,13 +13,14 @@ from typing import Final
 
 import numpy as np
 
+from detectors.rules import Rule
 from device_profiles.bindings import BindingError, ChannelBinding, resolve_bindings
 from device_profiles.decode import Plan, compile_plan
 from device_profiles.hazards import RuleSet
 from device_profiles.schema import Profile
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import Catalogue
-from gateway.pipeline.plant import Device, Plant, Rule
+from gateway.pipeline.plant import Device, Plant
 from gateway.pipeline.point_rules import BoundKind, Problem, bind_kind
 from gateway.pipeline.points import Points
 from gateway.pipeline.settings import (

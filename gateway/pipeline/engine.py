@@ -9,34 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Final
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors._debounce import ACTIVE
-from detectors.admission import (
-    BAD,
-    FENCED,
-    GOOD,
-    GRADE,
-    HEARD,
-    LAST,
-    QUIET,
-    UNCERTAIN,
-    UNKNOWN,
-    UNTIMED,
-)
-from detectors.bank import Bank, Counts, Edge, Rule
+from detectors.admission import BAD, FENCED, GOOD, UNCERTAIN, UNTIMED
+from detectors.bank import Bank, Counts, Edge
 from detectors.limit import LimitParams
 from detectors.reference import judge_limit
 from device_profiles.quality import Quality, Verdict
 from gateway.model import Detection
+from gateway.pipeline import snapshot
+from gateway.pipeline.names import Names, name_rules
 from gateway.pipeline.plant import LATE_NS, SILENT_INTERVALS, Plant
 from gateway.readings import ReadingBatch
 
-SNAPSHOT_VERSION: Final = 1
 #: What the bank may know of a quality byte.
 GRADES = np.full(256, BAD, np.uint8)
 for _quality in Quality:
@@ -48,19 +35,6 @@ for _quality in Quality:
         GRADES[_quality] = UNTIMED
     elif _quality.verdict == Verdict.UNCERTAIN:
         GRADES[_quality] = UNCERTAIN
-
-
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """State of the bank by name, so that it survives a changed site file.
-
-    `points` maps tags, `devices` device ids and `rows` alarm ids to the bytes of their state; a row
-    also holds the hash of its rule, and is taken up again only by the very same rule.
-    """
-
-    v: int = SNAPSHOT_VERSION
-    points: dict[str, bytes]
-    devices: dict[str, bytes]
-    rows: dict[str, tuple[str, bytes]]
 
 
 class Engine:
@@ -75,13 +49,10 @@ class Engine:
     def __init__(self, plant: Plant) -> None:
         self.plant = plant
         self.bank = Bank(
-            plant.points.device.tolist(),
-            np.maximum(LATE_NS, SILENT_INTERVALS * plant.points.interval_ns).tolist(),
-            [
-                Rule(point, *rule)
-                for point, number in enumerate(plant.point_sets.tolist())
-                for rule in plant.rule_sets[number]
-            ],
+            plant.points.device,
+            np.maximum(LATE_NS, SILENT_INTERVALS * plant.points.interval_ns),
+            plant.rule_sets,
+            plant.point_sets,
         )
 
     def process(self, batch: ReadingBatch) -> tuple[list[Detection], Counts]:
@@ -107,7 +78,7 @@ class Engine:
     @property
     def heard(self) -> npt.NDArray[np.int64]:
         """When each point last had usable data that came on time, ns; very negative for never."""
-        return self.bank.point_times[:, HEARD]
+        return self.bank.heard
 
     def next_due(self) -> int:
         """Return the earliest whole second at which a delay could run out; very late for none."""
@@ -121,72 +92,38 @@ class Engine:
         """
         found = []
         for alarm in alarms:
-            number = self._number(alarm)
-            if number is None:
+            row = self._row(alarm)
+            if row is None:
                 continue
-            rule, point = self.plant.rule(number), self.plant.point_of(number)
-            if int(self.bank.point_times[point, QUIET]) > now_ns:
+            newest, rule = self.bank.newest(self.plant.point_of(row)), self.plant.rule(row)
+            if newest.quiet > now_ns:
                 continue
-            if isinstance(rule.params, LimitParams):
-                value = float(self.bank.point_values[point, 0])
-                if judge_limit(rule.params, value)[1]:
-                    continue
+            if isinstance(rule.params, LimitParams) and judge_limit(rule.params, newest.value)[1]:
+                continue
             found.append(alarm)
         return found
 
     def snapshot(self) -> bytes:
-        """Return the whole state, keyed by tag, device and alarm."""
-        bank = self.bank
-        plant = self.plant
-        hashes = self._hashes
-        return msgspec.msgpack.encode(
-            Snapshot(
-                points={
-                    point.tag: bank.point_times[index].tobytes()
-                    + bank.point_values[index].tobytes()
-                    for index, point in enumerate(plant.points)
-                },
-                devices={
-                    device.id: bank.devices[index].tobytes()
-                    for index, device in enumerate(plant.devices)
-                },
-                rows={
-                    plant.definitions.alarm(number): (
-                        hashes[number],
-                        bank.ints[row].tobytes() + bank.floats[row].tobytes(),
-                    )
-                    for row, number in enumerate(bank.order)
-                },
-            )
-        )
+        """Return the whole state, by tag, device and rule."""
+        return snapshot.encode(self.bank, self._names)
 
     def restore(self, body: bytes) -> None:
-        """Take up a snapshot; what it does not know, or knows of another rule, starts anew."""
-        state = msgspec.msgpack.decode(body, type=Snapshot)
-        bank = self.bank
-        for index, point in enumerate(self.plant.points):
-            saved = state.points.get(point.tag)
-            if saved is not None:
-                _split(saved, bank.point_times[index], bank.point_values[index])
-        for index, device in enumerate(self.plant.devices):
-            saved = state.devices.get(device.id)
-            if saved is not None:
-                bank.devices[index] = np.frombuffer(saved, np.int64)
-        hashes = self._hashes
-        for row, number in enumerate(bank.order):
-            kept = state.rows.get(self.plant.definitions.alarm(number))
-            if kept is not None and kept[0] == hashes[number]:
-                _split(kept[1], bank.ints[row], bank.floats[row])
+        """Take up a snapshot; what it does not know, or knows of another rule, starts anew.
+
+        Raises
+        ------
+        ValueError
+            It is torn, or of a version that is not known: nothing was taken up.
+        """
+        snapshot.restore(body, self.bank, self._names, node=self.plant.node)
 
     def standing(self) -> list[Detection]:
         """Return the rules that are active now, each as an edge at its point's last reading."""
         found = []
-        for row, number in enumerate(self.bank.order):
-            if self.bank.ints[row, ACTIVE] == 1:
-                point = int(self.bank.row_point[row])
-                time_ns = int(self.bank.point_times[point, LAST])
-                value = float(self.bank.point_values[point, 0])
-                found.append(Detection(number, True, time_ns, time_ns, value))
+        for row in self.bank.active_rows():
+            newest = self.bank.newest(self.bank.point_of(row))
+            time_ns = newest.time
+            found.append(Detection(row, True, time_ns, time_ns, newest.value))
         return found
 
     def inside(self, alarm: str) -> bool:
@@ -194,20 +131,18 @@ class Engine:
 
         An alarm that is no fixed limit asks for the GOOD reading alone, one of no point for none.
         """
-        number = self._number(alarm)
-        if number is None:
+        row = self._row(alarm)
+        if row is None:
             return True
-        rule, point = self.plant.rule(number), self.plant.point_of(number)
-        times = self.bank.point_times[point]
-        good = int(times[GRADE]) == GOOD and not times[UNKNOWN]
-        value = float(self.bank.point_values[point, 0])
+        newest, rule = self.bank.newest(self.plant.point_of(row)), self.plant.rule(row)
+        good = newest.grade == GOOD and not newest.unknown
         if isinstance(rule.params, LimitParams):
-            begins, _ = judge_limit(rule.params, value)
-            return good and math.isfinite(value) and not begins
+            begins, _ = judge_limit(rule.params, newest.value)
+            return good and math.isfinite(newest.value) and not begins
         return good
 
-    def _number(self, alarm: str) -> int | None:
-        """Return the number of an alarm's rule; None for an alarm without one."""
+    def _row(self, alarm: str) -> int | None:
+        """Return the row of an alarm's rule; None for an alarm without one."""
         number = self.plant.definitions.find(alarm)
         return number if number is not None and number < self.plant.silence_row else None
 
@@ -219,24 +154,22 @@ class Engine:
         standing
             Alarm id -> whether its condition holds, as the desk knows it.
         """
-        wanted = np.zeros(self.plant.silence_row, bool)
+        active = np.zeros(self.plant.silence_row, bool)
         for alarm, holds in standing.items():
-            number = self._number(alarm) if holds else None
-            if number is not None:
-                wanted[number] = True
-        # The bank's rows are the plant's rules in their order: point by point.
-        for row in np.flatnonzero(wanted != (self.bank.ints[:, ACTIVE] == 1)).tolist():
-            self.bank.set_active(row, active=bool(wanted[row]))
+            row = self._row(alarm) if holds else None
+            if row is not None:
+                active[row] = True
+        self.bank.set_active(active)
 
     @cached_property
-    def _hashes(self) -> list[str]:
-        sets = self.plant.hashes
-        return [each for number in self.plant.point_sets.tolist() for each in sets[number]]
+    def _names(self) -> bytes:
+        """What the bank's arrays belong to, encoded: it does not change while this engine runs."""
+        return names_of(self.plant).encode()
 
     def _detection(self, edge: Edge, batch: ReadingBatch | None) -> Detection:
         reading = None if batch is None or edge.at < 0 else batch
         return Detection(
-            row=self.bank.order[edge.row],
+            row=edge.row,
             active=edge.began,
             time_ns=edge.time,
             received_ns=edge.time if reading is None else int(reading.received_ns[edge.at]),
@@ -247,7 +180,19 @@ class Engine:
         )
 
 
-def _split(saved: bytes, ints: npt.NDArray[np.int64], floats: npt.NDArray[np.float64]) -> None:
-    cut = ints.nbytes
-    ints[:] = np.frombuffer(saved[:cut], np.int64)
-    floats[:] = np.frombuffer(saved[cut:], np.float64)
+def names_of(plant: Plant) -> Names:
+    """Return what a bank's arrays belong to; each kind of point is a set of its own."""
+    kinds, first = np.unique(plant.points.kind, return_index=True)
+    rules = {
+        kind: plant.rule_sets[plant.point_sets[point]]
+        for kind, point in zip(kinds.tolist(), first.tolist(), strict=True)
+    }
+    return Names(
+        tags=tuple(plant.points.tags),
+        devices=tuple(device.id for device in plant.devices),
+        sets=tuple(
+            name_rules([each.rule for each in alarms.rules], rules.get(kind, ()))
+            for kind, alarms in enumerate(plant.definitions.kinds)
+        ),
+        point_sets=plant.points.kind.astype(np.int32).tobytes(),
+    )

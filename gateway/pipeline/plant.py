@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from detectors.bank import Params
+from detectors.rules import Rule
 from device_profiles.bindings import ChannelBinding
 from device_profiles.decode import Plan
 from device_profiles.schema import Profile
@@ -21,14 +20,6 @@ SECOND: Final = 1_000_000_000
 LATE_NS: Final = 60 * SECOND
 #: A point is silent after this many expected intervals.
 SILENT_INTERVALS: Final = 3
-
-
-class Rule(NamedTuple):
-    """What watches a point: which detector with what, and its delays (ns)."""
-
-    params: Params
-    on_delay: int = 0
-    off_delay: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +65,6 @@ class Plant:
     def silence_row(self) -> int:
         """Number of the first point's "no data" alarm."""
         return self.definitions.silence
-
-    @property
-    def hashes(self) -> tuple[tuple[str, ...], ...]:
-        """Hash of each rule, set by set: a snapshot is taken up again only by the very same."""
-        return tuple(
-            tuple(hashlib.sha256(repr(tuple(rule)).encode()).hexdigest() for rule in rules)
-            for rules in self.rule_sets
-        )
 
     def point_of(self, number: int) -> int:
         """Return the point that a rule watches, by the number of the rule."""

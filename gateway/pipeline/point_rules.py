@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from detectors.limit import LimitParams
 from detectors.rate import RateParams
+from detectors.rules import Rule
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 from device_profiles.hazards import LevelRule, RuleSet
@@ -14,7 +15,7 @@ from device_profiles.schema import Profile
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import NO_DATA, AlarmDefinition, KindAlarms, Level
 from gateway.model import Priority
-from gateway.pipeline.plant import SECOND, SILENT_INTERVALS, Rule
+from gateway.pipeline.plant import SECOND, SILENT_INTERVALS
 from gateway.pipeline.points import PointKind
 from gateway.pipeline.returning import LevelAlarm, never_returning
 from gateway.pipeline.settings import AreaSettings, LimitSettings, PointSettings

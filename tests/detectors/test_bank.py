@@ -9,29 +9,51 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.bank import Bank, Edge, Rule
+from detectors.admission import NEVER
+from detectors.bank import Bank, Edge
 from detectors.limit import LimitParams
 from detectors.rate import RateParams
 from detectors.reference import Device, Point, Reference, Row
+from detectors.rules import Rule
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
 LATE = 60 * SECOND
+STATE = ("points", "devices", "delays", "memory")
 
-RULES = [
-    Rule(0, LimitParams(10.0, high=True, deadband=1.0), on_delay=3 * SECOND),
-    Rule(0, LimitParams(20.0, high=True), off_delay=2 * SECOND),
-    Rule(0, LimitParams(-5.0, high=False, deadband=0.5)),
-    Rule(0, RateParams(2.0, direction=0, deadband=0.5, tau_s=2.0, gap_s=30.0)),
-    Rule(0, TrendParams(20.0, high=True, tau_s=2.0, horizon_s=30.0, gap_s=30.0)),
-    Rule(1, TrendParams(-20.0, high=False, tau_s=3.0, horizon_s=60.0), on_delay=2 * SECOND),
-    Rule(1, StuckParams(0.1, 10.0, zero_band=0.5)),
-    Rule(1, LimitParams(10.0, high=True, strict=True)),
-    Rule(2, LimitParams(10.0, high=True), on_delay=1),
+SETS = [
+    (
+        Rule(LimitParams(10.0, high=True, deadband=1.0), on_delay=3 * SECOND),
+        Rule(LimitParams(20.0, high=True), off_delay=2 * SECOND),
+        Rule(LimitParams(-5.0, high=False, deadband=0.5)),
+        Rule(RateParams(2.0, direction=0, deadband=0.5, tau_s=2.0, gap_s=30.0)),
+        Rule(TrendParams(20.0, high=True, tau_s=2.0, horizon_s=30.0, gap_s=30.0)),
+    ),
+    (
+        Rule(LimitParams(10.0, high=True, strict=True)),
+        Rule(TrendParams(-20.0, high=False, tau_s=3.0, horizon_s=60.0), on_delay=2 * SECOND),
+        Rule(StuckParams(0.1, 10.0, zero_band=0.5)),
+    ),
+    (Rule(LimitParams(10.0, high=True), on_delay=1),),
+    # More rules than there are bits for them, limits and others on both sides of the last.
+    (
+        *(Rule(LimitParams(n - 50.0, high=n > 40), on_delay=n % 3 * SECOND) for n in range(62)),
+        *(
+            Rule(RateParams(0.5 + n, n % 3 - 1, tau_s=1.0), off_delay=n % 2 * SECOND)
+            for n in range(6)
+        ),
+    ),
+    (
+        *(Rule(LimitParams(n - 35.0, high=n % 2 == 0, deadband=2.0)) for n in range(70)),
+        Rule(StuckParams(0.5, 3.0), on_delay=SECOND),
+    ),
+    (),
 ]
-DEVICES = [0, 0, 1]
+DEVICES = [0, 0, 1, 1, 0, 1, 0]
+#: Two points share the first set: one state each.
+POINT_SETS = [0, 1, 2, 3, 4, 5, 0]
 
 Reading = tuple[int, int, int, float, int]
 numbers = st.one_of(
@@ -45,22 +67,27 @@ steps = st.one_of(
     st.sampled_from([0, SECOND, SECOND // 2, 40 * SECOND, 700 * SECOND, 2000 * SECOND]),
 )
 reading = st.tuples(
-    st.integers(0, 2), steps, st.sampled_from([0, 1, SECOND, 90 * SECOND]), numbers,
+    st.integers(0, 6), steps, st.sampled_from([0, 1, SECOND, 90 * SECOND]), numbers,
     st.sampled_from([0, 0, 0, 1, 2, 3, 4]),
 )  # fmt: skip
 action = st.one_of(reading, st.just("tick"), st.just("restart"), st.just("set back"))
+
+
+def new_bank() -> Bank:
+    """The bank under test."""
+    return Bank(DEVICES, [LATE] * len(DEVICES), SETS, POINT_SETS)
 
 
 def plain() -> Reference:
     """The reference with the same rules, in the bank's order."""
     devices = [Device(), Device()]
     points = [Point(devices[index], LATE) for index in DEVICES]
-    bank = Bank(DEVICES, [LATE] * 3, RULES)
-    rows = [RULES[index] for index in bank.order]
-    return Reference(
-        points,
-        [(r.point, Row(r.params, on_delay=r.on_delay, off_delay=r.off_delay)) for r in rows],
-    )
+    rows = [
+        (point, Row(rule.params, on_delay=rule.on_delay, off_delay=rule.off_delay))
+        for point, number in enumerate(POINT_SETS)
+        for rule in SETS[number]
+    ]
+    return Reference(points, rows)
 
 
 def timeline(actions: list[Reading | str]) -> list[tuple[str, Reading | int]]:
@@ -107,7 +134,7 @@ def run(
     actions: list[tuple[str, Reading | int]], *, size: int
 ) -> tuple[list[tuple[object, ...]], Bank]:
     """Run a timeline in batches of at most `size` readings."""
-    bank = Bank(DEVICES, [LATE] * 3, RULES)
+    bank = new_bank()
     found: list[tuple[object, ...]] = []
     waiting: list[Reading] = []
 
@@ -131,9 +158,10 @@ def run(
 
 def restarted(bank: Bank) -> Bank:
     """Move a bank's state into a new one, as a restart does."""
-    fresh = Bank(DEVICES, [LATE] * 3, RULES)
-    for name in ("point_times", "point_values", "devices", "floats", "ints"):
-        getattr(fresh, name)[:] = getattr(bank, name)
+    fresh = new_bank()
+    for name in STATE:
+        getattr(fresh.state, name)[:] = getattr(bank.state, name)
+    fresh.stir()
     return fresh
 
 
@@ -152,7 +180,11 @@ def test_kernels_agree_with_the_reference_to_the_last_bit(actions: list[Reading 
     found, bank = run(events, size=1000)
     assert found == expected
     heard = [point.heard for point in reference.points]
-    assert [None if h < 0 else h for h in bank.point_times[:, 1].tolist()] == heard
+    assert [None if h < 0 else h for h in bank.heard.tolist()] == heard
+    active = [row for row, (_, rule) in enumerate(reference.rules) if rule.active]
+    assert bank.active_rows() == active
+    due = [end for _, row in reference.rules if (end := row.due()) is not None]
+    assert bank.next_due() == min(due, default=-NEVER)
 
 
 @settings(max_examples=100, deadline=None)
@@ -163,14 +195,14 @@ def test_the_batch_size_changes_nothing(actions: list[Reading | str], size: int)
     one, bank_one = run(events, size=1000)
     many, bank_many = run(events, size=size)
     assert one == many
-    assert bank_one.ints.tobytes() == bank_many.ints.tobytes()
-    assert bank_one.floats.tobytes() == bank_many.floats.tobytes()
+    for name in STATE:
+        assert getattr(bank_one.state, name).tobytes() == getattr(bank_many.state, name).tobytes()
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_a_bad_value_holds_what_stands(bad: float) -> None:
     """A value that is not finite never clears an alarm and never raises one."""
-    bank = Bank(DEVICES, [LATE] * 3, RULES)
+    bank = new_bank()
     high = feed(bank, [(0, START, START, 25.0, 0)])
     assert [(edge.row, edge.began) for edge in high] == [(1, True)]
     later = START + 10 * SECOND
@@ -179,12 +211,12 @@ def test_a_bad_value_holds_what_stands(bad: float) -> None:
     # The on-delay of the level at 10 ran out meanwhile: bad data does not stop it.
     edges = bank.tick(later)
     assert [(edge.row, edge.began, edge.time) for edge in edges] == [(0, True, START + 3 * SECOND)]
-    assert bank.ints[1, 0] == 1
+    assert bank.is_active(1)
 
 
 def test_uncertain_raises_and_never_clears() -> None:
     """An UNCERTAIN reading raises like a GOOD one and never clears."""
-    bank = Bank(DEVICES, [LATE] * 3, RULES)
+    bank = new_bank()
     assert feed(bank, [(1, START, START, 25.0, 1)])[0].began
     assert feed(bank, [(1, START + SECOND, START + SECOND, 0.0, 1)]) == []
     assert not feed(bank, [(1, START + 2 * SECOND, START + 2 * SECOND, 0.0, 0)])[0].began
@@ -192,7 +224,7 @@ def test_uncertain_raises_and_never_clears() -> None:
 
 def test_late_data_raises_as_historical_and_never_clears() -> None:
     """A reading later than its device's usual delay is evaluated, marked, and clears nothing."""
-    bank = Bank(DEVICES, [LATE] * 3, RULES)
+    bank = new_bank()
     feed(bank, [(1, START, START, 0.0, 0)])
     late = feed(bank, [(1, START + SECOND, START + 120 * SECOND, 25.0, 0)])
     assert [(edge.began, edge.historical) for edge in late] == [(True, True)]
@@ -203,7 +235,7 @@ def test_late_data_raises_as_historical_and_never_clears() -> None:
 
 def test_an_on_delay_runs_out_by_the_clock_at_a_whole_second() -> None:
     """With no further reading, the tick at the delay's end raises, and names that second."""
-    bank = Bank(DEVICES, [LATE] * 3, RULES)
+    bank = new_bank()
     begin = START + SECOND // 4
     assert [edge.row for edge in feed(bank, [(0, begin, begin, 15.0, 0)])] == []
     assert bank.tick(START + 3 * SECOND) == []
@@ -214,7 +246,7 @@ def test_an_on_delay_runs_out_by_the_clock_at_a_whole_second() -> None:
 
 def test_out_of_order_readings_meet_fixed_limits_only() -> None:
     """An older reading beyond a limit without on-delay raises; no delay, no clearing."""
-    bank = Bank(DEVICES, [LATE] * 3, RULES)
+    bank = new_bank()
     feed(bank, [(0, START + 9 * SECOND, START + 9 * SECOND, 0.0, 0)])
     edges = feed(bank, [(0, START, START + 9 * SECOND, 30.0, 0)])
     assert [(edge.row, edge.began, edge.historical) for edge in edges] == [(1, True, True)]
@@ -223,7 +255,9 @@ def test_out_of_order_readings_meet_fixed_limits_only() -> None:
 
 def test_a_steady_rise_is_foretold_before_its_limit() -> None:
     """A trend alarm begins before the limit is reached and names about the right instant."""
-    bank = Bank([0], [LATE], [Rule(0, TrendParams(100.0, high=True, tau_s=5.0, horizon_s=60.0))])
+    bank = Bank(
+        [0], [LATE], [[Rule(TrendParams(100.0, high=True, tau_s=5.0, horizon_s=60.0))]], [0]
+    )
     batch = [(0, START + n * SECOND, START + n * SECOND, max(0.0, n - 30.0), 0) for n in range(131)]
     edges = feed(bank, batch)
     assert edges[0].began
@@ -235,16 +269,15 @@ def test_a_steady_rise_is_foretold_before_its_limit() -> None:
 def test_more_edges_than_one_call_can_hold_are_all_reported() -> None:
     """A thousand points that all cross in one batch report every edge."""
     count = 3000
-    rules = [Rule(p, LimitParams(1.0, high=True)) for p in range(count)]
-    rules += [Rule(p, LimitParams(2.0, high=True)) for p in range(count)]
-    bank = Bank([0] * count, [LATE] * count, rules)
+    rules = [Rule(LimitParams(1.0, high=True)), Rule(LimitParams(2.0, high=True))]
+    bank = Bank([0] * count, [LATE] * count, [rules], [0] * count)
     batch = [(p, START, START, 5.0, 0) for p in range(count)]
     assert len(feed(bank, batch)) == 2 * count
 
 
 def test_a_bad_reading_does_not_make_the_next_good_one_look_old() -> None:
     """A payload stamped with our clock leaves a device with a slow clock as on time as it was."""
-    bank = Bank(DEVICES, [LATE] * 3, RULES)
+    bank = new_bank()
     slow = 30 * SECOND
     feed(bank, [(1, START, START + slow, 0.0, 0)])
     feed(bank, [(1, START + slow + SECOND, START + slow + SECOND, math.nan, 2)])
@@ -254,7 +287,7 @@ def test_a_bad_reading_does_not_make_the_next_good_one_look_old() -> None:
 
 def test_a_clock_set_back_blinds_nobody() -> None:
     """After this machine's clock went back an hour, an on-delay runs and an alarm can clear."""
-    bank = Bank(DEVICES, [LATE] * 3, RULES)
+    bank = new_bank()
     feed(bank, [(0, START + 3600 * SECOND, START + 3600 * SECOND, 0.0, 4)])
     second = [(0, START + n * SECOND, START + n * SECOND, 15.0, 4) for n in range(6)]
     began = [(edge.row, edge.began) for edge in feed(bank, second) if edge.row == 0]
@@ -265,7 +298,7 @@ def test_a_clock_set_back_blinds_nobody() -> None:
 
 def test_a_device_far_ahead_is_no_clock_set_back() -> None:
     """A source time as far ahead as is accepted keeps its point's memory."""
-    bank = Bank(DEVICES, [LATE] * 3, RULES)
+    bank = new_bank()
     feed(bank, [(0, START + 5 * SECOND, START, 15.0, 0)])
     feed(bank, [(0, START + 6 * SECOND, START + SECOND, 15.0, 0)])
     found = feed(bank, [(0, START + 8 * SECOND, START + 3 * SECOND, 15.0, 0)])
@@ -274,7 +307,7 @@ def test_a_device_far_ahead_is_no_clock_set_back() -> None:
 
 def test_a_slow_clock_does_not_hold_the_clock_of_rules_for_ever() -> None:
     """A device that is late for ever lets its on-delays run out two seconds after the first."""
-    bank = Bank(DEVICES, [LATE] * 3, RULES)
+    bank = new_bank()
     delay = 65 * SECOND
     late = [(0, START + n * SECOND, START + n * SECOND + delay, 15.0, 0) for n in range(3)]
     feed(bank, late)
@@ -284,11 +317,53 @@ def test_a_slow_clock_does_not_hold_the_clock_of_rules_for_ever() -> None:
 
 def test_numbers_too_far_apart_poison_nothing() -> None:
     """A difference that no double holds starts rate and trend anew; neither alarms for ever."""
-    bank = Bank(DEVICES, [LATE] * 3, RULES)
+    bank = new_bank()
     rows = [(0, START + n * SECOND, START + n * SECOND, 1.7e308 * (-1) ** n, 0) for n in range(20)]
     rows += [(0, START + n * SECOND, START + n * SECOND, 0.0, 0) for n in range(20, 60)]
     feed(bank, rows)
-    watching = [bank.order.index(3), bank.order.index(4)]
-    assert np.isfinite(bank.floats[watching]).all()
+    assert np.isfinite(bank.state.memory["kept"]).all()
     feed(bank, [(0, START + n * SECOND, START + n * SECOND, 0.0, 0) for n in range(100, 120)])
-    assert not bank.ints[watching, 0].any()
+    assert not bank.is_active(3)
+    assert not bank.is_active(4)
+
+
+def test_a_set_lists_its_fixed_limits_first() -> None:
+    """A limit behind a rule of another kind is refused: its row would be mistaken for a memory."""
+    rules = [Rule(RateParams(1.0)), Rule(LimitParams(1.0, high=True))]
+    with pytest.raises(ValueError, match=r"rule set 1: rule 0 .* fixed limits first"):
+        Bank([0], [LATE], [(), rules], [1])
+
+
+def test_a_point_stands_on_one_cache_line() -> None:
+    """Every point's state begins at a cache line and fills it; a large bank needs no 512 bytes."""
+    for count in (1, 7, 5_000):
+        bank = Bank([0] * count, [LATE] * count, SETS, [0] * count)
+        assert bank.state.points.ctypes.data % 64 == 0
+        assert bank.state.points.strides == (64,)
+    assert 64 + 5 * 16 + 2 * 32 <= bank.bytes_per_point() < 512
+
+
+def test_an_alarm_that_stands_ends_the_on_delay_of_its_rule() -> None:
+    """A rule told that its alarm stands clears like any other, and its old delay fires no more."""
+    bank = new_bank()
+    feed(bank, [(0, START, START, 15.0, 0)])
+    assert bank.next_due() == START + 3 * SECOND
+    standing = np.zeros(bank.first[-1], bool)
+    bank.set_active(standing)
+    assert bank.next_due() == START + 3 * SECOND
+    standing[0] = True
+    bank.set_active(standing)
+    assert (bank.active_rows(), bank.is_active(0), bank.next_due()) == ([0], True, -NEVER)
+    later = START + SECOND
+    ended = feed(bank, [(0, later, later, 0.0, 0)])
+    assert [(edge.row, edge.began) for edge in ended] == [(0, False)]
+    assert bank.tick(START + 60 * SECOND) == []
+    assert feed(bank, [(0, START + 61 * SECOND, START + 61 * SECOND, 0.0, 0)]) == []
+
+
+def test_a_bank_of_nothing_does_nothing() -> None:
+    """No point, no rule, no reading: nothing is reported, and nothing is due."""
+    bank = Bank([], [], [], [])
+    assert bank.tick(START) == []
+    assert (bank.next_due(), bank.active_rows()) == (-NEVER, [])
+    assert feed(Bank([0], [LATE], [()], [0]), [(0, START, START, 1.0, 0)]) == []

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from device_profiles.quality import Quality
 from gateway.model import NANOSECONDS, Detection
-from gateway.pipeline.engine import Engine, Snapshot
+from gateway.pipeline.engine import Engine
 from gateway.pipeline.plant import Plant
 from gateway.readings import ReadingBatch, Row
 from gateway.roles.edge.site import load_site
@@ -70,6 +72,21 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Plant:
     return plant_of(tmp_path_factory.mktemp("site"), SITE)
 
 
+@pytest.fixture(scope="module")
+def turned(tmp_path_factory: pytest.TempPathFactory) -> Plant:
+    """The same site, its devices, and the first one's points, in the opposite order."""
+    head, first, second = SITE.split("[[device]]")
+    device, *points = first.split("[[device.point]]")
+    first = "[[device.point]]".join((device, *reversed(points)))
+    text = f"{head}[[device]]{second}[[device]]{first}"
+    return plant_of(tmp_path_factory.mktemp("turned"), text)
+
+
+def named(plant: Plant, found: Sequence[Detection]) -> list[tuple[str, str]]:
+    """Detections by alarm id, apart from their numbers."""
+    return [(plant.definitions[d.row].alarm, repr(replace(d, row=0))) for d in found]
+
+
 def plant_of(folder: Path, text: str) -> Plant:
     path = folder / "site.toml"
     path.write_text(text, encoding="utf-8")
@@ -86,6 +103,17 @@ READING = st.tuples(
 )
 STEPS = st.lists(st.none() | READING, max_size=60)
 Step = tuple[int, list[Row]]
+#: What had been read when `snapshot_v1.msgpack` was written, by the gateway of that time.
+SPOKEN_BEFORE: list[Row] = [
+    row
+    for n in range(12)
+    for at in [START + n * NANOSECONDS + NANOSECONDS // 4]
+    for row in [
+        (0, at, at, 50.0 + 4.0 * n + n % 2 * 0.5, 0),
+        (1, at, at, 120.0 if n > 3 else 20.0, 0),
+        (2, at + 1, at + NANOSECONDS // 2, 130.0 if n == 5 else 60.0, 0),
+    ]
+] + [(0, START + 12 * NANOSECONDS, START + 12 * NANOSECONDS, 101.0, 0)]
 
 
 def timed(steps: Sequence[tuple[int, int, int, float, Quality] | None]) -> list[Step | Row]:
@@ -173,7 +201,7 @@ def test_only_the_very_same_rule_is_taken_up_again(plant: Plant, tmp_path: Path)
     other.restore(body)
     standing = {changed.definitions[each.row].alarm for each in other.standing()}
     assert standing == {"gw/C/h"}
-    assert other.bank.point_values[:, 0].tolist() == [150.0] * 3
+    assert [other.bank.newest(point).value for point in range(3)] == [150.0] * 3
     # A's HH goes on in its on-delay, its H begins a new one.
     later = [(0, START + 1_600_000_000, START + 1_600_000_000, 150.0, 0)]
     edges = other.process(ReadingBatch.from_rows(later))[0]
@@ -181,19 +209,102 @@ def test_only_the_very_same_rule_is_taken_up_again(plant: Plant, tmp_path: Path)
     assert "gw/A/h" not in {changed.definitions[each.row].alarm for each in edges}
 
 
+def test_a_limit_that_is_added_moves_the_rules_behind_it_and_nothing_else(
+    plant: Plant, tmp_path: Path
+) -> None:
+    """With one level more, rate and trend go on from what they had learnt; the level begins."""
+    engine = Engine(plant)
+    rising = [(0, START + n * NANOSECONDS, START + n * NANOSECONDS, 2.0 * n, 0) for n in range(30)]
+    engine.process(ReadingBatch.from_rows(rising))
+    text = SITE.replace("l = 10, deadband = 5", "l = 10, ll = 5, deadband = 5")
+    more = Engine(plant_of(tmp_path, text))
+    more.restore(engine.snapshot())
+    assert len(more.plant.definitions) == len(plant.definitions) + 1
+    steep = [(0, at, at, 99.0, 0) for at in [START + 30 * NANOSECONDS]]
+    expected = named(plant, engine.process(ReadingBatch.from_rows(steep))[0])
+    assert named(more.plant, more.process(ReadingBatch.from_rows(steep))[0]) == expected
+    assert sorted(each.time_ns for each in more.standing()) == sorted(
+        each.time_ns for each in engine.standing()
+    )
+    kept = {tuple(memory["kept"]) for memory in engine.bank.state.memory}
+    assert {tuple(memory["kept"]) for memory in more.bank.state.memory} == kept
+
+
 def test_a_snapshot_is_keyed_by_names(plant: Plant, tmp_path: Path) -> None:
     """Points in another order find their own state: no number of one site file is kept."""
     engine = Engine(plant)
     rows = [(p, START, START, 10.0 * (p + 2), 0) for p in range(3)]
     engine.process(ReadingBatch.from_rows(rows))
-    state = msgspec.msgpack.decode(engine.snapshot(), type=Snapshot)
-    assert set(state.points) == {"A", "B", "C"}
-    assert set(state.devices) == {"d1", "d2"}
     head, *devices = SITE.split("[[device]]")
     moved = Engine(plant_of(tmp_path, "[[device]]".join((head, *reversed(devices)))))
     moved.restore(engine.snapshot())
-    values = {p.tag: moved.bank.point_values[p.index, 0] for p in moved.plant.points}
+    values = {p.tag: moved.bank.newest(p.index).value for p in moved.plant.points}
     assert values == {"A": 20.0, "B": 30.0, "C": 40.0}
+
+
+@given(STEPS, st.integers(0, 60))
+def test_points_and_devices_in_another_order_go_on_as_if_nothing_had_been(
+    plant: Plant,
+    turned: Plant,
+    steps: list[tuple[int, int, int, float, Quality] | None],
+    at: int,
+) -> None:
+    """Every point, device, delay and memory finds its place by name, whatever its number was."""
+    told = timed(steps)
+    place = {point.tag: point.index for point in turned.points}
+    moved = [
+        step if isinstance(step, int) else (place["ABC"[step[0]]], *step[1:])  # type: ignore[index]
+        for step in told
+    ]
+    whole = Engine(plant)
+    run(whole, told[:at], ())
+    other = Engine(turned)
+    other.restore(whole.snapshot())
+    expected = named(plant, run(whole, told[at:], tuple(range(61))))
+    assert named(turned, run(other, moved[at:], tuple(range(61)))) == expected
+
+
+def test_a_snapshot_of_the_first_version_is_taken_up(plant: Plant) -> None:
+    """What an earlier gateway left in the store goes on where it stood: nothing starts anew."""
+    body = (Path(__file__).parent / "snapshot_v1.msgpack").read_bytes()
+    whole, other = Engine(plant), Engine(plant)
+    whole.process(ReadingBatch.from_rows(SPOKEN_BEFORE))
+    other.restore(body)
+    assert [d.row for d in other.standing()] == [d.row for d in whole.standing()]
+    assert other.next_due() == whole.next_due() == START + 14 * NANOSECONDS
+    assert other.heard.tolist() == whole.heard.tolist()
+    for name in ("kept", "since"):
+        # The first gateway divided where this one multiplies.
+        assert np.allclose(
+            other.bank.state.memory[name], whole.bank.state.memory[name], rtol=1e-12, atol=1e-12
+        )
+    later: list[Step | Row] = [START + 14 * NANOSECONDS]
+    later += [
+        (p, START + n * NANOSECONDS, START + n * NANOSECONDS, 20.0 if n > 20 else 200.0, 0)
+        for n in range(15, 30)
+        for p in range(3)
+    ]
+    found, expected = run(other, later, ()), run(whole, later, ())
+    assert len(expected) > 6
+    assert [(d.row, d.active, d.time_ns) for d in found] == [
+        (d.row, d.active, d.time_ns) for d in expected
+    ]
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda body: body[:-9], lambda body: body.replace(b"v\x02", b"v\x03", 1)]
+)
+def test_what_is_no_snapshot_is_refused_and_changes_nothing(
+    plant: Plant, spoil: Callable[[bytes], bytes]
+) -> None:
+    """A torn body, or one of a later gateway, is told as such; the engine has seen nothing."""
+    engine = Engine(plant)
+    engine.process(ReadingBatch.from_rows(SPOKEN_BEFORE))
+    other = Engine(plant)
+    fresh = other.snapshot()
+    with pytest.raises((ValueError, msgspec.DecodeError), match=r"truncated|version 3"):
+        other.restore(spoil(engine.snapshot()))
+    assert other.snapshot() == fresh
 
 
 def test_a_tick_says_when_it_is_due(plant: Plant) -> None:

@@ -205,7 +205,7 @@ def test_a_changed_site_file_moves_tags_not_numbers(site: Site, tmp_path: Path) 
     desk, _, engine, _ = begin(load_site(moved), tmp_path / "data")
     assert run.desk is not None
     assert desk.statuses == run.desk.statuses
-    values = dict(zip("CBA", engine.bank.point_values[:, 0].tolist(), strict=True))
+    values = {tag: engine.bank.newest(point).value for point, tag in enumerate("CBA")}
     assert (values["A"], values["B"]) == (A[-1], B[-1])
     assert values["C"] != values["C"]
 
