@@ -18,8 +18,8 @@ from typing import Final, cast
 
 import numpy as np
 import numpy.typing as npt
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -36,6 +36,11 @@ FOUND: Final = 4096
 CONNECT_S: Final = 10.0
 #: A broker keeps larger messages from us (MQTT 5); the decoder takes 256 KiB.
 PACKET_BYTES: Final = 2 * 1024 * 1024
+#: First bytes of the packets that a server may send us. Any other is a violation (MQTT 3.1.1,
+#: 2.2.2; MQTT 5, 2.1.3), and paho takes type 0 for no packet at all: it would lose its place.
+FIRST_BYTES: Final = frozenset(
+    bytes.fromhex("20 30 31 32 33 34 35 3a 3b 3c 3d 40 50 62 70 90 b0 d0 e0")
+)
 #: paho publishes no type for this constructor.
 PROPERTIES: Callable[[int], Properties] = Properties
 #: First two bytes of a PUBACK that says nothing but success: the type, and two bytes to follow.
@@ -84,7 +89,8 @@ class BufferedClient(Client):
         else:
             self._end += came
             if came:
-                self._last_msg_in = time.monotonic()  # any bytes prove that the other end lives
+                # Any bytes prove that the other end lives.
+                self._last_bytes_received = time.monotonic()
                 return True
             self._ended = b""
         # The rest of a torn packet will not come: the library is told the end, not its beginning.
@@ -125,6 +131,16 @@ class BufferedClient(Client):
         sock = self._sock
         return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
+    def excuse(self) -> None:
+        """Miss no answer to PINGREQ: nothing is being read, so none can come."""
+        self._ping_t = 0
+
+    def _packet_read(self) -> MQTTErrorCode:
+        begun = self._in_packet["command"] or self._begin == self._end
+        if not begun and self._room[self._begin] not in FIRST_BYTES:
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        return super()._packet_read()
+
     def _sock_recv(self, bufsize: int) -> bytes:
         if self._begin == self._end:
             if self._sock is None:
@@ -154,6 +170,7 @@ def new_client(settings: BrokerSettings, node: str) -> BufferedClient:
         clean_session=None if five else False,
         protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
         manual_ack=True,
+        reconnect_on_failure=False,  # nor let it fall back to MQTT 3.1 behind our back
     )
     client.connect_timeout = CONNECT_S
     if settings.username:
@@ -168,6 +185,17 @@ def new_client(settings: BrokerSettings, node: str) -> BufferedClient:
             context.load_cert_chain(settings.cert_file, settings.key_file)
         client.tls_set_context(context)
     return client
+
+
+def violation(message: MQTTMessage) -> str:
+    """Return which rule of MQTT a message that the library passed breaks, or nothing."""
+    if message.qos and not message.mid:
+        return "a message at QoS 1 or 2 without a packet identifier"
+    if hasattr(message.properties, "TopicAlias"):
+        return "a topic alias, though we allow none"
+    if not message._topic:  # noqa: SLF001 - what is no UTF-8 has no `topic`
+        return "a message without a topic"
+    return ""
 
 
 def connect_properties(settings: BrokerSettings) -> Properties | None:

@@ -27,7 +27,13 @@ from paho.mqtt.reasoncodes import ReasonCode
 from gateway.model import Clock
 from gateway.observe import log
 from gateway.southbound.arrivals import MARKER, Arrivals, Message, Receipt, own_topic
-from gateway.southbound.client import CONNECT_S, BufferedClient, connect_properties, new_client
+from gateway.southbound.client import (
+    CONNECT_S,
+    BufferedClient,
+    connect_properties,
+    new_client,
+    violation,
+)
 from gateway.southbound.packets import COLUMNS, FLAGS, OWN, Bytes, Spans, find
 from gateway.southbound.settings import BrokerSettings
 
@@ -236,6 +242,8 @@ class BrokerSession:
                     f"version {self.settings.version}? [broker] version = states another"
                 )
                 return
+            if self._paused:
+                self._client.excuse()
             self._client.loop_misc()
             self._flush()
             if self._fence and self._clock.monotonic_ns() > self._fence_until:
@@ -290,6 +298,8 @@ class BrokerSession:
                 refused=refused,
                 of=len(codes),
             )
+        if mid not in self._pending_grants:
+            return  # nobody asked, and before CONNACK the session does not stand
         self._pending_grants.discard(mid)
         if not self._pending_grants and not self.connected:
             self.connected = True
@@ -305,7 +315,8 @@ class BrokerSession:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        self._reason = self._reason or f"connection lost: {reason}"
+        doubt = f"; does the broker speak MQTT {self.settings.version}?" * (not self.connected)
+        self._reason = self._reason or f"connection lost: {reason}{doubt}"
         self._lost.set()
 
     def _on_socket_close(self, _client: Client, _userdata: object, sock: object) -> None:
@@ -321,6 +332,12 @@ class BrokerSession:
         self._listening = self._writing = False
 
     def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+        wrong = violation(message)
+        if wrong:
+            self._reason = self._reason or f"the broker broke the protocol: {wrong}"
+            self._lost.set()
+        if self._lost.is_set():
+            return
         try:
             topic = message.topic
         except UnicodeDecodeError:
@@ -377,7 +394,10 @@ class BrokerSession:
         came = client.receive()
         while more and not self._lost.is_set():
             buffer, spans, more = client.published(self._own, five=five)
-            if len(spans):
+            if len(spans) and not client.is_connected():
+                self._reason = "the broker sent a message before CONNACK"
+                self._lost.set()
+            elif len(spans):
                 room = self._receive(buffer, spans)
             elif more:
                 client.loop_read()

@@ -27,6 +27,10 @@ PUBLISH = 0x30
 CONTINUES = 0x80
 LENGTH_BYTES = 4
 
+#: Properties of PUBLISH (MQTT 5, table 2-4), all but the topic alias.
+FORMAT, EXPIRY, CONTENT_TYPE, RESPONSE_TOPIC = 0x01, 0x02, 0x03, 0x08
+CORRELATION, SUBSCRIPTION, USER = 0x09, 0x0B, 0x26
+
 Bytes = npt.NDArray[np.uint8]
 Spans = npt.NDArray[np.int32]
 
@@ -61,6 +65,37 @@ def same(buffer: Bytes, begin: int, end: int, other: Bytes, at: int, until: int)
 
 
 @kernel
+def plain(buffer: Bytes, at: int, end: int) -> bool:
+    """Whether the properties of a PUBLISH are well-formed and no topic alias is among them.
+
+    None is allowed that we did not announce room for (MQTT 5, 3.3.2.3.4): the library's.
+    """
+    while at < end:
+        kind = int(buffer[at])
+        at += 1
+        strings = 0
+        if kind == FORMAT:
+            at += 1
+        elif kind == EXPIRY:
+            at += 4
+        elif kind == SUBSCRIPTION:
+            _, at = variable_length(buffer, at, end)
+            if at <= 0:
+                return False
+        elif kind in (CONTENT_TYPE, RESPONSE_TOPIC, CORRELATION):
+            strings = 1
+        elif kind == USER:
+            strings = 2
+        else:
+            return False
+        for _ in range(strings):
+            if at + 2 > end:
+                return False
+            at += 2 + (int(buffer[at]) << 8 | int(buffer[at + 1]))
+    return at == end
+
+
+@kernel
 def find(
     buffer: Bytes, begin: int, end: int, five: bool, own: Bytes, spans: Spans
 ) -> tuple[int, int, int]:
@@ -71,8 +106,8 @@ def find(
     buffer, begin, end
         Bytes of the stream, where a packet begins, and how far they are filled.
     five
-        Whether the protocol is MQTT 5, whose packets carry properties; none of them matters here
-        (no topic alias is announced, so none may come).
+        Whether the protocol is MQTT 5, whose packets carry properties; none of them matters
+        here.
     own
         The gateway's own topic: packets of it are marked.
     spans
@@ -109,12 +144,14 @@ def find(
             if payload > last:
                 return begin, count, OTHER
             identifier = int(buffer[topic_end]) << 8 | int(buffer[topic_end + 1])
+        properties = payload
         if five:
-            size, after = variable_length(buffer, payload, last) if payload < last else (0, -1)
-            if after <= 0:
+            size, properties = variable_length(buffer, payload, last) if payload < last else (0, -1)
+            if properties <= 0:
                 return begin, count, OTHER
-            payload = after + size
-        if payload > last or topic_end == topic or (qos and not identifier):
+            payload = properties + size
+        wrong = payload > last or topic_end == topic or (qos and not identifier)
+        if wrong or not plain(buffer, properties, payload):
             return begin, count, OTHER
         flags = first
         if same(buffer, topic, topic_end, own, 0, own.size):
