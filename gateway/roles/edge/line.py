@@ -265,10 +265,6 @@ class Line:
         self._acknowledged = self.accepted
         self.unacknowledged.clear()
 
-    def snapshot(self) -> None:
-        """Hand the engine's state over, as of everything before it."""
-        self.submit(Work(position=self.position, snapshot=self.engine.snapshot(), sync=True))
-
     def _tick(self, now: int) -> None:
         detections = self.engine.tick(now)
         blob = encode_tick(now) if detections else b""

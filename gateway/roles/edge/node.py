@@ -141,7 +141,7 @@ class EdgeNode:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._stack.aclose()
         if kind is None or not issubclass(kind, StoreFailedError):
-            self.line.snapshot()
+            await self.storage.keep_last(self.line.position, self.line.engine.snapshot())
         await asyncio.to_thread(self.storage.stop)
 
     async def failed(self) -> None:
@@ -368,7 +368,7 @@ class EdgeNode:
                     self.upward.offer(part)
             if loop.time() >= next_snapshot:
                 next_snapshot = loop.time() + SNAPSHOT_S
-                self.line.snapshot()
+                self.storage.keep(self.line.position, self.line.engine.snapshot())
 
     async def _local_orders(self) -> None:
         """Take the orders that `hazgate alarms` puts into the store."""

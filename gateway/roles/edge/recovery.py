@@ -43,6 +43,7 @@ from gateway.northbound.spool import (
 from gateway.observe import log
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
+from gateway.roles.edge import snapshots
 
 LOG = log("roles.edge.recovery")
 
@@ -197,7 +198,7 @@ def take_up(
     committed = int(rows[0][0]) if rows else 0
     if opened.new_life:
         committed = opened.spool.position
-    start = restore(database, engine)
+    start = restore(database, opened.spool.folder.parent, engine)
     count = 0
     runner = SpoolRunner(engine)
     for record in records(opened.spool.folder, start):
@@ -212,17 +213,18 @@ def take_up(
     return desk, pending, count
 
 
-def restore(database: Database, engine: Engine) -> int:
+def restore(database: Database, store: Path, engine: Engine) -> int:
     """Load the newest snapshot into the engine; return its spool position, else 0."""
-    rows = database.execute("SELECT position, body FROM snapshot WHERE id = 1")
-    if not rows:
+    held = snapshots.held(database)
+    if held is None:
         return 0
+    position, body = held
     try:
-        engine.restore(rows[0][1])
+        engine.restore(snapshots.read(snapshots.folder_in(store), body))
     except (msgspec.DecodeError, ValueError) as error:
         LOG.warning("the snapshot cannot be used; running the whole spool", reason=str(error))
         return 0
-    return int(rows[0][0])
+    return position
 
 
 def newest(opened: Opened, engine: Engine, count: int) -> Iterator[ReadingBatch]:

@@ -16,13 +16,14 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.db import Database
+from gateway.db import Database, StoreError
 from gateway.identity import Identity, load_key, random_bits
 from gateway.journal import Chain
 from gateway.model import Clock, Detection
 from gateway.northbound.settings import StoreSettings
 from gateway.northbound.spool import Spool
 from gateway.observe import Metrics, log
+from gateway.roles.edge import snapshots
 from gateway.roles.edge.committer import QUEUE_LENGTH, Committed, Committer, Work
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.recovery import Opened, memory_store
@@ -127,6 +128,7 @@ class Storage:
         self._shed = 0
         self._full_shed = 0
         self._full = False
+        self._keeping: asyncio.Task[None] | None = None
         self._shed_told = -SHED_EVERY_S
         self._use(opened)
 
@@ -167,9 +169,30 @@ class Storage:
             self._shed += work.readings
             self._metrics.shed.inc(work.readings)
             return
-        if work.snapshot is not None and self._slow:
-            return
         self._committer.submit(work)
+
+    def keep(self, position: int, body: bytes) -> None:
+        """Begin to write a snapshot of the engine at this position, unless one is being written."""
+        writing = self._keeping is not None and not self._keeping.done()
+        if self.answers and not writing:
+            self._keeping = asyncio.create_task(self._keep(position, body), name="snapshot")
+
+    async def keep_last(self, position: int, body: bytes) -> None:
+        """Write a snapshot on the way out, after the one that is being written."""
+        if self._keeping is not None:
+            await asyncio.wait([self._keeping])
+        if self.answers:
+            await self._keep(position, body)
+
+    async def _keep(self, position: int, body: bytes) -> None:
+        folder = snapshots.folder_in(self._folder)
+        try:
+            noted = await asyncio.to_thread(snapshots.write, folder, position, body)
+            self._committer.submit(Work(position=position, snapshot=noted, sync=True))
+            held = await self.act(snapshots.held)
+            await asyncio.to_thread(snapshots.prune, folder, held[1])
+        except (OSError, StoreError) as error:
+            LOG.warning("no snapshot was kept; the last one stands", reason=str(error))
 
     async def act(self, act: Callable[[Database], Any]) -> Any:
         """Do something with the store in its thread and return the result."""
