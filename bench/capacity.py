@@ -118,6 +118,7 @@ def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
     for step in sorted(steps, key=lambda each: each.points):
         print(_told(step))
     print(f"this machine carries {points:,} points at 1 Hz")
+    beyond = [each for each in steps if each.points > points]
     return {
         "points_at_1hz": points,
         "seconds": arguments.seconds,
@@ -125,7 +126,7 @@ def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
         "p99_ms": max(
             (each.p99_ms for each in steps if each.carried and each.points == points), default=0.0
         ),
-        "stopped_by": next((each.reason for each in reversed(steps) if each.reason), ""),
+        "stopped_by": min(beyond, key=lambda each: each.points).reason if beyond else "",
         "steps": [[each.points, round(each.p99_ms, 2), each.reason] for each in steps],
         "sound": points > 0,
     }
