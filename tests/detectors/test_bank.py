@@ -14,7 +14,7 @@ from detectors.bank import Bank, Edge
 from detectors.limit import LimitParams
 from detectors.rate import RateParams
 from detectors.reference import Device, Point, Reference, Row
-from detectors.rules import Rule
+from detectors.rules import Rule, is_limit
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 
@@ -130,6 +130,21 @@ def bits(edge: object) -> tuple[object, ...]:
     return (row, began, value, *rest)
 
 
+def remembered(bank: Bank) -> list[tuple[object, ...]]:
+    """What each detector that has seen a value keeps: since when, and its numbers as bits."""
+    used = [
+        {RateParams: 2, TrendParams: 3, StuckParams: 1}[type(rule.params)]
+        for number in POINT_SETS
+        for rule in SETS[number]
+        if not is_limit(rule)
+    ]
+    return [
+        (int(memory["since"]), *(number.tobytes() for number in memory["kept"][:count]))
+        for memory, count in zip(bank.state.memory, used, strict=True)
+        if memory["since"] != NEVER
+    ]
+
+
 def run(
     actions: list[tuple[str, Reading | int]], *, size: int
 ) -> tuple[list[tuple[object, ...]], Bank]:
@@ -183,6 +198,11 @@ def test_kernels_agree_with_the_reference_to_the_last_bit(actions: list[Reading 
     assert [None if h < 0 else h for h in bank.heard.tolist()] == heard
     active = [row for row, (_, rule) in enumerate(reference.rules) if rule.active]
     assert bank.active_rows() == active
+    assert remembered(bank) == [
+        (row.start, *(np.float64(number).tobytes() for number in row.memory.values()))
+        for _, row in reference.rules
+        if row.memory
+    ]
     due = [end for _, row in reference.rules if (end := row.due()) is not None]
     assert bank.next_due() == min(due, default=-NEVER)
 
@@ -344,21 +364,30 @@ def test_a_point_stands_on_one_cache_line() -> None:
 
 
 def test_an_alarm_that_stands_ends_the_on_delay_of_its_rule() -> None:
-    """A rule told that its alarm stands clears like any other, and its old delay fires no more."""
-    bank = new_bank()
+    """A rule told that its alarm stands clears like any other, and its old delay counts no more."""
+    rule = Rule(LimitParams(10.0, high=True), on_delay=3 * SECOND, off_delay=5 * SECOND)
+    bank = Bank([0], [LATE], [[rule]], [0])
     feed(bank, [(0, START, START, 15.0, 0)])
+    bank.set_active(np.array([False]))
     assert bank.next_due() == START + 3 * SECOND
-    standing = np.zeros(bank.first[-1], bool)
-    bank.set_active(standing)
-    assert bank.next_due() == START + 3 * SECOND
-    standing[0] = True
-    bank.set_active(standing)
+    bank.set_active(np.array([True]))
     assert (bank.active_rows(), bank.is_active(0), bank.next_due()) == ([0], True, -NEVER)
-    later = START + SECOND
-    ended = feed(bank, [(0, later, later, 0.0, 0)])
-    assert [(edge.row, edge.began) for edge in ended] == [(0, False)]
+    normal = [(0, START + n * SECOND, START + n * SECOND, 0.0, 0) for n in (4, 6, 8, 9)]
+    ended = feed(bank, normal)
+    assert [(edge.row, edge.began, edge.time) for edge in ended] == [(0, False, normal[-1][1])]
     assert bank.tick(START + 60 * SECOND) == []
-    assert feed(bank, [(0, START + 61 * SECOND, START + 61 * SECOND, 0.0, 0)]) == []
+
+
+def test_rules_beyond_the_last_bit_are_looked_at_together() -> None:
+    """One of them at rest does not hide that another is active: it ends when it should."""
+    far = [Rule(LimitParams(1000.0, high=True))] * 66
+    far[63] = Rule(LimitParams(10.0, high=True))
+    bank = Bank([0], [LATE], [far], [0])
+    values = (15.0, 15.0, 0.0)
+    found = feed(
+        bank, [(0, START + n * SECOND, START + n * SECOND, v, 0) for n, v in enumerate(values)]
+    )
+    assert [(edge.at, edge.row, edge.began) for edge in found] == [(0, 63, True), (2, 63, False)]
 
 
 def test_a_bank_of_nothing_does_nothing() -> None:

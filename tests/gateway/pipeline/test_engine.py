@@ -273,6 +273,8 @@ def test_a_snapshot_of_the_first_version_is_taken_up(plant: Plant) -> None:
     assert [d.row for d in other.standing()] == [d.row for d in whole.standing()]
     assert other.next_due() == whole.next_due() == START + 14 * NANOSECONDS
     assert other.heard.tolist() == whole.heard.tolist()
+    stepped = [engine.bank.state.points["stepped"][0] for engine in (other, whole)]
+    assert stepped == [SPOKEN_BEFORE[-1][1]] * 2
     for name in ("kept", "since"):
         # The first gateway divided where this one multiplies.
         assert np.allclose(
