@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.jit import kernel
+from detectors.jit import entry
 
 PUBACK_BYTES: Final = 4
 CONNECT: Final = 0x10
@@ -115,7 +115,7 @@ def subscribe(sock: socket.socket, topics: Sequence[str], *, qos: int) -> None:
             raise ConnectionError("the broker closed the connection instead of granting")
 
 
-@kernel
+@entry
 def scan(buffer: Bytes, end: int, acknowledgements: Bytes) -> tuple[int, int, int]:
     """Find the whole packets in a buffer.
 

@@ -22,7 +22,7 @@ from bench.generator import DEADLINE_S
 from bench.paced import TIMES
 from bench.percentiles import spread
 from bench.workload import shape_of
-from detectors.jit import kernel
+from detectors.jit import entry
 
 BUFFER_BYTES: Final = 1 << 20
 ACKNOWLEDGEMENTS: Final = 1 << 16
@@ -33,7 +33,7 @@ DIGITS_AT: Final = len(TIMES)
 ZERO: Final = ord("0")
 
 
-@kernel
+@entry
 def source_times(buffer: Bytes, end: int, times: npt.NDArray[np.int64]) -> int:
     """Write the source time of each whole PUBLISH in a buffer; return how many there are."""
     used = 0

@@ -9,10 +9,10 @@ from detectors._debounce import deadline, fire
 from detectors._sweep import bit_of, note
 from detectors.admission import NEVER
 from detectors.arrays import Records
-from detectors.jit import kernel
+from detectors.jit import entry
 
 
-@kernel
+@entry
 def run_out(
     start: int,
     now: int,
@@ -51,7 +51,7 @@ def run_out(
     return points.size, written
 
 
-@kernel
+@entry
 def earliest(
     points: Records, places: Records, sets: Records, rules: Records, delays: Records
 ) -> int:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from detectors._debounce import BEGAN, NOTHING, deadline, fire, settle
 from detectors.admission import AHEAD, FIXED, HOLD, IGNORE, NEVER, admit, forget
 from detectors.arrays import Records, prefetch
-from detectors.jit import kernel
+from detectors.jit import entry, kernel
 from detectors.limit import limit_step
 from detectors.memory import BEGINS, ENDS, NEITHER, empty
 from detectors.rate import rate_step
@@ -135,7 +135,7 @@ def turn(
     return written
 
 
-@kernel
+@entry
 def sweep(
     start: int,
     point: npt.NDArray[np.int32],

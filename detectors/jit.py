@@ -13,12 +13,12 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar, cast
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import numba
 
-#: Packages whose modules hold kernels that call each other.
-WITH_KERNELS: Final = ("detectors", "gateway/southbound")
+#: Packages whose modules hold kernels that call each other, or constants compiled into them.
+WITH_KERNELS: Final = ("detectors", "device_profiles", "gateway/southbound")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,22 +56,30 @@ if FOLDER is not None:
     setattr(numba.config, "CACHE_DIR", str(FOLDER))
 
 
+#: Options of every kernel. numba counts who holds an array, with an atomic operation each time one
+#: is handed from kernel to kernel: most of a byte scanner's time. No kernel makes an array or keeps
+#: one, so there is nothing to count; one that makes an array does not compile (`_nrt`).
+OPTIONS: Final[dict[str, Any]] = {
+    "cache": FOLDER is not None,
+    "nogil": True,
+    "fastmath": False,
+    "error_model": "numpy",
+    "_nrt": False,
+}
+#: What only kernels call needs no entry for Python, which takes as long to compile.
+WITHIN: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+def entry(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a kernel that Python calls: lazily, without the interpreter lock, cached on disk."""
+    return cast("Callable[P, R]", numba.njit(**OPTIONS)(function))
+
+
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a kernel: lazily, without the interpreter lock, IEEE arithmetic, cached on disk."""
-    return _compile(function, inline=False)
+    """Compile a kernel that only kernels call."""
+    return cast("Callable[P, R]", numba.njit(**OPTIONS, **WITHIN)(function))
 
 
 def step(function: Callable[P, R]) -> Callable[P, R]:
     """Compile as `kernel` does, into the body of each kernel that calls it: no call, no copy."""
-    return _compile(function, inline=True)
-
-
-def _compile(function: Callable[P, R], *, inline: bool) -> Callable[P, R]:
-    compiled = numba.njit(
-        cache=FOLDER is not None,
-        nogil=True,
-        fastmath=False,
-        error_model="numpy",
-        forceinline=inline,
-    )(function)
-    return cast("Callable[P, R]", compiled)
+    return cast("Callable[P, R]", numba.njit(**OPTIONS, **WITHIN, forceinline=True)(function))

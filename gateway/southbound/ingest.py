@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.jit import kernel
+from detectors.jit import entry
 from device_profiles.quality import Quality
 from gateway.northbound.spool import Quarantined
 from gateway.observe import Metrics
@@ -45,7 +45,7 @@ Numbers = npt.NDArray[np.int32]
 Codes = npt.NDArray[np.uint8]
 
 
-@kernel
+@entry
 def stamp(
     first: Ints,
     device: Numbers,

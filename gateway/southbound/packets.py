@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.jit import kernel
+from detectors.jit import entry, kernel
 
 #: Columns of a packet's row: indices into the buffer, then the first byte, then the identifier.
 TOPIC, TOPIC_END, PAYLOAD, PAYLOAD_END, FLAGS, IDENTIFIER = 0, 1, 2, 3, 4, 5
@@ -35,7 +35,7 @@ Bytes = npt.NDArray[np.uint8]
 Spans = npt.NDArray[np.int32]
 
 
-@kernel
+@entry
 def variable_length(buffer: Bytes, at: int, end: int) -> tuple[int, int]:
     """Return a variable byte integer and the index after it.
 
@@ -95,7 +95,7 @@ def plain(buffer: Bytes, at: int, end: int) -> bool:
     return at == end
 
 
-@kernel
+@entry
 def find(
     buffer: Bytes, begin: int, end: int, five: bool, own: Bytes, spans: Spans
 ) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.jit import kernel
+from detectors.jit import entry
 from gateway.southbound.packets import FLAGS, OWN, TOPIC, TOPIC_END, Bytes, Spans, same
 
 #: What stands in place of a device's number: nobody's topic, and the gateway's own.
@@ -23,7 +23,7 @@ PRIME = 1099511628211
 Slots = npt.NDArray[np.int64]
 
 
-@kernel
+@entry
 def fnv(buffer: Bytes, begin: int, end: int) -> int:
     """Return a hash of the bytes from `begin` to `end`."""
     value = np.int64(BASIS)
@@ -32,7 +32,7 @@ def fnv(buffer: Bytes, begin: int, end: int) -> int:
     return int(value)
 
 
-@kernel
+@entry
 def slot_of(buffer: Bytes, begin: int, end: int, slots: Slots, pool: Bytes) -> int:
     """Return the slot that holds a topic, or the empty one where it belongs."""
     wanted = fnv(buffer, begin, end)
@@ -46,7 +46,7 @@ def slot_of(buffer: Bytes, begin: int, end: int, slots: Slots, pool: Bytes) -> i
     return place
 
 
-@kernel
+@entry
 def route(
     buffer: Bytes, spans: Spans, slots: Slots, pool: Bytes, found: npt.NDArray[np.int32]
 ) -> int:

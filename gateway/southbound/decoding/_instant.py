@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.jit import kernel
 from device_profiles.instant import EARLIEST_NS, LATEST_NS
-from gateway.southbound.decoding._compile import kernel
 from gateway.southbound.decoding._layout import BY_MAGNITUDE, BY_TEXT, NO_TIME, NO_ZONE
 
 Bytes = npt.NDArray[np.uint8]

@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.jit import kernel, step
 from device_profiles.decode import MAX_NESTING
-from gateway.southbound.decoding._compile import inlined, kernel
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -72,7 +72,7 @@ _SURROGATE_LEAD: Final = 0xED
 _LAST_LEAD: Final = 0xF4
 
 
-@inlined
+@step
 def blank(buffer: Bytes, at: int, end: int) -> int:
     """Return the first position from `at` on that holds no white space."""
     while at < end:
@@ -236,7 +236,7 @@ def _power(buffer: Bytes, at: int, end: int) -> tuple[int, int]:
     return at, -power if negative else power
 
 
-@inlined
+@step
 def double(mantissa: int, exponent: int, form: int) -> tuple[float, bool]:
     """Return the double nearest to a number, and whether that is certain."""
     if form & LONG or mantissa > _EXACT:
@@ -261,7 +261,7 @@ def literal(buffer: Bytes, at: int, end: int) -> int:
     return at + 5 if _matches(buffer, at, end, FALSE_TEXT) else -1
 
 
-@inlined
+@step
 def _matches(buffer: Bytes, at: int, end: int, text: Bytes) -> bool:
     if at + text.size > end:
         return False
@@ -280,7 +280,7 @@ def member(buffer: Bytes, at: int, end: int) -> int:
     return -1 if at < 0 else colon(buffer, at, end)
 
 
-@inlined
+@step
 def colon(buffer: Bytes, at: int, end: int) -> int:
     """Return where the value behind the colon begins that follows the name ended at `at`."""
     at = blank(buffer, at, end)

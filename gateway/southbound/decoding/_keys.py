@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from gateway.southbound.decoding._compile import inlined, kernel
+from detectors.jit import kernel, step
 from gateway.southbound.decoding._json import ASCII, BACKSLASH, QUOTE, SPACE, colon, sequence
 from gateway.southbound.decoding._layout import (
     BUCKETS,
@@ -38,7 +38,7 @@ def mix(state: int, byte: int) -> int:
     return ((state ^ byte) * _PRIME) & _WORD
 
 
-_mix = inlined(mix)
+_mix = step(mix)
 
 
 def hash_key(key: bytes) -> int:
@@ -49,7 +49,7 @@ def hash_key(key: bytes) -> int:
     return state
 
 
-@inlined
+@step
 def same(buffer: Bytes, at: int, size: int, text: Bytes, place: int) -> bool:
     """Return whether `size` bytes of the buffer are those of the text."""
     done = 0
@@ -58,7 +58,7 @@ def same(buffer: Bytes, at: int, size: int, text: Bytes, place: int) -> bool:
     return done == size
 
 
-@inlined
+@step
 def name(
     buffer: Bytes, at: int, end: int, node: int, before: int, ints: Ints, text: Bytes
 ) -> tuple[int, int]:
@@ -106,7 +106,7 @@ def _find(buffer: Bytes, at: int, end: int, node: int, ints: Ints, text: Bytes) 
     return -1, NO_NODE
 
 
-@inlined
+@step
 def _child(
     buffer: Bytes, at: int, size: int, state: int, node: int, ints: Ints, text: Bytes
 ) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from detectors.jit import kernel, step
 from device_profiles.quality import Quality
 from gateway.southbound.decoding import _layout as layout
-from gateway.southbound.decoding._compile import inlined, kernel
 from gateway.southbound.decoding._instant import of_text, of_whole
 from gateway.southbound.decoding._json import (
     LONG,
@@ -81,7 +81,7 @@ def time(
     time_quality[message] = GOOD if found != layout.NO_TIME else _TIME_IMPLAUSIBLE
 
 
-@inlined
+@step
 def leaf(
     buffer: Bytes,
     at: int,

@@ -13,10 +13,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from detectors.jit import entry, kernel
 from device_profiles.decode import MAX_PAYLOAD
 from device_profiles.quality import Quality
 from gateway.southbound.decoding import _layout as layout
-from gateway.southbound.decoding._compile import entry, kernel
 from gateway.southbound.decoding._json import (
     COMMA,
     OPEN_LIST,

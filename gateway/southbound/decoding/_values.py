@@ -7,9 +7,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from detectors.jit import entry, kernel, step
 from device_profiles.quality import Quality
 from gateway.southbound.decoding import _layout as layout
-from gateway.southbound.decoding._compile import entry, inlined, kernel
 from gateway.southbound.decoding._keys import same
 
 Bytes = npt.NDArray[np.uint8]
@@ -27,7 +27,7 @@ ABOVE = int(Quality.ABOVE_RANGE)
 FAULT = int(Quality.DEVICE_FAULT)
 
 
-@inlined
+@step
 def scaled(raw: float, channel: int, floats: Floats) -> tuple[float, int]:
     """Return value and quality of a raw number, exactly as the judge gives them."""
     row = channel * layout.CHANNEL_SIZE
@@ -45,7 +45,7 @@ def scaled(raw: float, channel: int, floats: Floats) -> tuple[float, int]:
     return value, GOOD
 
 
-@inlined
+@step
 def put(
     raw: float, reading: int, channel: int, floats: Floats, value: Floats, quality: Bytes
 ) -> None:
