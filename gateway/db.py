@@ -57,6 +57,8 @@ class Database:
         Folder of ``gateway/migrations`` whose numbered SQL files build and migrate this store.
     read_only
         Open for reading; nothing is migrated.
+    wal_pages
+        Pages of the write-ahead log from which on a commit folds it into the file.
 
     Raises
     ------
@@ -70,6 +72,9 @@ class Database:
         self, path: Path | None, migrations: str, *, read_only: bool = False, wal_pages: int = 1000
     ) -> None:
         self.path = path
+        #: Pages in the write-ahead log, after the last commit.
+        self.log_pages = 0
+        self._most_pages = wal_pages
         self._migrations = migrations
         self._lock = threading.RLock()
         self._listeners: list[Callable[[str], None]] = []
@@ -82,7 +87,7 @@ class Database:
             if not read_only:
                 self._connection.execute("PRAGMA journal_mode=WAL")
                 self._connection.execute("PRAGMA synchronous=FULL")
-                self._connection.execute(f"PRAGMA wal_autocheckpoint={wal_pages}")
+                self._connection.set_wal_hook(self._logged)
                 self._connection.execute("PRAGMA foreign_keys=ON")
                 migrate(self._connection, migrations)
 
@@ -103,23 +108,56 @@ class Database:
             self._connection.executemany(sql, [tuple(row) for row in rows])
 
     @contextmanager
-    def transaction(self) -> Iterator[Database]:
-        """All or nothing: commit at the end, roll back if anything is raised inside."""
+    def transaction(self, *, durable: bool = True) -> Iterator[Database]:
+        """All or nothing: commit at the end, roll back if anything is raised inside.
+
+        Parameters
+        ----------
+        durable
+            Return when the commit has reached the disk. Otherwise it gets there with the next one
+            that has to, and a power cut may undo it: for what is only repeated then.
+        """
         with self._lock, translated(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
+            if not durable:
+                self._connection.execute("PRAGMA synchronous=NORMAL")
             try:
-                yield self
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-            try:
-                self._connection.execute("COMMIT")
-            except apsw.Error:
-                # A COMMIT that failed leaves SQLite's transaction open when it may be tried again.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self
+                except BaseException:
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                    raise
+                try:
+                    self._connection.execute("COMMIT")
+                except apsw.Error:
+                    # One that failed leaves SQLite's transaction open when it may be tried again.
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                    raise
+            finally:
+                if not durable:
+                    self._connection.execute("PRAGMA synchronous=FULL")
+
+    def fold(self) -> None:
+        """Fold the write-ahead log into the file, on a connection of its own; nobody waits for it.
+
+        Where a store has much to do, call it from another thread when `log_pages` has grown: else a
+        commit does it now and then, and what waits for that commit waits for two more syncs.
+        """
+        if self.path is not None:
+            with translated(self.path):
+                beside = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
+                try:
+                    beside.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                finally:
+                    beside.close()
+
+    def _logged(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self.log_pages = pages
+        if pages >= self._most_pages:
+            self._connection.wal_checkpoint()
+        return apsw.SQLITE_OK
 
     def listen(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with the channel's name at every `notify` (in the notifying thread)."""

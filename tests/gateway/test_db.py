@@ -36,9 +36,9 @@ class HurtError(Exception):
     """Raised in the middle of a transaction."""
 
 
-def write_and_fail(database: Database) -> None:
-    with database.transaction():
-        database.execute(INSERT, ("a", "1"))
+def write_and_fail(database: Database, *, durable: bool = True) -> None:
+    with database.transaction(durable=durable):
+        database.execute(INSERT, ("z", "1"))
         database.execute_many(INSERT, [("b", "2"), ("c", "3")])
         raise HurtError
 
@@ -128,6 +128,54 @@ def test_a_commit_has_reached_the_disk(database: Database) -> None:
     assert database.execute("PRAGMA journal_mode") == [("wal",)]
     assert database.execute("PRAGMA synchronous") == [(2,)]
     assert database.execute("PRAGMA foreign_keys") == [(1,)]
+
+
+def synchronous(database: Database) -> int:
+    """How SQLite syncs now: 1 NORMAL, 2 FULL."""
+    return int(database.execute("PRAGMA synchronous")[0][0])
+
+
+def test_what_is_only_repeated_waits_for_no_disk(database: Database) -> None:
+    """A transaction that need not be durable syncs nothing; whatever ends it, the next one does."""
+    with database.transaction(durable=False):
+        assert synchronous(database) == 1
+        database.execute(INSERT, ("a", "1"))
+    assert synchronous(database) == 2
+    with pytest.raises(HurtError):
+        write_and_fail(database, durable=False)
+    assert synchronous(database) == 2
+    assert database.execute(NAMES) == [("a",)]
+
+
+def test_the_log_is_folded_beside_a_commit(path: Path) -> None:
+    """Another thread folds the log while transactions go on; what was committed stays."""
+    database = Database(path, "edge", wal_pages=1_000_000)
+    for number in range(200):
+        database.execute(INSERT, (f"n{number:03}", "x" * 3000))
+    grown = database.log_pages
+    assert grown > 100
+    with database.transaction():
+        database.execute(INSERT, ("open", "1"))
+        thread = threading.Thread(target=database.fold)
+        thread.start()
+        thread.join()
+    database.execute(INSERT, ("after", "1"))
+    database.fold()
+    database.execute(INSERT, ("begins the log anew", "1"))
+    assert database.log_pages < grown / 10
+    assert len(database.execute(NAMES)) == 203
+    database.close()
+
+
+def test_a_log_that_nobody_folds_is_bounded(path: Path) -> None:
+    """From a number of pages on a commit folds the log itself."""
+    database = Database(path, "edge", wal_pages=20)
+    most = 0
+    for number in range(300):
+        database.execute(INSERT, (f"n{number:03}", "x" * 3000))
+        most = max(most, database.log_pages)
+    assert 20 <= most < 40
+    database.close()
 
 
 def test_what_was_committed_outlives_a_killed_process(path: Path) -> None:

@@ -8,12 +8,13 @@ is discarded (the store holds it), and what follows is applied. Only then does t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from gateway.alarms import store as alarm_store
 from gateway.alarms.catalogue import Catalogue
@@ -45,6 +46,10 @@ from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
 from gateway.roles.edge import snapshots
 
+#: Readings that are run at once: a record of a few costs as much as one of hundreds.
+GATHERED: Final = 8_192
+#: The storage folds the store's log long before; this bounds it where that cannot be done.
+LOG_PAGES: Final = 20_000
 LOG = log("roles.edge.recovery")
 
 
@@ -130,7 +135,7 @@ def memory_store(trouble: str) -> Opened:
 def open_database(path: Path, clock: Clock) -> tuple[Database, str]:
     """Open the store file; set a damaged one aside and say so."""
     try:
-        database = Database(path, "edge")
+        database = Database(path, "edge", wal_pages=LOG_PAGES)
         found = database.execute("PRAGMA quick_check(1)")
         if found[0][0] == "ok":
             return database, ""
@@ -144,7 +149,8 @@ def open_database(path: Path, clock: Clock) -> tuple[Database, str]:
         if part.exists():
             part.rename(aside.with_name(aside.name + suffix))
     LOG.error("the store was damaged and set aside", aside=str(aside), reason=reason)
-    return Database(path, "edge"), f"store damaged, set aside as {aside.name}: {reason}"
+    trouble = f"store damaged, set aside as {aside.name}: {reason}"
+    return Database(path, "edge", wal_pages=LOG_PAGES), trouble
 
 
 def furthest(database: Database) -> int:
@@ -201,12 +207,20 @@ def take_up(
     start = restore(database, opened.spool.folder.parent, engine)
     count = 0
     runner = SpoolRunner(engine)
+    told = False
     for record in records(opened.spool.folder, start):
-        detections = runner.run(record) if record.position > start else runner.note(record)
+        if record.position > committed and not told:
+            # What was gathered up to here is in the store: it moves the engine, and is discarded.
+            runner.finish()
+            told = True
+        detections = runner.run(record)
         count += 1
-        if record.position > committed:
-            for detection in detections:
-                pending += desk.detect(detection)
+        if told:
+            pending += [moved for each in detections for moved in desk.detect(each)]
+    if told:
+        pending += [moved for each in runner.finish() for moved in desk.detect(each)]
+    else:
+        runner.finish()
     if opened.new_life:
         for detection in engine.standing():
             pending += desk.detect(detection)
@@ -234,46 +248,68 @@ def newest(opened: Opened, engine: Engine, count: int) -> Iterator[ReadingBatch]
     runner = SpoolRunner(engine)
     for record in newest_readings(opened.spool.folder, count):
         if record.kind == Kind.READINGS:
-            yield runner.translate(record)
+            yield runner.translate(decode_readings(record.body))
         else:
             runner.note(record)
 
 
 class SpoolRunner:
-    """Runs spool records through an engine, their dense indices translated by tag."""
+    """Runs spool records through an engine, their dense indices translated by tag.
+
+    Readings are gathered over the records that stand between two others: how they are split into
+    batches changes nothing but speed, and after a kill nobody is watched until the spool has run.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._tags = engine.plant.points.numbers
-        self._index = np.arange(len(self._tags), dtype=np.int32)
-
-    def note(self, record: Record) -> list[Detection]:
-        """Take a configuration's tags; nothing else of a record before the start matters."""
-        if record.kind == Kind.CONFIGURATION:
-            tags = msgspec.json.decode(record.body, type=Configuration).tags
-            self._index = np.array([self._tags.get(tag, -1) for tag in tags], np.int32)
-        return []
+        self._configuration = b""
+        #: Today's index of each of the configuration's; None where they are the same.
+        self._index: npt.NDArray[np.int32] | None = None
+        self._gathered: list[ReadingBatch] = []
+        self._readings = 0
 
     def run(self, record: Record) -> list[Detection]:
-        """Run one record; readings of points that are no longer there are passed over."""
+        """Take one record; return what it and those before it led to, as far as they were run."""
         if record.kind == Kind.READINGS:
-            detections, _ = self.engine.process(self.translate(record))
-            return detections
+            batch = decode_readings(record.body)
+            self._gathered.append(batch)
+            self._readings += len(batch)
+            return self.finish() if self._readings >= GATHERED else []
         if record.kind == Kind.TICK:
-            return self.engine.tick(decode_tick(record.body))
-        return self.note(record)
+            found = self.finish()
+            return found + self.engine.tick(decode_tick(record.body))
+        if record.kind == Kind.CONFIGURATION:
+            found = self.finish()
+            self.note(record)
+            return found
+        return []
 
-    def translate(self, record: Record) -> ReadingBatch:
-        """Return a record's readings with today's indices."""
-        batch = decode_readings(record.body)
+    def finish(self) -> list[Detection]:
+        """Run the readings that were gathered."""
+        if not self._gathered:
+            return []
+        batch = self.translate(ReadingBatch.joined(self._gathered))
+        self._gathered, self._readings = [], 0
+        return self.engine.process(batch)[0]
+
+    def note(self, record: Record) -> None:
+        """Take a configuration's tags.
+
+        Every segment begins with one, mostly the same as before: half a million tags are read once.
+        """
+        if record.body == self._configuration:
+            return
+        self._configuration = record.body
+        points = self.engine.plant.points
+        tags = msgspec.json.decode(record.body, type=Configuration).tags
+        self._index = None
+        if tuple(tags) != points.tags:
+            self._index = np.array([points.numbers.get(tag, -1) for tag in tags], np.int32)
+
+    def translate(self, batch: ReadingBatch) -> ReadingBatch:
+        """Return a record's readings with today's indices, without points that are gone."""
+        if self._index is None:
+            return batch
         point = self._index[batch.point]
-        if (point >= 0).all():
-            return ReadingBatch(point, batch.time_ns, batch.received_ns, batch.value, batch.quality)
-        keep = point >= 0
-        return ReadingBatch(
-            point[keep],
-            batch.time_ns[keep],
-            batch.received_ns[keep],
-            batch.value[keep],
-            batch.quality[keep],
-        )
+        moved = replace(batch, point=point)
+        return moved if (point >= 0).all() else moved.where(point >= 0)

@@ -38,6 +38,9 @@ MEBIBYTE: Final = 1024 * 1024
 WAITING_BYTES: Final = 64 * MEBIBYTE
 #: Events that count what a full disk cost come no oftener than this.
 SHED_EVERY_S: Final = 60.0
+#: A log of the store with more pages is folded into it; after a failure not before this, s.
+LOG_PAGES: Final = 1000
+FOLD_AGAIN_S: Final = 10.0
 LOG = log("roles.edge.storage")
 
 
@@ -129,6 +132,7 @@ class Storage:
         self._full_shed = 0
         self._full = False
         self._keeping: asyncio.Task[None] | None = None
+        self._folding: asyncio.Task[None] | None = None
         self._shed_told = -SHED_EVERY_S
         self._use(opened)
 
@@ -224,6 +228,7 @@ class Storage:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(0.1)
+            self._fold()
             since = self._committer.busy_since
             if not self._slow and since and loop.time() - since > SLOW_S:
                 self._slow = True
@@ -235,6 +240,20 @@ class Storage:
             elif self._slow and not since and not self._committer.waiting:
                 # Nobody asks for a sync while messages are lent: ask, to see whether it answers.
                 self._committer.submit(Work(sync=True))
+
+    def _fold(self) -> None:
+        """Fold the store's log into the store when it has grown, beside the commits."""
+        database = self._committer.database
+        free = self._folding is None or self._folding.done()
+        if free and self.answers and database.log_pages > LOG_PAGES:
+            self._folding = asyncio.create_task(self._folded(database), name="fold")
+
+    async def _folded(self, database: Database) -> None:
+        try:
+            await asyncio.to_thread(database.fold)
+        except StoreError as error:
+            LOG.warning("the store's log was not folded; a commit will do it", reason=str(error))
+            await asyncio.sleep(FOLD_AGAIN_S)
 
     def _use(self, opened: Opened) -> None:
         on_disk = opened.spool is not None
