@@ -93,11 +93,14 @@ def archive(spool: Path, folder: Path) -> int:
 
 def write(batches: Sequence[Tagged], folder: Path, first: int) -> Path:
     """Write readings as one file, whole or not at all."""
-    names = sorted({tag for tags, _ in batches for tag in tags})
+    # A segment has thousands of batches and half a million tags: those are mapped once a list.
+    lists = {id(tags): tags for tags, _ in batches}
+    names = sorted(set().union(*lists.values()))
     number = {tag: index for index, tag in enumerate(names)}
-    point = np.concatenate(
-        [np.array([number[tag] for tag in tags], np.int32)[batch.point] for tags, batch in batches]
-    )
+    numbers = {
+        key: np.array([number[tag] for tag in tags], np.int32) for key, tags in lists.items()
+    }
+    point = np.concatenate([numbers[id(tags)][batch.point] for tags, batch in batches])
     parts = [batch for _, batch in batches]
     received = np.concatenate([batch.received_ns for batch in parts])
     columns = {
@@ -185,10 +188,15 @@ def _from_spool(spool: Path, asked: Asked) -> Columns:
     for first, path in segments(spool):
         if marker(path).exists():
             continue
+        looked_in: list[str] | None = None
+        wanted: int | None = None
         for tags, batch in segment_readings(path, first):
-            if asked.tag not in tags:
+            if tags is not looked_in:
+                looked_in = tags
+                wanted = tags.index(asked.tag) if asked.tag in tags else None
+            if wanted is None:
                 continue
-            mine = batch.point == tags.index(asked.tag)
+            mine = batch.point == wanted
             mine &= (batch.time_ns >= asked.from_ns) & (batch.time_ns <= asked.to_ns)
             times.append(batch.time_ns[mine])
             values.append(batch.value[mine])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -261,3 +263,47 @@ def test_full_segment_begins_the_next(site: Site, monkeypatch: pytest.MonkeyPatc
     alone = [batch for tags, batch in archive.segment_readings(found[2][1], found[2][0])]
     assert len(alone) > 10
     assert [row[0] for row in site.read(TAGS[0], 0, START * 2)] == [row[1] for row in site.rows]
+
+
+class Tags(list[str]):
+    """Tags that count how often they are gone through."""
+
+    def __init__(self, tags: list[str]) -> None:
+        super().__init__(tags)
+        self.walks = 0
+
+    def __iter__(self) -> Iterator[str]:
+        self.walks += 1
+        return super().__iter__()
+
+    def __contains__(self, tag: object) -> bool:
+        self.walks += 1
+        return super().__contains__(tag)
+
+    def index(self, *arguments: Any) -> int:
+        self.walks += 1
+        return super().index(*arguments)
+
+
+def test_tags_are_mapped_once_a_list_not_once_a_batch(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a million tags stand at the head of a segment, and thousands of batches behind them."""
+    for n in range(100):
+        site.write(seconds(n, 1))
+    site.close_segment()
+    site.write(seconds(100, 1))
+    counted: list[Tags] = []
+    plain = archive.segment_readings
+
+    def watched(path: Path, first: int) -> Iterator[archive.Tagged]:
+        tags = Tags(TAGS)
+        counted.append(tags)
+        return ((tags, batch) for _, batch in plain(path, first))
+
+    monkeypatch.setattr(archive, "segment_readings", watched)
+    assert len(site.read(TAGS[0], 0, START * 2)) == 101
+    assert archive.archive(site.spool_folder, site.folder) == 1
+    assert len(counted) == 3
+    assert max(tags.walks for tags in counted) <= 3
+    assert len(site.read(TAGS[0], 0, START * 2)) == 101
