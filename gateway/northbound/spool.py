@@ -33,10 +33,6 @@ HEADS: Final = 16
 MAX_RECORD: Final = 64 * 1024 * 1024
 
 
-#: One reading in a record: int32, three 64-bit numbers, one byte.
-READING_BYTES: Final = 29
-
-
 class Kind(IntEnum):
     """What a record holds."""
 
@@ -106,7 +102,7 @@ def encode_readings(batch: ReadingBatch) -> bytes:
 
 def decode_readings(body: bytes) -> ReadingBatch:
     """Return the readings of a record."""
-    (count,) = struct.unpack_from("<I", body)
+    count = reading_count(body)
     return ReadingBatch(
         np.frombuffer(body, np.int32, count, 4),
         np.frombuffer(body, np.int64, count, 4 + 4 * count),
@@ -216,10 +212,15 @@ def end_of(path: Path, first: int) -> int:
 def count_readings(path: Path, first: int) -> int:
     """Return how many readings a segment holds."""
     return sum(
-        struct.unpack_from("<I", record.body)[0]
+        reading_count(record.body)
         for record in read_segment(path, first)
         if record.kind == Kind.READINGS
     )
+
+
+def reading_count(body: bytes) -> int:
+    """Return how many readings a record of readings holds."""
+    return int(struct.unpack_from("<I", body)[0])
 
 
 def records(folder: Path, start: int) -> Iterator[Record]:
@@ -238,17 +239,24 @@ def records(folder: Path, start: int) -> Iterator[Record]:
 
 
 def newest_readings(folder: Path, count: int) -> Iterator[Record]:
-    """Yield configurations and readings of the newest segments that hold at least `count`."""
+    """Yield the newest records of readings, `count` readings at least, and their configurations.
+
+    Segments of a large plant hold millions of readings: those before are passed over.
+    """
     chosen: list[tuple[int, Path]] = []
     held = 0
     for first, path in reversed(segments(folder)):
         chosen.append((first, path))
-        held += path.stat().st_size // READING_BYTES
+        # Counted, not reckoned from the size: the head alone may be as large as a segment.
+        held += count_readings(path, first)
         if held >= count:
             break
+    spare = held - count
     for first, path in reversed(chosen):
         for record in read_segment(path, first):
-            if record.kind in {Kind.CONFIGURATION, Kind.READINGS}:
+            if record.kind == Kind.READINGS and reading_count(record.body) <= spare:
+                spare -= reading_count(record.body)
+            elif record.kind in {Kind.CONFIGURATION, Kind.READINGS}:
                 yield record
 
 

@@ -129,7 +129,7 @@ def test_readings_come_back_bit_for_bit(rows: list[tuple[int, int, int, float, i
     blob = encode_readings(sent)
     length, _, kind = HEAD.unpack_from(blob)
     assert (length, kind) == (len(blob) - HEAD.size, Kind.READINGS)
-    assert length == 4 + spool.READING_BYTES * len(rows)
+    assert length == 4 + struct.calcsize("<iqqdB") * len(rows)
     back = decode_readings(blob[HEAD.size :])
     for name in ("point", "time_ns", "received_ns", "value", "quality"):
         one, other = getattr(sent, name), getattr(back, name)
@@ -365,6 +365,26 @@ def test_newest_readings(folder: Path) -> None:
     assert shown(newest_readings(folder.parent / "none", 10)) == []
 
 
+def test_the_newest_readings_are_as_many_as_were_asked_for(folder: Path) -> None:
+    """One record more at most, however large the segment; the tags at its head count for none."""
+    many = Configuration(hash="h", tags=[f"T{n}" for n in range(10_000)])
+    writer = Spool(folder, many)
+    for number in range(100):
+        writer.append(encode_readings(batch(10, float(number))), writer.position)
+    writer.close()
+    # A new start begins a segment: all head, and hardly a reading.
+    writer = Spool(folder, many)
+    writer.append(encode_readings(batch(10, 100.0)), writer.position)
+    writer.close()
+    assert segments(folder)[1][1].stat().st_size > 50_000
+    found = [
+        float(decode_readings(record.body).value[0])
+        for record in newest_readings(folder, 35)
+        if record.kind == Kind.READINGS
+    ]
+    assert found == [97.0, 98.0, 99.0, 100.0]
+
+
 def test_what_was_synced_may_be_read_before_it_is_closed(folder: Path) -> None:
     """A reader beside the writer sees whole records only, and all that were synced."""
     writer = Writer(folder)
@@ -380,7 +400,6 @@ def test_decoded_readings_are_copies_of_nobody(folder: Path) -> None:
     with pytest.raises(ValueError, match="read-only"):
         back.value[0] = 5.0
     assert np.array_equal(back.value, batch(2).value)
-    assert struct.calcsize("<iqqdB") == spool.READING_BYTES
     assert not folder.exists()
 
 
