@@ -52,6 +52,8 @@ GATHERED: Final = 8_192
 LOG_PAGES: Final = 20_000
 LOG = log("roles.edge.recovery")
 
+decode_configuration = msgspec.json.Decoder(Configuration).decode
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -301,7 +303,7 @@ class SpoolRunner:
             return
         self._configuration = record.body
         points = self.engine.plant.points
-        tags = msgspec.json.decode(record.body, type=Configuration).tags
+        tags = decode_configuration(record.body).tags
         self._index = None
         if tuple(tags) != points.tags:
             self._index = np.array([points.numbers.get(tag, -1) for tag in tags], np.int32)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from detectors.bank import Counts
 from gateway.alarms import store as alarm_store
 from gateway.alarms.catalogue import node_alarms
 from gateway.alarms.desk import Desk, Transition
@@ -16,10 +17,11 @@ from gateway.clock import ManualClock
 from gateway.db import Database, StoreInUseError
 from gateway.identity import Identity
 from gateway.journal import Chain, write_entries
-from gateway.model import NANOSECONDS
+from gateway.model import NANOSECONDS, Detection
 from gateway.northbound.spool import Configuration, Spool, encode_readings, encode_tick, segments
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
+from gateway.roles.edge import recovery
 from gateway.roles.edge.committer import set_position
 from gateway.roles.edge.recovery import open_store, take_up
 from gateway.roles.edge.site import Site, load_site
@@ -249,3 +251,70 @@ def test_a_newer_store_is_left_alone(tmp_path: Path) -> None:
     assert opened.spool is None
     assert "made by a newer program" in opened.trouble
     assert not list(tmp_path.glob("*damaged*"))
+
+
+def restarted(site: Site, folder: Path, count: int, *, segment: int) -> Configuration:
+    """Write a spool of `count` records of one reading each, a segment after so many."""
+    configuration = Configuration(hash=site.hash, tags=[p.tag for p in site.plant.points])
+    for number in range(count):
+        if number % segment == 0:
+            opened = open_store(folder, configuration=configuration, clock=ManualClock(START))
+            assert opened.spool is not None
+        now = START + number * NANOSECONDS
+        value = 150.0 if number % 10 == 0 else 20.0
+        opened.spool.append(
+            encode_readings(ReadingBatch.from_rows([(0, now, now, value, 0)])),
+            opened.spool.position,
+        )
+        if number % segment == segment - 1:
+            opened.close()
+    return configuration
+
+
+def test_records_between_two_ticks_are_run_at_once(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How often the engine is called follows from the readings, not from how they had come."""
+    restarted(site, tmp_path / "data", 500, segment=250)
+    sizes: list[int] = []
+    process = Engine.process
+
+    def counted(self: Engine, batch: ReadingBatch) -> tuple[list[Detection], Counts]:
+        sizes.append(len(batch))
+        return process(self, batch)
+
+    monkeypatch.setattr(Engine, "process", counted)
+    _, pending, engine, _ = begin(site, tmp_path / "data")
+    assert sum(sizes) == 500
+    assert len(sizes) <= 3
+    assert len(pending) == 100
+    assert engine.bank.newest(0).value == 20.0
+
+
+def test_what_is_run_at_once_has_an_end(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A spool without ticks is not gathered whole, and tells the same."""
+    restarted(site, tmp_path / "data", 500, segment=500)
+    whole = shape(begin(site, tmp_path / "data")[1])
+    monkeypatch.setattr(recovery, "GATHERED", 7)
+    assert shape(begin(site, tmp_path / "data")[1]) == whole
+
+
+def test_the_same_tags_are_read_once(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each segment begins with half a million of them; only a change is looked into."""
+    configuration = restarted(site, tmp_path / "data", 100, segment=5)
+    assert len(segments(tmp_path / "data" / "spool")) == 20
+    read: list[bytes] = []
+    decode = recovery.decode_configuration
+
+    def counted(body: bytes) -> Configuration:
+        read.append(body)
+        return decode(body)
+
+    monkeypatch.setattr(recovery, "decode_configuration", counted)
+    _, _, engine, _ = begin(site, tmp_path / "data")
+    assert [decode(body) for body in read] == [configuration]
+    assert engine.bank.newest(0).time == START + 99 * NANOSECONDS
