@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import difflib
 import getpass
+import heapq
 import os
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
+from itertools import islice, takewhile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -24,6 +27,9 @@ from gateway.cli.stores import is_running, last_written_ns, open_store, site_of
 from gateway.db import Database
 from gateway.model import NANOSECONDS, AlarmEvent, Cause, State, Suppression, decode_event
 from gateway.northbound import wire
+
+if TYPE_CHECKING:
+    from gateway.pipeline.plant import Plant
 
 alarms = typer.Typer(no_args_is_help=True, help="The alarms of a site, without a browser.")
 
@@ -56,6 +62,8 @@ ORDER_LIFE_S = 60
 MOST_COMMENT = 1000
 #: Entries of the journal that a list looks through for what raised an alarm.
 LOOK_BACK = 20_000
+#: Points, and alarms that ever moved, that a name that is none is compared with.
+COMPARED = 200
 #: Standing alarms that an error names.
 TOLD = 10
 ASIDE = {
@@ -81,7 +89,8 @@ def list_(config: SiteOption, *, as_json: JsonOption = False) -> None:
     statuses, entries = alarm_store.load(database)
     standing = {alarm: status for alarm, status in sorted(statuses.items()) if status.standing}
     raised = raises(database, standing)
-    names = {point.tag: point.name for point in site.plant.points}
+    points = site.plant.points
+    names = dict(zip(points.tags, points.names, strict=True))
     found = [
         Standing(status, decode_event(entries[alarm]), raised.get(alarm), names)
         for alarm, status in standing.items()
@@ -246,9 +255,10 @@ def order(
     site = site_of(config)
     database = open_store(site, writing=True)
     statuses, _ = alarm_store.load(database)
-    known = statuses.keys() | {definition.alarm for definition in site.plant.definitions}
-    if alarm not in known:
+    if alarm not in statuses and alarm not in site.plant.definitions:
         standing = sorted(a for a, status in statuses.items() if status.standing)
+        moved = heapq.nlargest(COMPARED, statuses, key=partial(shared, alarm))
+        known = {*moved, *near(alarm, site.plant)}
         complain([unknown(alarm, sorted(known), standing)])
     if not is_running(site.folder):
         complain([f"{site.folder}: no edge runs on this store; start it and give the order again"])
@@ -270,6 +280,25 @@ def order(
     result = wait_for(database, body.id)
     typer.echo(result)
     raise typer.Exit(0 if result.startswith("applied") else 1)
+
+
+def near(alarm: str, plant: Plant) -> Iterator[str]:
+    """Yield the alarms of the points whose tags are most like what was written.
+
+    A site may have millions of alarms: comparing with each letter by letter would take minutes.
+    """
+    parts = alarm.removeprefix(f"{plant.node}/").split("/")
+    tag = parts[-2] if len(parts) > 1 else parts[0]
+    like = heapq.nlargest(COMPARED, plant.points.numbers, key=partial(shared, tag))
+    for each in like:
+        for definition in plant.definitions.of(plant.points.numbers[each]):
+            yield definition.alarm
+
+
+def shared(one: str, other: str) -> int:
+    """Return how much two words have in common at their ends: all of one, but for a slip."""
+    pairs = (zip(one[::step], other[::step], strict=False) for step in (1, -1))
+    return sum(sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], each)) for each in pairs)
 
 
 def unknown(alarm: str, known: list[str], standing: list[str]) -> str:

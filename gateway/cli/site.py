@@ -7,6 +7,7 @@ import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -17,6 +18,7 @@ from gateway.config import ConfigError, examine, located, parse, unreadable, unw
 
 if TYPE_CHECKING:  # a centre never loads numba, not even to be checked
     from gateway.pipeline.alarm_list import AlarmRow
+    from gateway.pipeline.plant import Plant
 
 #: Seconds between two lines of a running simulation.
 PROGRESS_S: Final = 10.0
@@ -46,43 +48,50 @@ def check(
     """
     problems: list[str] = []
     times: list[str] = []
-    rows: list[AlarmRow] = []
-    points = 0
+    plants: list[Plant] = []
     for path in files:
         try:
-            found = check_one(path)
+            plant, found = check_one(path)
         except ConfigError as error:
             problems += error.problems
             continue
-        points += found[0]
-        rows += found[1]
-        times += found[2]
+        plants += [plant] if plant is not None else []
+        times += found
+    points = sum(len(plant.points) for plant in plants)
+    count = sum(len(plant.definitions) for plant in plants)
     if as_json:
         figures: dict[str, object] = {
-            "files": len(files), "points": points, "alarms": len(rows),
+            "files": len(files), "points": points, "alarms": count,
             "problems": problems, "statutory_response": times,
         }  # fmt: skip
         if alarms:
-            figures["alarm_rows"] = [asdict(row) for row in rows]
+            figures["alarm_rows"] = [asdict(row) for row in rows_of(plants)]
         say(figures, as_json=True)
     else:
-        told = [*problems, *(listed(rows) if alarms else ()), *(f"statutory: {t}" for t in times)]
+        told = [*problems, *(listed(plants) if alarms else ()), *(f"statutory: {t}" for t in times)]
         for line in told:
             typer.echo(line)
         if not problems:
-            typer.echo(f"{len(files)} file(s), {points} points, {len(rows)} alarms: no problems")
+            typer.echo(f"{len(files)} file(s), {points} points, {count} alarms: no problems")
     raise typer.Exit(1 if problems else 0)
 
 
-def listed(rows: list[AlarmRow]) -> Iterator[str]:
+def rows_of(plants: list[Plant]) -> Iterator[AlarmRow]:
+    """Yield every alarm of these plants, of which a site may have millions."""
+    from gateway.pipeline.alarm_list import alarm_rows
+
+    return chain.from_iterable(map(alarm_rows, plants))
+
+
+def listed(plants: list[Plant]) -> Iterator[str]:
     """Yield the lines of the list of alarms."""
     from gateway.pipeline.alarm_list import table
 
-    return table(iter(rows))
+    return table(rows_of(plants))
 
 
-def check_one(path: Path) -> tuple[int, list[AlarmRow], list[str]]:
-    """Check one file, whatever it is; return points, alarms, and how long statutory ones take.
+def check_one(path: Path) -> tuple[Plant | None, list[str]]:
+    """Check one file, whatever it is; return a site's plant, and how long statutory alarms take.
 
     Raises
     ------
@@ -99,7 +108,7 @@ def check_one(path: Path) -> tuple[int, list[AlarmRow], list[str]]:
     if kind == "site":
         return check_site(path)
     check_centre(path)
-    return 0, [], []
+    return None, []
 
 
 def kind_of(path: Path) -> Literal["site", "centre", "profile"]:
@@ -149,21 +158,19 @@ def check_centre(path: Path) -> None:
         raise ConfigError(problems)
 
 
-def check_site(path: Path) -> tuple[int, list[AlarmRow], list[str]]:
-    """Check a site file; return its points, its alarms, and how long statutory ones take.
+def check_site(path: Path) -> tuple[Plant, list[str]]:
+    """Check a site file; return its plant, and how long its statutory alarms take.
 
     Raises
     ------
     ConfigError
         With every problem.
     """
-    from gateway.pipeline.alarm_list import alarm_rows
     from gateway.pipeline.response import responses
     from gateway.roles.edge.site import inspect_site
 
     plant = inspect_site(path).plant
-    times = [str(response) for response in responses(plant)]
-    return len(plant.points), list(alarm_rows(plant)), times
+    return plant, [str(response) for response in responses(plant)]
 
 
 def simulate(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.alarms.catalogue import AlarmDefinition, Catalogue
 from gateway.alarms.desk import Desk
 from gateway.cli.output import local
 from gateway.db import lock
@@ -121,3 +122,39 @@ def test_who_names_something_else_is_told_what_stands(site: Path) -> None:
     found = hazgate("alarms", "ack", "compressor", "--config", site, *WHO)
     assert found.exit_code == 1
     assert "write node/tag/rule; standing: gw/A/h, gw/A/hh, gw/B/h" in found.stderr
+
+
+POINT = """[[device.point]]
+channel = "nh3"
+pointer = "/t{n}"
+tag = "T{n:04}"
+unit = "ppm"
+range = [0, 1000]
+interval = "10min"
+limits = {{ h = 100 }}
+"""
+
+
+def test_no_order_goes_through_every_alarm(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A known alarm is found at once; a slip is compared with those that are most like it."""
+    points = "".join(POINT.format(n=n) for n in range(1_000))
+    site.write_text(site.read_text(encoding="utf-8") + points, encoding="utf-8")
+    monkeypatch.setattr("gateway.cli.alarms.COMPARED", 10)
+    made: list[AlarmDefinition] = []
+    named = Catalogue._named
+
+    def counted(self: Catalogue, shared: AlarmDefinition, point: int) -> AlarmDefinition:
+        found = named(self, shared, point)
+        made.append(found)
+        return found
+
+    monkeypatch.setattr(Catalogue, "_named", counted)
+    known = hazgate("alarms", "ack", "gw/T0500/h", "--config", site, *WHO)
+    assert "no edge runs" in known.stderr
+    assert made == []
+    for wrong in ("gw/T05000/h", "T0500/h", "gw/T0500/hi"):
+        slip = hazgate("alarms", "ack", wrong, "--config", site, *WHO)
+        assert slip.exit_code == 1
+        assert "did you mean gw/T0500/h" in slip.stderr
+        assert 0 < len(made) <= 10 * 5
+        made.clear()

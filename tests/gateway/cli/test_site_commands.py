@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from device_profiles.registry import SHIPPED
+from gateway.pipeline import alarm_list
+from gateway.pipeline.alarm_list import AlarmRow
+from gateway.pipeline.plant import Plant
 from gateway.simulation.broker import LocalBroker
 from tests.gateway.cli.shell import figures, hazgate
 from tests.gateway.roles.edge.edge import write_site
@@ -97,3 +101,21 @@ def test_a_profile_is_no_site() -> None:
     (line,) = found.stdout.splitlines()
     assert line.startswith(f"{path}:1: is a device profile")
     assert "hazgate profiles test" in line
+
+
+def test_alarms_are_listed_only_when_asked_for(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site may have millions: they are counted, and no row is made unless somebody wants it."""
+    made: list[AlarmRow] = []
+    plain = alarm_list.alarm_rows
+
+    def counted(plant: Plant) -> Iterator[AlarmRow]:
+        for row in plain(plant):
+            made.append(row)
+            yield row
+
+    monkeypatch.setattr(alarm_list, "alarm_rows", counted)
+    assert figures(hazgate("check", site, "--json"))["alarms"] == 5
+    assert "5 alarms" in hazgate("check", site).stdout
+    assert made == []
+    told = figures(hazgate("check", site, "--alarms", "--json"))
+    assert len(told["alarm_rows"]) == len(made) == 5
