@@ -9,6 +9,7 @@ that was wrong has left it, is replaced by any.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -19,6 +20,7 @@ from gateway.northbound.wire import UNREADABLE, Readings, Summary
 from gateway.supervision import orders
 from gateway.supervision.mirror import RefusedError
 from gateway.supervision.store import Write
+from gateway.supervision.tiers import CHUNK, marks
 from gateway.supervision.views import points as point_view
 from gateway.supervision.views.alarms import MILLISECOND
 
@@ -86,9 +88,7 @@ def take_summary(write: Write, node: str, body: bytes) -> str:
     ahead_ns = write.now_ns + offset_ns + AHEAD_NS
     if summary.to_ns > ahead_ns:
         raise RefusedError("summary: ends well after the node's time by its last heartbeat")
-    intervals: dict[str, float] = dict(
-        write.execute("SELECT tag, interval_s FROM point WHERE node = ?", (node,))
-    )
+    intervals = intervals_of(write, node, [point.tag for point in summary.points])
     points = {point.tag: point for point in summary.points if point.tag in intervals}
     slot = summary.to_ns // SLOT_NS % SLOTS
     write.database.execute_many(
@@ -148,6 +148,19 @@ def take_summary(write: Write, node: str, body: bytes) -> str:
     point_view.publish(write, node, points)
     dropped = len(summary.points) - len(points)
     return f"{dropped} points dropped: not in the inventory, or there twice" if dropped else ""
+
+
+def intervals_of(write: Write, node: str, tags: Sequence[str]) -> dict[str, float]:
+    """Return the interval (s) of each of these tags that the node's inventory names.
+
+    A message tells of a part of a plant; the rest of its points is not read for it.
+    """
+    found: dict[str, float] = {}
+    for start in range(0, len(tags), CHUNK):
+        piece = tags[start : start + CHUNK]
+        sql = "SELECT tag, interval_s FROM point WHERE node = ? AND tag IN ({tags})"
+        found.update(write.execute(sql.replace("{tags}", marks(piece)), (node, *piece)))
+    return found
 
 
 def take_readings(write: Write, node: str, body: bytes) -> None:

@@ -151,6 +151,37 @@ async def test_points_of_a_summary_are_read_at_once(
     assert await world.rows("SELECT COUNT(*) FROM latest WHERE fresh = 1") == [(300,)]
 
 
+async def test_a_summary_reads_the_points_it_tells_of(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large plant comes in parts; each part takes up its own points, not all there are."""
+    child = await world.child()
+    (one,) = msgspec.json.decode(child.inventory(), type=wire.Inventory).points
+    points = [msgspec.structs.replace(one, tag=f"T{at}") for at in range(2_000)]
+    await child.send(("inventory", child.inventory(points=points)))
+    summary = msgspec.json.decode(child.summary(), type=wire.Summary)
+    read: list[int] = []
+    execute = Write.execute
+
+    def counted(self: Write, sql: str, parameters: Any = ()) -> list[Any]:
+        rows = execute(self, sql, parameters)
+        if "interval_s FROM point" in sql:
+            read.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(Write, "execute", counted)
+    for first, count in ((0, 20), (700, 1_200)):
+        told = [
+            msgspec.structs.replace(summary.points[0], tag=point.tag)
+            for point in points[first : first + count]
+        ]
+        read.clear()
+        body = wire.encode(msgspec.structs.replace(summary, points=told))
+        assert await child.send(("summary", body)) == ["stored"]
+        assert sum(read) == count
+    assert await world.rows("SELECT COUNT(*) FROM latest") == [(1_220,)]
+
+
 async def test_trend_is_bounded(world: World) -> None:
     """Summaries of a point overwrite those of six hours ago: the table stops growing."""
     child = await world.child()
