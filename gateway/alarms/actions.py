@@ -9,7 +9,8 @@ retained: an old command must not sound after a restart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
+from itertools import islice
 
 import msgspec
 
@@ -48,7 +49,8 @@ class Siren:
 
     def __init__(self, send: Callable[[bytes], bool]) -> None:
         self._send = send
-        self._sounding: tuple[str, ...] = ()
+        self._named: list[str] = []
+        self._sounding = 0
         self._count = 0
         self._marked_ns: int | None = None
 
@@ -56,11 +58,15 @@ class Siren:
         """Note that a marker has passed the whole chain; by a clock that nobody sets."""
         self._marked_ns = monotonic_ns
 
-    def update(self, sounding: Sequence[AlarmDefinition], *, now_ns: int) -> None:
-        """Tell the panel if what sounds has changed."""
-        alarms = tuple(definition.alarm for definition in sounding)
-        if alarms != self._sounding:
-            self._sounding = alarms
+    def update(self, sounding: Collection[AlarmDefinition], *, now_ns: int) -> None:
+        """Tell the panel if what it hears of what sounds has changed.
+
+        Only those are looked at that a message names: in a flood tens of thousands sound, and this
+        is asked at each change.
+        """
+        named = [definition.alarm for definition in islice(sounding, NAMED)]
+        if (len(sounding), named) != (self._sounding, self._named):
+            self._sounding, self._named = len(sounding), named
             self.tell(now_ns=now_ns)
 
     def beat(self, *, now_ns: int, monotonic_ns: int) -> None:
@@ -73,9 +79,9 @@ class Siren:
         self._count += 1
         command = SirenCommand(
             id=self._count,
-            on=bool(self._sounding),
-            count=len(self._sounding),
-            alarms=list(self._sounding[:NAMED]),
+            on=self._sounding > 0,
+            count=self._sounding,
+            alarms=self._named,
             made_ns=now_ns,
             expires_ns=now_ns + EXPIRY_NS,
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+
 import msgspec
 
 from gateway.alarms.actions import EXPIRY_NS, NAMED, Siren, SirenCommand
+from gateway.alarms.catalogue import AlarmDefinition
 from gateway.model import NANOSECONDS, Cause
 from tests.gateway.alarms.desks import DEFINITIONS, GAS, HIGH, NOW, edge, make_desk, request
 
@@ -112,3 +115,33 @@ def test_a_flood_fits_into_a_message() -> None:
     (command,) = panel.heard
     assert (command.count, len(command.alarms)) == (30_000, NAMED)
     assert command.alarms[0] == "gw/T0/h"
+
+
+class Many(Collection[AlarmDefinition]):
+    """A flood that counts how many of it are looked at."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.seen = size, 0
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __contains__(self, one: object) -> bool:
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[AlarmDefinition]:
+        for number in range(self.size):
+            self.seen += 1
+            yield msgspec.structs.replace(HIGH_ALARM, alarm=f"gw/T{number}/h")
+
+
+def test_a_change_in_a_flood_looks_at_what_is_told() -> None:
+    """However many sound, no more are gone through than a message names; each change is told."""
+    panel, flood = Panel(), Many(30_000)
+    siren = Siren(panel.take)
+    for _ in range(10):
+        siren.update(flood, now_ns=NOW)
+    flood.size += 1
+    siren.update(flood, now_ns=NOW)
+    assert [command.count for command in panel.heard] == [30_000, 30_001]
+    assert flood.seen <= 11 * NAMED
