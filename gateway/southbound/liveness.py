@@ -3,12 +3,19 @@
 Judged at each whole second. A point counts as heard by a reading that came on time and has a value
 (GOOD or UNCERTAIN); BAD, late and fenced readings do not count. It counts anew from each
 subscription; what stood silent before stands until data comes.
+
+Behind a broker or a switch that fails a whole plant falls silent at once, and half a million events
+made in one go would keep the event loop from the gas for many seconds. So a tick can be told to
+hand out no more than so many, the oldest first: what is over waits for the next ticks with the
+second in which it was judged, and none is lost. Siren and linkage rest on limits, never on silence:
+telling it some seconds late is safe, holding up a limit for it is not.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +25,16 @@ from gateway.pipeline.plant import Plant
 
 #: A device's clock may be ahead by this much.
 FUTURE_NS: Final = 6_000_000_000
+#: Edges that a live node takes from one tick: less than 0.1 s of its event loop.
+MOST: Final = 2_000
+
+
+class Judged(NamedTuple):
+    """Points that fell silent, or spoke again, at one whole second."""
+
+    now_ns: int
+    points: npt.NDArray[np.int64]
+    active: bool
 
 
 class Liveness:
@@ -29,15 +46,27 @@ class Liveness:
         Gives each point's patience and the rows of the "no data" alarms.
     silent
         Tags whose silence alarm stands already.
+    most
+        How many edges a tick hands out at most; None for all, as in replay, which nothing waits
+        for.
     """
 
-    def __init__(self, plant: Plant, silent: Iterable[str] = ()) -> None:
+    def __init__(
+        self, plant: Plant, silent: Iterable[str] = (), *, most: int | None = None
+    ) -> None:
         self._first_row = plant.silence_row
         self._patience = plant.points.silence_ns
         self._numbers = plant.points.numbers
         self.silent = np.zeros(len(plant.points), bool)
         self.silent[[self._numbers[tag] for tag in silent if tag in self._numbers]] = True
         self._since: int | None = None
+        self._most = most
+        self._waiting: deque[Judged] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """Edges that were judged and wait for a later tick."""
+        return sum(judged.points.size for judged in self._waiting)
 
     def begin(self, now_ns: int) -> None:
         """Count silence anew from here: a subscription, or the first reading of a replay."""
@@ -50,6 +79,8 @@ class Liveness:
 
     def next_due(self, heard: npt.NDArray[np.int64]) -> int:
         """Return the earliest instant (ns) at which something could change; very late for never."""
+        if self._waiting:
+            return 0
         if self._since is None or not heard.size:
             return np.iinfo(np.int64).max
         if (self.silent & (heard >= self._since)).any():
@@ -59,7 +90,10 @@ class Liveness:
         return int(waiting.min()) if waiting.size else int(np.iinfo(np.int64).max)
 
     def tick(self, now_ns: int, heard: npt.NDArray[np.int64]) -> list[Detection]:
-        """Return the points that fell silent or were heard again, as of the whole second `now_ns`.
+        """Return the points that fell silent or were heard again by the whole second `now_ns`.
+
+        Each edge bears the second in which it was judged; of one second, who fell comes before who
+        spoke, in the order of the points.
 
         Parameters
         ----------
@@ -76,17 +110,29 @@ class Liveness:
         spoke = recent & (heard >= self._since)
         fell = ~recent & ~self.silent
         rose = spoke & self.silent
-        found = [self._detection(int(index), now_ns, active=True) for index in np.flatnonzero(fell)]
-        found += [self._detection(int(i), now_ns, active=False) for i in np.flatnonzero(rose)]
         self.silent[fell] = True
         self.silent[rose] = False
-        return found
+        for which, active in ((fell, True), (rose, False)):
+            points = np.flatnonzero(which)
+            if points.size:
+                self._waiting.append(Judged(now_ns, points, active))
+        return self._hand_out()
 
-    def _detection(self, index: int, now_ns: int, *, active: bool) -> Detection:
-        return Detection(
-            row=self._first_row + index,
-            active=active,
-            time_ns=now_ns,
-            received_ns=now_ns,
-            value=float("nan"),
-        )
+    def _hand_out(self) -> list[Detection]:
+        found: list[Detection] = []
+        while self._waiting and (self._most is None or len(found) < self._most):
+            now_ns, points, active = self._waiting.popleft()
+            room = points.size if self._most is None else self._most - len(found)
+            if points.size > room:
+                self._waiting.appendleft(Judged(now_ns, points[room:], active))
+            found += [
+                Detection(
+                    row=self._first_row + point,
+                    active=active,
+                    time_ns=now_ns,
+                    received_ns=now_ns,
+                    value=float("nan"),
+                )
+                for point in points[:room].tolist()
+            ]
+        return found

@@ -53,8 +53,11 @@ def plant_of(folder: Path, *intervals: str) -> Plant:
 class Watch:
     """An engine and its liveness, driven second by second."""
 
-    def __init__(self, plant: Plant, silent: tuple[str, ...] = ()) -> None:
-        self.plant, self.engine, self.liveness = plant, Engine(plant), Liveness(plant, silent)
+    def __init__(
+        self, plant: Plant, silent: tuple[str, ...] = (), *, most: int | None = None
+    ) -> None:
+        self.plant, self.engine = plant, Engine(plant)
+        self.liveness = Liveness(plant, silent, most=most)
 
     def hear(self, *rows: Row) -> None:
         self.engine.process(ReadingBatch.from_rows(rows))
@@ -62,6 +65,11 @@ class Watch:
     def tick(self, second: float) -> list[tuple[str, bool]]:
         now = START + int(second * NANOSECONDS)
         return [self.told(each) for each in self.liveness.tick(now, self.engine.heard)]
+
+    def detections(self, second: int) -> list[tuple[int, bool, int]]:
+        """Return (row, active, time) of each edge that a tick hands out."""
+        found = self.liveness.tick(START + second * NANOSECONDS, self.engine.heard)
+        return [(each.row, each.active, each.time_ns) for each in found]
 
     def told(self, detection: Detection) -> tuple[str, bool]:
         definition = self.plant.definitions[detection.row]
@@ -168,3 +176,39 @@ def test_the_next_instant_is_never_too_late(tmp_path: Path) -> None:
         due = watch.liveness.next_due(watch.engine.heard)
         told = watch.tick(second + 1)
         assert not told or due <= START + (second + 1) * NANOSECONDS
+
+
+def test_a_plant_that_falls_silent_is_told_in_parts(tmp_path: Path) -> None:
+    """So many a tick, the oldest first, each with the second in which it was judged; none lost."""
+    plant = plant_of(tmp_path, *["1s"] * 50, *["2s"] * 50)
+    whole, parts = Watch(plant), Watch(plant, most=7)
+    for watch in (whole, parts):
+        watch.liveness.begin(START)
+    expected = [each for second in range(40) for each in whole.detections(second)]
+    assert len(expected) == 100
+    told = []
+    for second in range(40):
+        found = parts.detections(second)
+        assert len(found) <= 7
+        told += found
+        # While something waits, the next second is never passed over.
+        assert bool(parts.liveness.waiting) == (parts.liveness.next_due(parts.engine.heard) == 0)
+    assert told == expected
+    assert parts.liveness.waiting == 0
+
+
+def test_who_speaks_before_the_silence_was_told_has_both_told(tmp_path: Path) -> None:
+    """A point's edges keep their order though they wait, and the truth is known at once."""
+    watch = Watch(plant_of(tmp_path, *["1s"] * 5), most=2)
+    watch.liveness.begin(START)
+    assert watch.tick(3) == [("T0", True), ("T1", True)]
+    assert watch.liveness.is_silent("T4")
+    watch.good(3.5, point=4)
+    watch.good(3.5, point=0)
+    told = [watch.tick(second) for second in (4, 5, 6)]
+    assert told == [
+        [("T2", True), ("T3", True)],
+        [("T4", True), ("T0", False)],
+        [("T4", False)],
+    ]  # fmt: skip
+    assert not watch.liveness.is_silent("T4")
