@@ -15,9 +15,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
-import httpx
 import msgspec
 
 from gateway import __version__
@@ -25,6 +24,12 @@ from gateway.db import Database, StoreError
 from gateway.identity import Identity
 from gateway.model import NANOSECONDS, Cause, Clock, decode_event
 from gateway.northbound import outbox, wire
+from gateway.northbound.posting import (
+    Posting,
+    UplinkRejectedError,
+    UplinkTooLargeError,
+    UplinkUnavailableError,
+)
 from gateway.northbound.summary import Part
 from gateway.observe import Metrics, log
 from gateway.tasks import keep_going
@@ -32,7 +37,6 @@ from gateway.tasks import keep_going
 HEARTBEAT_S: Final = 15.0
 RETRY_FIRST_S: Final = 0.25
 RETRY_LAST_S: Final = 30.0
-TIMEOUT_S: Final = 10.0
 #: A post is cut here, and halved down to the least when a parent or a proxy takes no such size.
 POST_BYTES: Final = 512 * 1024
 LEAST_BYTES: Final = 64 * 1024
@@ -42,23 +46,6 @@ PARTS_KEPT: Final = 4
 MADE_BY_READINGS: Final = frozenset({Cause.RAISE, Cause.CLEAR})
 JITTER = secrets.SystemRandom()
 LOG = log("northbound.uplink")
-T = TypeVar("T")
-
-
-class UplinkUnavailableError(Exception):
-    """The parent cannot be reached or asks to wait: try again later."""
-
-    def __init__(self, text: str, *, wait_s: float = 0.0) -> None:
-        super().__init__(text)
-        self.wait_s = wait_s
-
-
-class UplinkTooLargeError(Exception):
-    """The parent takes no post of this size: send less at once."""
-
-
-class UplinkRejectedError(Exception):
-    """The parent refuses this node: its credential is wrong, trying again soon is of no use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,13 +108,7 @@ class Uplink:
         self._clock = clock
         self._metrics = metrics
         self._wake = asyncio.Event()
-        self._client = httpx.AsyncClient(
-            base_url=url,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=TIMEOUT_S,
-            verify=verify,
-            trust_env=False,
-        )
+        self._posting = Posting(url, token, verify=verify)
         self._lag = 0
         self._wait = RETRY_FIRST_S
         self._room = POST_BYTES
@@ -153,7 +134,7 @@ class Uplink:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        await self._client.aclose()
+        await self._posting.close()
 
     def offer(self, summary: Part) -> None:
         """Take a summary to deliver; an hour of them may wait, older ones are shed and counted."""
@@ -193,7 +174,7 @@ class Uplink:
             self._whole(who, "present", msgspec.json.encode(self._source.present())),
         ]
         try:
-            self._told(await self._post(who, whole))
+            self._told(await self._posting.items(who, whole))
         except UplinkTooLargeError:
             for each in whole:
                 await self._post_whole(who, each)
@@ -223,7 +204,7 @@ class Uplink:
         rows = found[: fitting([len(entry) for _, entry in found], self._room)]
         items = [wire.item("event", f"{who.life}/{seq}", entry) for seq, entry in rows]
         try:
-            receipts = await self._post(who, items)
+            receipts = await self._posting.items(who, items)
         except UplinkTooLargeError as error:
             if len(items) > 1 or len(rows[0][1]) <= LEAST_BYTES:
                 self._send_less(error)
@@ -270,7 +251,7 @@ class Uplink:
     async def _post_whole(self, who: Identity, item: wire.Item) -> None:
         """Send what is taken whole or not at all; alarms go on without it."""
         try:
-            self._told(await self._post(who, [item]))
+            self._told(await self._posting.items(who, [item]))
         except UplinkTooLargeError as error:
             self._told([wire.Receipt(id=item.id, status="rejected", reason=str(error))])
 
@@ -295,7 +276,7 @@ class Uplink:
             return False
         items = [wire.item("summary", f"{who.epoch}/s{s.name}", body) for s, body in bodies]
         try:
-            self._told(await self._post(who, items))
+            self._told(await self._posting.items(who, items))
         except UplinkTooLargeError as error:
             if len(items) > 1:
                 self._send_less(error)
@@ -343,36 +324,9 @@ class Uplink:
             version=__version__,
             trouble=trouble,
         )
-        body = await self._send(wire.HEARTBEAT, wire.encode(beat))
-        answer = decoded(body, wire.HeartbeatAnswer)
+        answer = await self._posting.heartbeat(beat)
         if answer.anchored_seq:
             self._source.anchored(answer.anchored_seq, answer.anchored_head)
-
-    async def _post(self, who: Identity, items: Sequence[wire.Item]) -> list[wire.Receipt]:
-        intake = wire.Intake(node=who.node, life=who.life, epoch=who.epoch, items=list(items))
-        return decoded(await self._send(wire.INTAKE, wire.encode(intake)), wire.Receipts).receipts
-
-    async def _send(self, path: str, body: bytes) -> bytes:
-        try:
-            answer = await self._client.post(
-                path, content=body, headers={"Content-Type": "application/json"}
-            )
-        except httpx.HTTPError as error:
-            raise UplinkUnavailableError(f"{type(error).__name__}: {error}") from error
-        if answer.status_code in {401, 403}:
-            raise UplinkRejectedError(
-                f"the parent refuses this node ({answer.status_code}): {answer.text[:200]}; "
-                "pair it again with a new code"
-            )
-        if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
-            raise UplinkTooLargeError(f"{len(body)} bytes: {answer.text[:200]}")
-        if answer.status_code != httpx.codes.OK:
-            wait = answer.headers.get("Retry-After", "")
-            raise UplinkUnavailableError(
-                f"the parent answers {answer.status_code}: {answer.text[:200]}",
-                wait_s=min(float(wait), 300.0) if wait.isdecimal() else 0.0,
-            )
-        return answer.content
 
     def _away(self, reason: str) -> None:
         if reason != self._reason:
@@ -395,11 +349,3 @@ def fitting(sizes: Sequence[int], room: int) -> int:
         if room < 0:
             return max(1, count)
     return len(sizes)
-
-
-def decoded(body: bytes, kind: type[T]) -> T:
-    """Decode a parent's answer; one that is none of ours is an unavailable parent."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
-        raise UplinkUnavailableError(f"the parent's answer is not understood: {error}") from error

@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from gateway.db import StoreBrokenError, StoreError, StoreFullError
+from gateway.identity import Identity
+from gateway.northbound import posting, wire
 from gateway.northbound import uplink as module
-from gateway.northbound import wire
-from gateway.northbound.uplink import POST_BYTES, UplinkUnavailableError
+from gateway.northbound.posting import Posting, UplinkUnavailableError
+from gateway.northbound.uplink import POST_BYTES
 from tests.gateway.northbound.site import Answer, Gateway, Parent, cutting, serving, until
 from tests.gateway.supervision.world import World
 
@@ -138,17 +140,14 @@ async def test_a_parent_that_asks_to_wait_is_waited_for(
     ("stated", "wait"),
     [("7", 7.0), ("86400", 300.0), ("soon", 0.0), ("\xb2", 0.0), ("-5", 0.0), ("", 0.0)],
 )
-async def test_retry_after_has_a_bound(
-    gateway: Gateway, parent: Parent, stated: str, wait: float
-) -> None:
+async def test_retry_after_has_a_bound(parent: Parent, stated: str, wait: float) -> None:
     """A parent may ask for five minutes at most; what is no number of seconds asks for nothing."""
-    uplink = gateway.uplink(parent.url)
+    to = Posting(parent.url, "token", verify=True)
     parent.script.append(Answer(503, headers={"retry-after": stated}))
-    intake = wire.Intake(node="gw1", life="l", epoch="e", items=[])
     with pytest.raises(UplinkUnavailableError) as refused:
-        await uplink._send(wire.INTAKE, wire.encode(intake))
+        await to.items(Identity("gw1", "l", "e"), [])
     assert refused.value.wait_s == wait
-    await uplink._client.aclose()
+    await to.close()
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -200,7 +199,7 @@ async def test_a_parent_that_never_answers(
     gateway: Gateway, parent: Parent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A parent that takes the post and hangs is given up in time, and asked again."""
-    monkeypatch.setattr(module, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(posting, "TIMEOUT_S", 0.3)
     made = gateway.make(2)
     parent.script += [Answer(takes=True), Answer(takes=True, hangs=True)]
     async with gateway.uplink(parent.url):

@@ -1,0 +1,99 @@
+"""Posts to the parent over HTTP: what it takes, what it refuses, and when it asks to wait."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+import httpx
+import msgspec
+
+from gateway.identity import Identity
+from gateway.northbound import wire
+
+TIMEOUT_S: Final = 10.0
+#: A parent may ask for this long a wait at most.
+LONGEST_WAIT_S: Final = 300.0
+T = TypeVar("T")
+
+
+class UplinkUnavailableError(Exception):
+    """The parent cannot be reached or asks to wait: try again later."""
+
+    def __init__(self, text: str, *, wait_s: float = 0.0) -> None:
+        super().__init__(text)
+        self.wait_s = wait_s
+
+
+class UplinkTooLargeError(Exception):
+    """The parent takes no post of this size: send less at once."""
+
+
+class UplinkRejectedError(Exception):
+    """The parent refuses this node: its credential is wrong, trying again soon is of no use."""
+
+
+class Posting:
+    """An HTTP client of one parent; every method raises the errors above.
+
+    Parameters
+    ----------
+    url, token
+        Of the parent; the token is this node's credential.
+    verify
+        Whose certificates to trust; True for the system's.
+    """
+
+    def __init__(self, url: str, token: str, *, verify: ssl.SSLContext | bool) -> None:
+        self._client = httpx.AsyncClient(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT_S,
+            verify=verify,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._client.aclose()
+
+    async def items(self, who: Identity, items: Sequence[wire.Item]) -> list[wire.Receipt]:
+        """Post items; return a receipt for each that the parent names."""
+        intake = wire.Intake(node=who.node, life=who.life, epoch=who.epoch, items=list(items))
+        return decoded(await self.send(wire.INTAKE, wire.encode(intake)), wire.Receipts).receipts
+
+    async def heartbeat(self, beat: wire.Heartbeat) -> wire.HeartbeatAnswer:
+        """Post how the node is; return what the parent has anchored."""
+        return decoded(await self.send(wire.HEARTBEAT, wire.encode(beat)), wire.HeartbeatAnswer)
+
+    async def send(self, path: str, body: bytes) -> bytes:
+        """Post a body; return that of the answer."""
+        try:
+            answer = await self._client.post(
+                path, content=body, headers={"Content-Type": "application/json"}
+            )
+        except httpx.HTTPError as error:
+            raise UplinkUnavailableError(f"{type(error).__name__}: {error}") from error
+        if answer.status_code in {401, 403}:
+            raise UplinkRejectedError(
+                f"the parent refuses this node ({answer.status_code}): {answer.text[:200]}; "
+                "pair it again with a new code"
+            )
+        if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+            raise UplinkTooLargeError(f"{len(body)} bytes: {answer.text[:200]}")
+        if answer.status_code != httpx.codes.OK:
+            wait = answer.headers.get("Retry-After", "")
+            raise UplinkUnavailableError(
+                f"the parent answers {answer.status_code}: {answer.text[:200]}",
+                wait_s=min(float(wait), LONGEST_WAIT_S) if wait.isdecimal() else 0.0,
+            )
+        return answer.content
+
+
+def decoded(body: bytes, kind: type[T]) -> T:
+    """Decode a parent's answer; one that is none of ours is an unavailable parent."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        raise UplinkUnavailableError(f"the parent's answer is not understood: {error}") from error
