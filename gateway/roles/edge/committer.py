@@ -9,8 +9,6 @@ then are messages acknowledged.
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import threading
 import time
 from collections import deque
@@ -21,20 +19,17 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.alarms import store as alarm_store
 from gateway.alarms.desk import Transition
 from gateway.db import Database, StoreBrokenError, StoreFullError
-from gateway.journal import close_segment, write_entries
-from gateway.northbound import outbox
 from gateway.northbound.spool import Spool
+from gateway.roles.edge.rows import set_position, write_snapshot, write_transitions
+from gateway.roles.edge.storing import Reserve, Storing
 
 #: Groups of work that may wait; beyond it the broker is made to wait.
 QUEUE_LENGTH: Final = 2000
 GROUP: Final = 256
 #: Readings are gathered this long before they are handed to the thread, s.
 GATHER_S: Final = 0.02
-#: Segments of spool are tried again this often while the disk is full, s.
-RETRY_FULL_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,10 +132,9 @@ class Committer:
     ) -> None:
         self.database = database
         self.busy_since = 0.0
-        self._spool = spool
+        self._reserve = Reserve(reserve, reserve_bytes)
+        self._storing = Storing(spool, self._reserve, troubled=self._trouble)
         self._key = key
-        self._reserve = reserve
-        self._reserve_bytes = reserve_bytes
         self._destinations = tuple(destinations)
         self._committed = committed
         self._troubled = troubled
@@ -153,17 +147,13 @@ class Committer:
         self._bytes_out = 0
         self._loop = asyncio.get_running_loop()
         self._accepted = 0
-        self._end = 0
         self._end_told = 0
-        self._shed = 0
-        self._full_until = 0.0
-        self._full = False
         self._lost = False
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
 
     def start(self) -> None:
         """Keep room back and begin."""
-        self._keep_reserve()
+        self._reserve.keep()
         self._thread.start()
 
     def stop(self) -> None:
@@ -212,8 +202,8 @@ class Committer:
             self._bell.clear()
             while self._queue and not ended:
                 ended = self._take_group()
-        if self._spool is not None and not self._lost:
-            self._spool.close()
+        if not self._lost:
+            self._storing.close()
 
     def _take_group(self) -> bool:
         """Write a group of the work that waits; return whether it was the last."""
@@ -235,88 +225,51 @@ class Committer:
         except Exception as error:
             self._lost = True
             self._abandon(group)
-            self._tell(self._troubled, "lost", str(error))
+            self._trouble("lost", str(error))
         self.busy_since = 0.0
         return ended
 
     def _write(self, group: _Group, *, last: bool) -> None:
         for work in group.work:
             if work.blob:
-                self._append(work)
-                self._end = work.position + len(work.blob)
+                self._storing.append(work.blob, work.position, readings=work.readings)
             self._accepted = max(self._accepted, work.accepted)
             self._bytes_out += len(work.blob)
         if not (group.urgent or last):
             return
-        if self._spool is not None and not self._full:
-            self._spool.sync()
+        self._storing.sync()
         transitions = [t for work in group.work for t in work.transitions]
         try:
             self._commit(group, transitions)
         except StoreFullError as error:
             # The reserve is what alarms are committed into when nothing else is left.
-            self._filled(str(error))
+            self._storing.filled(str(error))
             self._commit(group, transitions)
-        shed, self._shed = self._shed, 0
         waited, self._oldest = time.monotonic() - self._oldest, 0.0
         made = tuple(
             (work.received_ns, len(work.transitions))
             for work in group.work
             if work.transitions and work.received_ns
         )
-        done = Committed(self._accepted, len(transitions), shed, waited, made)
+        done = Committed(self._accepted, len(transitions), self._storing.take_shed(), waited, made)
         self._tell(self._committed, done)
         for work in group.work:
             self._do(work)
 
-    def _append(self, work: Work) -> None:
-        spool = self._spool
-        if spool is None:
-            return
-        if self._full and not self._room_again():
-            self._shed += work.readings
-            return
-        try:
-            spool.append(work.blob, work.position)
-        except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-                raise
-            self._shed += work.readings
-            self._filled(str(error))
-            return
-        if self._full:
-            self._full = False
-            self._tell(self._troubled, "sound", "")
-
-    def _filled(self, reason: str) -> None:
-        self._release_reserve()
-        self._full_until = time.monotonic() + RETRY_FULL_S
-        if not self._full:
-            self._full = True
-            self._tell(self._troubled, "full", reason)
-
     def _commit(self, group: _Group, transitions: Sequence[Transition]) -> None:
-        database = self.database
-        with database.transaction():
-            if transitions:
-                entries = [(t.event.seq, t.entry) for t in transitions]
-                write_entries(database, entries)
-                outbox.append(database, entries, self._destinations)
-                alarm_store.save(database, transitions)
-                close_segment(database, self._key, at_ns=transitions[-1].event.received_ns)
-            if self._end > self._end_told:
-                set_position(database, self._end)
-            for work in group.work:
-                if work.snapshot is not None:
-                    database.execute(
-                        "INSERT INTO snapshot (id, position, body, made_ns) VALUES (1, ?, ?, ?) "
-                        "ON CONFLICT (id) DO UPDATE SET position = excluded.position, "
-                        "body = excluded.body, made_ns = excluded.made_ns",
-                        (work.position, work.snapshot, time.time_ns()),
-                    )
-        self._end_told = self._end
+        end = self._storing.end
+        snapshots = [
+            (work.position, work.snapshot) for work in group.work if work.snapshot is not None
+        ]
+        with self.database.transaction():
+            write_transitions(self.database, transitions, self._destinations, self._key)
+            if end > self._end_told:
+                set_position(self.database, end)
+            for position, body in snapshots:
+                write_snapshot(self.database, position, body)
+        self._end_told = end
         if transitions:
-            database.notify("outbox")
+            self.database.notify("outbox")
 
     def _do(self, work: Work) -> None:
         if work.act is None:
@@ -328,7 +281,7 @@ class Committer:
             raise
         except StoreFullError as error:
             self._answer(work, error)
-            self._filled(str(error))
+            self._storing.filled(str(error))
             return
         except Exception as error:  # the caller's mistake, not the store's
             self._answer(work, error)
@@ -355,47 +308,11 @@ class Committer:
             self._bytes_out += len(work.blob)
             self._answer(work, StoreBrokenError("the store is lost; the node runs on memory"))
 
+    def _trouble(self, what: str, reason: str) -> None:
+        self._tell(self._troubled, what, reason)
+
     def _tell(self, what: Callable[..., None], *arguments: object) -> None:
         try:
             self._loop.call_soon_threadsafe(what, *arguments)
         except RuntimeError:
             return  # the loop has ended: there is nobody left to tell
-
-    def _room_again(self) -> bool:
-        """Whether readings may be stored: only when the reserve can be kept back beside them.
-
-        Room that the reserve has just given is the alarms', not the readings'.
-        """
-        if time.monotonic() < self._full_until:
-            return False
-        self._full_until = time.monotonic() + RETRY_FULL_S
-        return self._keep_reserve()
-
-    def _keep_reserve(self) -> bool:
-        """Keep room back; return whether it is there."""
-        if self._reserve is None or self._reserve.exists():
-            return True
-        try:
-            handle = os.open(self._reserve, os.O_WRONLY | os.O_CREAT, 0o600)
-            try:
-                os.posix_fallocate(handle, 0, self._reserve_bytes)
-            finally:
-                os.close(handle)
-        except OSError:
-            # No room even for the reserve: the first full commit will say so.
-            self._reserve.unlink(missing_ok=True)
-            return False
-        return True
-
-    def _release_reserve(self) -> None:
-        if self._reserve is not None:
-            self._reserve.unlink(missing_ok=True)
-
-
-def set_position(database: Database, position: int) -> None:
-    """Write the spool position that alarm states were computed to; inside their transaction."""
-    database.execute(
-        "INSERT INTO position (name, value) VALUES ('spool', ?) "
-        "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (position,),
-    )

@@ -17,7 +17,7 @@ from gateway.northbound.exports.influx import Export, Task, lines
 from gateway.northbound.settings import InfluxSettings
 from gateway.northbound.spool import Configuration, Spool, encode_readings, read_position
 from gateway.readings import ReadingBatch, Row
-from gateway.roles.edge.committer import set_position
+from gateway.roles.edge.rows import set_position
 from tests.gateway.northbound.exports.series import SeriesServer, victoria_metrics
 
 MILLISECOND = 1_000_000

@@ -22,8 +22,8 @@ from gateway.northbound.spool import Configuration, Spool, encode_readings, enco
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
 from gateway.roles.edge import recovery
-from gateway.roles.edge.committer import set_position
 from gateway.roles.edge.recovery import open_store, take_up
+from gateway.roles.edge.rows import set_position
 from gateway.roles.edge.site import Site, load_site
 from tests.gateway.roles.edge.edge import write_site
 

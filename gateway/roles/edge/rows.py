@@ -1,0 +1,49 @@
+"""Rows of the edge's store: each is written inside the transaction of its caller."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway.alarms import store as alarm_store
+from gateway.alarms.desk import Transition
+from gateway.db import Database
+from gateway.journal import close_segment, write_entries
+from gateway.northbound import outbox
+
+
+def write_transitions(
+    database: Database,
+    transitions: Sequence[Transition],
+    destinations: Sequence[str],
+    key: Ed25519PrivateKey,
+) -> None:
+    """Write what alarms went through: journal, an outbox for each receiver, present state."""
+    if not transitions:
+        return
+    entries = [(t.event.seq, t.entry) for t in transitions]
+    write_entries(database, entries)
+    outbox.append(database, entries, destinations)
+    alarm_store.save(database, transitions)
+    close_segment(database, key, at_ns=transitions[-1].event.received_ns)
+
+
+def set_position(database: Database, position: int) -> None:
+    """Write the spool position that alarm states were computed to."""
+    database.execute(
+        "INSERT INTO position (name, value) VALUES ('spool', ?) "
+        "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (position,),
+    )
+
+
+def write_snapshot(database: Database, position: int, body: bytes) -> None:
+    """Write the engine's state after everything before a spool position; it replaces the last."""
+    database.execute(
+        "INSERT INTO snapshot (id, position, body, made_ns) VALUES (1, ?, ?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET position = excluded.position, "
+        "body = excluded.body, made_ns = excluded.made_ns",
+        (position, body, time.time_ns()),
+    )

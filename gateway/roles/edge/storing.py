@@ -1,0 +1,135 @@
+"""Spool records stored while there is room, and the room kept back for alarms on a full disk.
+
+When the disk fills up, the reserve is given up: alarms are committed into it, readings are shed
+and counted. Readings are stored again when the reserve can be kept back beside them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from gateway.northbound.spool import Spool
+
+#: Appending is tried again this often while the disk is full, s.
+RETRY_FULL_S: Final = 1.0
+
+
+class Reserve:
+    """A file that takes room up until it is needed.
+
+    Parameters
+    ----------
+    path
+        The file, or None for no reserve.
+    size
+        Of the file, bytes.
+    """
+
+    def __init__(self, path: Path | None, size: int) -> None:
+        self._path = path
+        self._size = size
+
+    def keep(self) -> bool:
+        """Keep room back; return whether it is there."""
+        if self._path is None or self._path.exists():
+            return True
+        try:
+            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                os.posix_fallocate(handle, 0, self._size)
+            finally:
+                os.close(handle)
+        except OSError:
+            # No room even for the reserve: the first full commit will say so.
+            self._path.unlink(missing_ok=True)
+            return False
+        return True
+
+    def release(self) -> None:
+        """Give the room to whoever writes next."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+class Storing:
+    """Appends to the spool, in the store's thread, as long as the disk has room.
+
+    Parameters
+    ----------
+    spool
+        None for a store in memory: nothing is kept, nothing is shed.
+    reserve
+        Room for alarms.
+    troubled
+        Told "full" with the reason, and "sound", once each time.
+    """
+
+    def __init__(
+        self, spool: Spool | None, reserve: Reserve, *, troubled: Callable[[str, str], None]
+    ) -> None:
+        self.end = 0
+        self._spool = spool
+        self._reserve = reserve
+        self._troubled = troubled
+        self._shed = 0
+        self._full = False
+        self._full_until = 0.0
+
+    def append(self, blob: bytes, position: int, *, readings: int) -> None:
+        """Append records that hold so many readings, or shed and count them."""
+        self.end = position + len(blob)
+        spool = self._spool
+        if spool is None:
+            return
+        if self._full and not self._room_again():
+            self._shed += readings
+            return
+        try:
+            spool.append(blob, position)
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            self._shed += readings
+            self.filled(str(error))
+            return
+        if self._full:
+            self._full = False
+            self._troubled("sound", "")
+
+    def sync(self) -> None:
+        """Make what was appended durable."""
+        if self._spool is not None and not self._full:
+            self._spool.sync()
+
+    def filled(self, reason: str) -> None:
+        """Give the reserve up, and store no readings for a while: the disk is full."""
+        self._reserve.release()
+        self._full_until = time.monotonic() + RETRY_FULL_S
+        if not self._full:
+            self._full = True
+            self._troubled("full", reason)
+
+    def take_shed(self) -> int:
+        """Return how many readings were shed since the last call."""
+        shed, self._shed = self._shed, 0
+        return shed
+
+    def close(self) -> None:
+        """Sync and close the spool."""
+        if self._spool is not None:
+            self._spool.close()
+
+    def _room_again(self) -> bool:
+        """Whether readings may be stored: only when the reserve can be kept back beside them.
+
+        Room that the reserve has just given is the alarms', not the readings'.
+        """
+        if time.monotonic() < self._full_until:
+            return False
+        self._full_until = time.monotonic() + RETRY_FULL_S
+        return self._reserve.keep()
