@@ -1,9 +1,8 @@
-"""The spool: what was synced is read back, and damage costs no more than what it hit."""
+"""The spool: what was synced is read back, in order and bit for bit."""
 
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,12 +15,10 @@ from hypothesis import strategies as st
 from gateway.northbound import spool
 from gateway.northbound.spool import (
     HEAD,
-    MAGIC,
     Configuration,
     Kind,
     Quarantined,
     Record,
-    Session,
     Spool,
     decode_readings,
     decode_tick,
@@ -30,55 +27,17 @@ from gateway.northbound.spool import (
     encode_tick,
     newest_readings,
     records,
-    segment_path,
     segments,
 )
 from gateway.readings import ReadingBatch
-
-TAGS = Configuration(hash="h", tags=["T1", "T2"])
-CONFIGURATION = encode(Kind.CONFIGURATION, msgspec.json.encode(TAGS))
-SESSION = encode(Kind.SESSION, msgspec.json.encode(Session(epoch="e" * 16, at_ns=1)))
-#: What stands before the first record of a segment, and counts in no position.
-LEAD = len(MAGIC) + len(CONFIGURATION)
-
-
-def batch(count: int, value: float = 1.0) -> ReadingBatch:
-    return ReadingBatch.from_rows([(n % 2, 10 + n, 20 + n, value + n, 0) for n in range(count)])
-
-
-class Writer:
-    """A spool with what was appended to it: (position after, record)."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.spool = Spool(folder, TAGS)
-        self.position = self.spool.position
-        self.written: list[tuple[int, bytes]] = []
-
-    def append(self, *blobs: bytes) -> None:
-        self.spool.append(b"".join(blobs), self.position)
-        for blob in blobs:
-            self.position += len(blob)
-            self.written.append((self.position, blob))
-        assert self.spool.position == self.position
-
-    def begin_segment(self) -> None:
-        """End the segment, as a new start of the process does."""
-        self.close()
-        self.spool = Spool(self.folder, TAGS)
-        assert self.spool.position == self.position
-
-    def close(self) -> None:
-        self.spool.close()
-
-
-def read(folder: Path, start: int = 0) -> list[tuple[int, bytes]]:
-    """Every record after a position but the configurations, as it stands on disk."""
-    return [
-        (r.position, encode(r.kind, r.body))
-        for r in records(folder, start)
-        if r.kind != Kind.CONFIGURATION
-    ]
+from tests.gateway.northbound.spooling import (
+    LEAD,
+    SESSION,
+    TAGS,
+    Writer,
+    batch,
+    read,
+)
 
 
 @pytest.fixture
@@ -149,93 +108,6 @@ def test_reading_starts_where_it_is_asked_to(folder: Path) -> None:
         assert next(records(folder, position)).kind == Kind.CONFIGURATION
 
 
-Small = tuple[Path, bytes, list[tuple[int, bytes]]]
-
-
-@pytest.fixture
-def small(folder: Path) -> Small:
-    """A spool of one small segment: its file, its bytes, its records."""
-    writer = Writer(folder)
-    writer.append(SESSION, encode_tick(1), encode_readings(batch(1)), encode_tick(2))
-    writer.close()
-    [(_, path)] = segments(folder)
-    return path, path.read_bytes(), writer.written
-
-
-def test_a_torn_tail_is_cut_at_every_byte(small: Small, folder: Path) -> None:
-    """Wherever a power cut ended the file, whole records stay and the next append follows them."""
-    path, whole, written = small
-    for size in range(len(whole) + 1):
-        path.write_bytes(whole[:size])
-        sound = [(p, blob) for p, blob in written if LEAD + p <= size]
-        assert read(folder) == sound
-        writer = Writer(folder)
-        assert writer.position == (sound[-1][0] if sound else 0)
-        assert path.stat().st_size == (LEAD + writer.position if size >= LEAD else 0)
-        writer.append(encode_tick(9))
-        writer.close()
-        assert read(folder) == sound + writer.written
-        for _, other in segments(folder):
-            other.unlink()
-
-
-def test_a_flipped_bit_ends_its_segment_and_no_other(small: Small, folder: Path) -> None:
-    """A bit flipped anywhere hides that record and what follows in its segment, nothing before."""
-    path, whole, written = small
-    writer = Writer(folder)
-    writer.append(encode_tick(8))
-    writer.close()
-    for at in range(len(whole)):
-        spoilt = bytearray(whole)
-        spoilt[at] ^= 0x10
-        path.write_bytes(spoilt)
-        sound = [(p, blob) for p, blob in written if LEAD + p <= at]
-        assert read(folder) == sound + writer.written, at
-
-
-def test_a_length_beyond_reason_is_damage(folder: Path) -> None:
-    """A length that no record has is not read, however large the file says it is."""
-    writer = Writer(folder)
-    writer.append(encode_tick(1))
-    writer.close()
-    [(_, path)] = segments(folder)
-    body = bytes(100)
-    head = HEAD.pack(spool.MAX_RECORD + 1, zlib.crc32(body, Kind.READINGS), Kind.READINGS)
-    path.write_bytes(path.read_bytes() + head + body)
-    assert read(folder) == writer.written
-
-
-def test_a_foreign_file_is_passed_over(folder: Path) -> None:
-    """A segment that does not begin as ours, with its tags, yields nothing and stops nobody."""
-    writer = Writer(folder)
-    writer.append(encode_tick(0))
-    writer.begin_segment()
-    writer.append(encode_tick(1))
-    writer.close()
-    [(_, path), _] = segments(folder)
-    for foreign in (
-        b"HZSPOOL2" + CONFIGURATION,
-        MAGIC + encode_tick(0),
-        MAGIC + HEAD.pack(spool.MAX_RECORD + 1, 0, Kind.CONFIGURATION),
-        MAGIC + CONFIGURATION[:-1] + b"x",
-    ):
-        path.write_bytes(foreign + encode_tick(0))
-        assert read(folder) == writer.written[1:]
-
-
-def test_kinds_of_a_newer_program_are_passed_over(folder: Path) -> None:
-    """A record whose kind is not known keeps its place and hides nothing after it."""
-    body = b"something new"
-    unknown = HEAD.pack(len(body), zlib.crc32(body, 77), 77) + body
-    writer = Writer(folder)
-    writer.append(SESSION, unknown, encode_tick(1))
-    writer.close()
-    assert read(folder) == [writer.written[0], writer.written[2]]
-    again = Writer(folder)
-    assert again.position == writer.position
-    again.close()
-
-
 def test_holes_between_segments_are_what_was_shed(folder: Path) -> None:
     """A position may jump: the next segment is named by it, and reading goes on across the hole."""
     writer = Writer(folder)
@@ -282,22 +154,6 @@ def test_a_large_configuration_makes_large_segments(
     head = path.stat().st_size - held
     assert head > 100
     assert held >= 16 * head
-
-
-def test_a_new_segment_that_never_got_a_record(folder: Path) -> None:
-    """A crash between making a segment and writing to it costs nothing, whatever it left behind."""
-    for left in (b"", MAGIC[:3], MAGIC, MAGIC + CONFIGURATION[:4], MAGIC + CONFIGURATION):
-        writer = Writer(folder)
-        writer.append(encode_tick(1))
-        writer.close()
-        segment_path(folder, writer.position).write_bytes(left)
-        again = Writer(folder)
-        assert again.position == writer.position
-        again.append(encode_tick(2))
-        again.close()
-        assert read(folder) == writer.written + again.written
-        for _, path in segments(folder):
-            path.unlink()
 
 
 def test_a_start_makes_a_segment_of_its_own(folder: Path) -> None:
@@ -401,19 +257,6 @@ def test_decoded_readings_are_copies_of_nobody(folder: Path) -> None:
         back.value[0] = 5.0
     assert np.array_equal(back.value, batch(2).value)
     assert not folder.exists()
-
-
-def test_what_a_newer_program_wrote_last_is_kept(folder: Path) -> None:
-    """A record of an unknown kind at the very end is no torn tail: it is not cut off."""
-    body = b"something new"
-    unknown = HEAD.pack(len(body), zlib.crc32(body, 77), 77) + body
-    writer = Writer(folder)
-    writer.append(encode_tick(1), unknown)
-    writer.close()
-    before = segments(folder)[0][1].read_bytes()
-    again = Writer(folder)
-    assert again.position == writer.position
-    assert segments(folder)[0][1].read_bytes() == before
 
 
 def test_records_never_stand_below_what_the_store_speaks_of(folder: Path) -> None:
