@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device_profiles.quality import Quality
+from gateway.lifeline import tie
 from gateway.northbound import wire
 from gateway.northbound.spool import (
     Configuration,
@@ -83,35 +85,42 @@ def archive(spool: Path, folder: Path) -> int:
     for first, path in segments(spool)[:-1]:
         if marker(path).exists():
             continue
-        batches = list(segment_readings(path, first))
-        if batches:
-            write(batches, folder, first)
+        found = gathered(segment_readings(path, first))
+        if found is not None:
+            write(*found, folder, first)
             written += 1
         marker(path).touch()
     return written
 
 
-def write(batches: Sequence[Tagged], folder: Path, first: int) -> Path:
-    """Write readings as one file, whole or not at all."""
-    # A segment has thousands of batches and half a million tags: those are mapped once a list.
-    lists = {id(tags): tags for tags, _ in batches}
-    names = sorted(set().union(*lists.values()))
-    number = {tag: index for index, tag in enumerate(names)}
-    numbers = {
-        key: np.array([number[tag] for tag in tags], np.int32) for key, tags in lists.items()
-    }
-    point = np.concatenate([numbers[id(tags)][batch.point] for tags, batch in batches])
-    parts = [batch for _, batch in batches]
-    received = np.concatenate([batch.received_ns for batch in parts])
+def gathered(batches: Iterable[Tagged]) -> tuple[list[str], ReadingBatch] | None:
+    """Return all readings as one batch, and the tags of its points; None where there are none.
+
+    A segment has thousands of batches and half a million tags: those are mapped once a list.
+    """
+    number: dict[str, int] = {}
+    mapped: list[str] | None = None
+    numbers = np.zeros(0, np.int32)
+    parts = []
+    for tags, batch in batches:
+        if tags is not mapped:
+            mapped = tags
+            numbers = np.array([number.setdefault(tag, len(number)) for tag in tags], np.int32)
+        parts.append(replace(batch, point=numbers[batch.point]))
+    return (list(number), ReadingBatch.joined(parts)) if parts else None
+
+
+def write(names: Sequence[str], readings: ReadingBatch, folder: Path, first: int) -> Path:
+    """Write readings, whose points stand for these tags, as one file, whole or not at all."""
     columns = {
-        "place": np.arange(point.size),
-        "time": np.concatenate([batch.time_ns for batch in parts]),
-        "point": point,
-        "value": np.concatenate([batch.value for batch in parts]),
-        "code": np.concatenate([batch.quality for batch in parts]),
-        "received": received,
+        "place": np.arange(len(readings), dtype=np.int32),
+        "time": readings.time_ns,
+        "point": readings.point,
+        "value": readings.value,
+        "code": readings.quality,
+        "received": readings.received_ns,
     }
-    begun = datetime.fromtimestamp(int(received.min()) // 1_000_000_000, UTC)
+    begun = datetime.fromtimestamp(int(readings.received_ns.min()) // 1_000_000_000, UTC)
     target = folder / f"readings-{begun.strftime(STAMP)}-{first:020d}.parquet"
     scratch = target.with_suffix(".new")
     with connect() as connection:
@@ -228,6 +237,7 @@ def _from_files(folder: Path, asked: Asked) -> Columns:
 
 def main(arguments: Sequence[str]) -> None:
     """Do one thing in a process of low priority: ``keep SPOOL FOLDER BEFORE_NS`` or ``read``."""
+    tie()
     os.nice(19)
     act, spool, folder, detail = arguments
     if act == "keep":
