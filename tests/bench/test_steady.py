@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,6 +49,15 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def opened(file: Path) -> int:
+    """How often this process has a file open."""
+    found = 0
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            found += Path(f"/proc/self/fd/{number}").readlink() == file
+    return found
+
+
 def test_an_alarm_is_seen_when_its_commit_is_and_not_before(tmp_path: Path) -> None:
     """What another connection has written and not committed is not durable; old events are not."""
     store = tmp_path / "store.db"
@@ -57,7 +68,7 @@ def test_an_alarm_is_seen_when_its_commit_is_and_not_before(tmp_path: Path) -> N
         database.execute(put, (1, encode_event(event(1))))
         with Watch(store) as watch:
             # It looks from what is there on: an event of before the watch is none of its own.
-            time.sleep(0.2)
+            until(lambda: opened(store) == 2)
             database.execute("BEGIN IMMEDIATE")
             database.execute(put, (2, encode_event(event(2))))
             database.execute(put, (3, encode_event(event(3, cause="acknowledge"))))
