@@ -10,6 +10,7 @@ import typer
 from gateway import __version__
 from gateway.cli import alarms, files, journal, pair, replay, run, site
 from gateway.db import StoreError
+from gateway.lifeline import tie
 
 
 def show_version(wanted: bool) -> None:  # noqa: FBT001 - as the parser calls it
@@ -52,6 +53,7 @@ EXTRAS: Final = {
 
 def main() -> None:
     """Entry point of the `hazgate` command."""
+    tie()
     try:
         app()
     except StoreError as error:

@@ -17,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from gateway import lifeline
 from gateway.northbound import wire
 from gateway.northbound.spool import count_readings, kept_from, marker, segments
 
@@ -100,6 +101,7 @@ class History:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", ARCHIVE, act, str(self.spool), str(self.folder), detail,
                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+                env=lifeline.environment(),
             )  # fmt: skip
             try:
                 async with asyncio.timeout(TIMEOUT_S):

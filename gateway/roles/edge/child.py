@@ -7,6 +7,7 @@ import secrets
 import sys
 from typing import Final, NoReturn
 
+from gateway import lifeline
 from gateway.observe import log
 
 STOP_S: Final = 10.0
@@ -16,7 +17,9 @@ LOG = log("roles.edge.child")
 async def keep_running(what: str, *arguments: str) -> NoReturn:
     """Run ``python -m`` with these arguments, again whenever it ends; stop it when cancelled."""
     while True:
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", *arguments)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", *arguments, env=lifeline.environment()
+        )
         try:
             status = await process.wait()
         except asyncio.CancelledError:
