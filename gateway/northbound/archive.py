@@ -42,8 +42,11 @@ ANSWER_READINGS: Final = 10_000
 #: A source time may lie this far ahead of the received one.
 AHEAD_NS: Final = 5_000_000_000
 STAMP: Final = "%Y%m%dT%H%M%SZ"
-NAMES: Final = {int(quality): quality.name for quality in Quality}
 CODES: Final = {quality.name: int(quality) for quality in Quality}
+#: The name of each quality byte.
+WORDS: Final = np.full(256, "UNDECODABLE", object)
+for _quality in Quality:
+    WORDS[_quality] = _quality.name
 Tagged = tuple[list[str], ReadingBatch]
 
 
@@ -112,12 +115,12 @@ def gathered(batches: Iterable[Tagged]) -> tuple[list[str], ReadingBatch] | None
 
 def write(names: Sequence[str], readings: ReadingBatch, folder: Path, first: int) -> Path:
     """Write readings, whose points stand for these tags, as one file, whole or not at all."""
+    # Streamed as they stand: a join for the names, and a sort after it, would want all in memory.
     columns = {
-        "place": np.arange(len(readings), dtype=np.int32),
         "time": readings.time_ns,
-        "point": readings.point,
+        "tag": np.array(names, object)[readings.point],
         "value": readings.value,
-        "code": readings.quality,
+        "quality": WORDS[readings.quality],
         "received": readings.received_ns,
     }
     begun = datetime.fromtimestamp(int(readings.received_ns.min()) // 1_000_000_000, UTC)
@@ -125,15 +128,9 @@ def write(names: Sequence[str], readings: ReadingBatch, folder: Path, first: int
     scratch = target.with_suffix(".new")
     with connect() as connection:
         connection.register("reading", columns)
-        connection.register("tag", {"point": np.arange(len(names)), "tag": np.array(names)})
-        connection.register(
-            "quality",
-            {"code": np.array(list(NAMES), np.uint8), "quality": np.array(list(NAMES.values()))},
-        )
         connection.sql(
             "SELECT time, tag, CASE WHEN isnan(value) THEN NULL ELSE value END AS value, "
-            "COALESCE(quality, 'UNDECODABLE') AS quality, received FROM reading "
-            "JOIN tag USING (point) LEFT JOIN quality USING (code) ORDER BY place"
+            "quality, received FROM reading"
         ).write_parquet(str(scratch), compression="zstd")
     for path in (scratch, folder):
         handle = os.open(path, os.O_RDONLY)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -307,3 +308,29 @@ def test_tags_are_mapped_once_a_list_not_once_a_batch(
     assert len(counted) == 3
     assert max(tags.walks for tags in counted) <= 3
     assert len(site.read(TAGS[0], 0, START * 2)) == 101
+
+
+def test_a_segment_of_a_large_plant_is_written_in_little_memory(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the order the readings came, with no room for all of them and no disk to spill to."""
+    plain = archive.connect
+
+    def narrow() -> duckdb.DuckDBPyConnection:
+        connection = plain()
+        connection.execute("SET memory_limit = '48MB'")
+        connection.execute("SET temp_directory = ''")
+        return connection
+
+    monkeypatch.setattr(archive, "connect", narrow)
+    count, tags = 1_000_000, [f"unit-with-a-long-name-{n:06}" for n in range(50_000)]
+    point = (np.arange(count) * 7 % len(tags)).astype(np.int32)
+    time = START + np.arange(count) // 1_000 * SECOND
+    batch = ReadingBatch(point, time, time, np.arange(count) / 8, np.zeros(count, np.uint8))
+    path = archive.write(tags, batch, site.spool_folder, 0)
+    with duckdb.connect() as connection:
+        found = connection.read_parquet(str(path)).fetchnumpy()
+    assert np.array_equal(found["value"], batch.value)
+    assert np.array_equal(found["time"], time)
+    assert found["tag"][::50_001].tolist() == [tags[n] for n in point[::50_001].tolist()]
+    assert set(found["quality"]) == {"GOOD"}
