@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -52,9 +51,9 @@ def until(condition: Callable[[], bool]) -> None:
 def opened(file: Path) -> int:
     """How often this process has a file open."""
     found = 0
-    for number in os.listdir("/proc/self/fd"):
+    for descriptor in Path("/proc/self/fd").iterdir():
         with suppress(OSError):
-            found += Path(f"/proc/self/fd/{number}").readlink() == file
+            found += descriptor.readlink() == file
     return found
 
 
