@@ -34,8 +34,10 @@ ROOM_BYTES: Final = 1024 * 1024
 #: Packets found at once.
 FOUND: Final = 4096
 CONNECT_S: Final = 10.0
-#: A broker keeps larger messages from us (MQTT 5); the decoder takes 256 KiB.
+#: A broker keeps larger packets from us (MQTT 5); the decoder takes 256 KiB.
 PACKET_BYTES: Final = 2 * 1024 * 1024
+#: MQTT 3.1.1 has no word for that: what it allows, 256 MiB, would be put together in our memory.
+UNSTATED_PACKET_BYTES: Final = 16 * 1024 * 1024
 #: First bytes of the packets that a server may send us. Any other is a violation (MQTT 3.1.1,
 #: 2.2.2; MQTT 5, 2.1.3), and paho takes type 0 for no packet at all: it would lose its place.
 FIRST_BYTES: Final = frozenset(
@@ -50,6 +52,9 @@ PUBACK_HEAD: Final = 0x4002
 class BufferedClient(Client):
     """paho's client, reading the socket in large pieces."""
 
+    #: What the broker did, where the library has no words for it.
+    fault = ""
+    most_bytes = UNSTATED_PACKET_BYTES
     _room = memoryview(b"")
     _bytes: Bytes = np.zeros(0, np.uint8)
     _spans: Spans = np.zeros((0, COLUMNS), np.int32)
@@ -76,23 +81,23 @@ class BufferedClient(Client):
         end = min(ROOM_BYTES, self._end + READ_BYTES)
         try:
             came = sock.recv_into(self._room[self._end : end])
+            self._end += came
             # TLS gives one record at a time, and no readiness of the socket announces the next.
-            while came and isinstance(sock, ssl.SSLSocket) and sock.pending():
-                self._end += came
-                if self._end == end:
-                    return True
+            while came and self._end < end and isinstance(sock, ssl.SSLSocket) and sock.pending():
                 came = sock.recv_into(self._room[self._end : end])
+                self._end += came
+            if not came:
+                self._ended = b""
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return self._end > held_back
+            pass
         except OSError as error:
             self._ended = error
-        else:
-            self._end += came
-            if came:
-                # Any bytes prove that the other end lives.
-                self._last_bytes_received = time.monotonic()
-                return True
-            self._ended = b""
+        if self._end > held_back:
+            # Any bytes prove that the other end lives, whatever came after them.
+            self._last_bytes_received = time.monotonic()
+            return True
+        if self._ended is None:
+            return False
         # The rest of a torn packet will not come: the library is told the end, not its beginning.
         self._begin = self._end
         return True
@@ -131,15 +136,33 @@ class BufferedClient(Client):
         sock = self._sock
         return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
+    def ping(self) -> None:
+        """Send PINGREQ where nothing was sent for half the keep-alive.
+
+        The library sends it when the keep-alive has passed, and that is too late.
+        """
+        now = time.monotonic()
+        quiet = self.is_connected() and now - self._last_msg_out >= self._keepalive / 2
+        if quiet and self._keepalive and not self._ping_t:
+            self._send_pingreq()
+            self._last_bytes_received = now  # the answer has the whole keep-alive, as the library's
+
     def excuse(self) -> None:
         """Miss no answer to PINGREQ: nothing is being read, so none can come."""
         self._ping_t = 0
 
     def _packet_read(self) -> MQTTErrorCode:
-        begun = self._in_packet["command"] or self._begin == self._end
-        if not begun and self._room[self._begin] not in FIRST_BYTES:
+        inside = self._in_packet["command"] or self._begin == self._end
+        if not inside and self._room[self._begin] not in FIRST_BYTES:
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
-        return super()._packet_read()
+        code = super()._packet_read()
+        # Judged by its head: no such packet is whole after one read, the room is smaller.
+        begun = self._in_packet
+        size = 1 + len(begun["remaining_count"]) + begun["remaining_length"]
+        if begun["have_remaining"] and size > self.most_bytes:
+            self.fault = f"a packet of {size} bytes, at most {self.most_bytes} are taken"
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        return code
 
     def _sock_recv(self, bufsize: int) -> bytes:
         if self._begin == self._end:
@@ -173,6 +196,8 @@ def new_client(settings: BrokerSettings, node: str) -> BufferedClient:
         reconnect_on_failure=False,  # nor let it fall back to MQTT 3.1 behind our back
     )
     client.connect_timeout = CONNECT_S
+    if five:
+        client.most_bytes = PACKET_BYTES
     if settings.username:
         password = None
         if settings.password_file:

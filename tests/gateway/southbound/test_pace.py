@@ -12,8 +12,9 @@ from bench.frames import connect, publish
 from gateway.clock import SystemClock
 from gateway.simulation.broker import LocalBroker, mosquitto
 from gateway.southbound.arrivals import Arrivals
-from gateway.southbound.mqtt import APART_S, BrokerSession
+from gateway.southbound.mqtt import BrokerSession
 from gateway.southbound.settings import BrokerSettings
+from gateway.southbound.socket_watch import APART_S, SocketWatch
 from tests.gateway.southbound.session import until
 
 pytestmark = [
@@ -48,14 +49,16 @@ class Reader:
 
     def deliver(self, arrivals: Arrivals) -> bool:
         self.count += len(arrivals)
+        line = self.session._line
+        assert line is not None
         # A read that brought more than the table holds is handed over in parts.
-        if self.session._read_at not in self.read_s[-1:]:
-            self.read_s.append(self.session._read_at)
-        asyncio.get_running_loop().call_soon(self._look)
+        if line.watch.read_at not in self.read_s[-1:]:
+            self.read_s.append(line.watch.read_at)
+        asyncio.get_running_loop().call_soon(self._look, line.watch)
         return self.room
 
-    def _look(self) -> None:
-        self.rested += self.session._rest is not None
+    def _look(self, watch: SocketWatch) -> None:
+        self.rested += watch.resting
 
 
 async def flooded(broker: LocalBroker, *, room: bool) -> Reader:

@@ -10,8 +10,8 @@ import pytest
 
 from gateway.simulation.broker import mosquitto
 from tests.gateway.southbound.contract.conftest import Site
-from tests.gateway.southbound.contract.frames import PINGREQ, Publish, connack
-from tests.gateway.southbound.contract.scripted import Scripted
+from tests.gateway.southbound.contract.frames import PINGREQ, SUBSCRIBE, Packet, Publish, connack
+from tests.gateway.southbound.contract.scripted import Line, Scripted
 from tests.gateway.southbound.session import Tap, session, until
 
 SERVER_KEEP_ALIVE, ASSIGNED = b"\x13\x00\x01", b"\x12\x00\x05other"
@@ -128,6 +128,49 @@ async def test_the_server_keep_alive_replaces_ours() -> None:
             line = await broker.line()
             assert line.said[0].body[8:10] == b"\x0e\x10"
             await line.took(PINGREQ, 2)
+            assert heard.changes == [None]
+
+
+async def test_the_shortest_keep_alive_is_not_overrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PINGREQ leaves within the second that a server states, not when it has passed."""
+    came: list[tuple[int, float]] = []
+    answer = Scripted._answer
+
+    def noted(broker: Scripted, line: Line, packet: Packet) -> None:
+        came.append((packet.kind, asyncio.get_running_loop().time()))
+        answer(broker, line, packet)
+
+    monkeypatch.setattr(Scripted, "_answer", noted)
+    gaps: list[float] = []
+    async with Scripted("5") as broker:
+        broker.connack = connack(five=True, properties=SERVER_KEEP_ALIVE)
+        async with session(broker.port, version="5", keep_alive_s=3600):
+            # What a busy machine holds up is late once, not each time.
+            for number in range(1, 4):
+                came.clear()
+                line = await broker.line(number)
+                await line.took(PINGREQ, 2)
+                first, *others = (at for kind, at in came if kind in {SUBSCRIBE, PINGREQ})
+                gaps += [at - before for before, at in itertools.pairwise([first, *others])]
+                line.cut()
+    assert len(gaps) >= 6
+    assert max(min(gaps[0::2]), min(gaps[1::2])) <= 1.0
+
+
+async def test_a_server_without_keep_alive_is_not_asked_all_the_time() -> None:
+    """MQTT 5: a server that states 0 wants no PINGREQ, and gets none."""
+    async with Scripted("5") as broker:
+        broker.connack = connack(five=True, properties=b"\x13\x00\x00")
+        async with session(broker.port, version="5") as (link, heard):
+            line = await broker.line()
+            await until(lambda: link.connected)
+            connection = link._line
+            assert connection is not None
+            client, looks = connection._client, itertools.count()
+            misc = client.loop_misc
+            client.loop_misc = lambda: (next(looks), misc())[1]  # type: ignore[method-assign]
+            await until(lambda: next(looks) > 3)
+            assert line.of(PINGREQ) == []
             assert heard.changes == [None]
 
 
