@@ -8,8 +8,7 @@ its sender saw and is refused when the alarm has moved since.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -17,6 +16,7 @@ import msgspec
 from device_profiles.quality import Quality
 from gateway.alarms.catalogue import AlarmDefinition, Catalogue, Level
 from gateway.alarms.lifecycle import IllegalTransitionError, Status, step
+from gateway.alarms.requests import ORDERS, RefusedError, Request, check_suppression, possible
 from gateway.journal import Chain
 from gateway.model import (
     AlarmEvent,
@@ -28,20 +28,6 @@ from gateway.model import (
     decode_event,
 )
 
-HOUR_NS = 3600 * 1_000_000_000
-MAX_SHELVE_NS = 8 * HOUR_NS
-#: Causes an order may ask for; everything else comes from the plant.
-ORDERS = frozenset(
-    {
-        Cause.ACKNOWLEDGE,
-        Cause.RESET,
-        Cause.SHELVE,
-        Cause.UNSHELVE,
-        Cause.OUT_OF_SERVICE,
-        Cause.IN_SERVICE,
-    }
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Transition:
@@ -50,39 +36,6 @@ class Transition:
     event: AlarmEvent
     entry: bytes
     status: Status | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What an operator asks of one alarm."""
-
-    alarm: str
-    revision: int
-    cause: Cause
-    operator: str
-    comment: str = ""
-    until_ns: int = 0
-    order: str = ""
-
-
-def possible(definition: AlarmDefinition, status: Status) -> list[str]:
-    """Return what an operator may do with an alarm as it stands: no move of the plant's."""
-    found = []
-    for cause in sorted(ORDERS):
-        if cause == Cause.SHELVE and not definition.shelvable:
-            continue
-        with suppress(IllegalTransitionError):
-            step(status, cause, latch=definition.latch)
-            found.append(cause.value)
-    return found
-
-
-class RefusedError(Exception):
-    """An order cannot be carried out; `reason` is a word for machines, the text is for people."""
-
-    def __init__(self, reason: str, text: str) -> None:
-        super().__init__(text)
-        self.reason = reason
 
 
 class Desk:
@@ -120,11 +73,11 @@ class Desk:
             for alarm, status in self.statuses.items()
             if status.historical and status.active and alarm in definitions
         )
-        # What is asked for at every change or each second, kept as alarms move. A place is one in
-        # the order of the statuses: what sounds is told in it.
-        self._places: dict[str, int] = {}
-        self._sounding: dict[int, AlarmDefinition] = {}
+        # What is asked for at every change or each second, kept as alarms move: in a flood there
+        # are tens of thousands. What sounds is told in the order in which it began to.
+        self._sounding: dict[str, AlarmDefinition] = {}
         self._suppressed: dict[str, None] = {}
+        self._standing: set[str] = set()
         for alarm, status in self.statuses.items():
             self._note(alarm, status, definitions.get(alarm))
 
@@ -205,7 +158,7 @@ class Desk:
                 f"{request.revision}); look again and repeat the order",
             )
         if request.cause in {Cause.SHELVE, Cause.OUT_OF_SERVICE}:
-            self._may_suppress(definition, request, now_ns)
+            check_suppression(definition, request, now_ns=now_ns)
         try:
             moved = step(status, request.cause, latch=definition.latch, until_ns=request.until_ns)
         except IllegalTransitionError:
@@ -286,7 +239,7 @@ class Desk:
         """Go on in a new life: every alarm that stands is told anew, its counters at one."""
         standing = {a: s for a, s in self.statuses.items() if s.standing and a in self.definitions}
         self.chain, self.statuses, self.entries, self.unconfirmed = chain, {}, {}, {}
-        self._places, self._sounding, self._suppressed = {}, {}, {}
+        self._sounding, self._suppressed, self._standing = {}, {}, set()
         found = [self.note("life", now_ns=now_ns)]
         for alarm, status in standing.items():
             after = msgspec.structs.replace(status, occurrence=1, revision=1)
@@ -318,9 +271,17 @@ class Desk:
             if status.standing and alarm in self.entries
         ]
 
-    def sounding(self) -> list[AlarmDefinition]:
-        """Return the alarms for which the siren sounds: live, unacknowledged, not suppressed."""
-        return [self._sounding[place] for place in sorted(self._sounding)]
+    @property
+    def standing(self) -> int:
+        """How many alarms stand."""
+        return len(self._standing)
+
+    def sounding(self) -> Collection[AlarmDefinition]:
+        """Return the alarms for which the siren sounds: live, unacknowledged, not suppressed.
+
+        First which began to sound first. It is a view: it shows what sounds when it is looked at.
+        """
+        return self._sounding.values()
 
     def _definition(self, alarm: str) -> AlarmDefinition:
         """Return the definition of an alarm that is known to be one of this node's."""
@@ -331,34 +292,19 @@ class Desk:
 
     def _note(self, alarm: str, status: Status, definition: AlarmDefinition | None) -> None:
         """Keep what is asked for again and again in step with where an alarm stands."""
-        place = self._places.setdefault(alarm, len(self._places))
+        if status.standing:
+            self._standing.add(alarm)
+        else:
+            self._standing.discard(alarm)
         live = status.state == State.UNACKNOWLEDGED and not status.historical
         if live and status.suppression == Suppression.NONE and definition and definition.sounds:
-            self._sounding[place] = definition
+            self._sounding[alarm] = definition
         else:
-            self._sounding.pop(place, None)
+            self._sounding.pop(alarm, None)
         if status.suppression == Suppression.NONE:
             self._suppressed.pop(alarm, None)
         else:
             self._suppressed[alarm] = None
-
-    def _may_suppress(self, definition: AlarmDefinition, request: Request, now_ns: int) -> None:
-        if request.cause == Cause.SHELVE and not definition.shelvable:
-            raise RefusedError(
-                "not_shelvable",
-                f"{definition.alarm}: {definition.standard} {definition.clause} is statutory and "
-                "cannot be shelved; declare an outage with its substitute measure",
-            )
-        length_ns = request.until_ns - now_ns
-        if length_ns <= 0:
-            raise RefusedError("bad_end", f"{definition.alarm}: the end must lie ahead")
-        if request.cause == Cause.SHELVE and length_ns > MAX_SHELVE_NS:
-            hours, most = math.ceil(length_ns * 100 / HOUR_NS) / 100, MAX_SHELVE_NS // HOUR_NS
-            raise RefusedError(
-                "bad_end", f"{definition.alarm}: {hours:g} h is too long; shelve within {most} h"
-            )
-        if not request.comment.strip():
-            raise RefusedError("no_reason", f"{definition.alarm}: a reason is required")
 
     def _event(
         self,

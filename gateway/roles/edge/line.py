@@ -16,7 +16,8 @@ import msgspec
 
 from detectors.bank import Counts
 from gateway.alarms.actions import Siren
-from gateway.alarms.desk import Desk, RefusedError, Request, Transition
+from gateway.alarms.desk import Desk, Transition
+from gateway.alarms.requests import RefusedError, Request
 from gateway.identity import Identity
 from gateway.model import NANOSECONDS, Cause, Clock, Detection
 from gateway.northbound.spool import (
@@ -156,7 +157,11 @@ class Line:
         now = self.clock.now_ns()
         second = (now - GRACE_NS) // NANOSECONDS
         self._notice_jump(now)
-        if second <= self._second or self._held():
+        if second <= self._second:
+            return
+        if self._held():
+            # What waited in a queue is not heard: silence counts from when it has passed.
+            self.liveness.begin(now)
             return
         first = max(self._second + 1, second - MAX_TICKS)
         self._second = second

@@ -38,7 +38,7 @@ from gateway.roles.edge.storage import OwnAlarms, Storage, StoreFailedError, fai
 from gateway.roles.edge.upward import PARENT, Above, LocalScreen, Upward
 from gateway.southbound.arrivals import Arrivals
 from gateway.southbound.ingest import Ingest
-from gateway.southbound.liveness import Liveness
+from gateway.southbound.liveness import MOST, Liveness
 from gateway.southbound.mqtt import BrokerSession
 
 SNAPSHOT_S: Final = 60.0
@@ -192,7 +192,7 @@ class EdgeNode:
             engine=engine,
             desk=self.desk,
             ingest=self.ingest,
-            liveness=Liveness(self.plant, silent),
+            liveness=Liveness(self.plant, silent, most=MOST),
             siren=Siren(self._send_siren),
             summaries=self.summaries,
             pacing=Pacing(stated),
@@ -359,7 +359,7 @@ class EdgeNode:
                 self.line.siren.beat(now_ns=now, monotonic_ns=passed)
                 if self.site.settings.siren is not None:
                     self.session.mark()
-                self.metrics.standing.set(sum(s.standing for s in self.desk.statuses.values()))
+                self.metrics.standing.set(self.desk.standing)
                 self.metrics.silent.set(int(self.line.liveness.silent.sum()))
             if passed >= next_summary:
                 next_summary = passed + PERIOD_NS

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.alarms.desk import Request
+from gateway.alarms.requests import Request
 from gateway.db import Database
 from gateway.model import NANOSECONDS, Cause, Clock
 from gateway.northbound import wire

@@ -11,7 +11,7 @@ from gateway.db import Database, Row
 from gateway.model import State, Suppression
 from gateway.northbound.wire import InventoryRule
 from gateway.supervision.store import Write
-from gateway.supervision.tiers import Scope
+from gateway.supervision.tiers import CHUNK, Scope, marks
 from gateway.supervision.views.alarms import MILLISECOND
 
 VERDICTS = ("GOOD", "UNCERTAIN", "BAD")
@@ -140,22 +140,21 @@ def is_fresh(row_fresh: int, stale_ns: int, received_ns: int, now_ns: int) -> bo
 
 def publish(write: Write, node: str, tags: Iterable[str]) -> None:
     """Tell the screens the last values of some points, one item per hazard class."""
-    wanted = frozenset(tags)
-    if not wanted:
-        return
-    # One query, however many they are; mostly they are all that the node has.
-    rows = write.execute(
-        "SELECT l.tag, l.last, l.quality, l.source_ns, l.received_ns, l.fresh, l.stale_ns, "
-        "COALESCE(a.hazard, '') FROM latest l "
-        "LEFT JOIN point p ON p.node = l.node AND p.tag = l.tag "
-        "LEFT JOIN area a ON a.node = p.node AND a.area = p.area "
-        "WHERE l.node = ?",
-        (node,),
-    )
+    wanted = sorted(tags)
+    rows: list[Row] = []
+    # A message tells of a part of a plant; the rest of its points is not read for it.
+    for start in range(0, len(wanted), CHUNK):
+        piece = wanted[start : start + CHUNK]
+        sql = (
+            "SELECT l.tag, l.last, l.quality, l.source_ns, l.received_ns, l.fresh, l.stale_ns, "
+            "COALESCE(a.hazard, '') FROM latest l "
+            "LEFT JOIN point p ON p.node = l.node AND p.tag = l.tag "
+            "LEFT JOIN area a ON a.node = p.node AND a.area = p.area "
+            "WHERE l.node = ? AND l.tag IN ({tags})"
+        )
+        rows += write.execute(sql.replace("{tags}", marks(piece)), (node, *piece))
     by_hazard: dict[str, list[PointChange]] = {}
     for tag, last, quality, source_ns, received_ns, fresh, stale_ns, hazard in rows:
-        if tag not in wanted:
-            continue
         by_hazard.setdefault(hazard, []).append(
             PointChange(
                 tag,

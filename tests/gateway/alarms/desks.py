@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.alarms.catalogue import AlarmDefinition, Catalogue, Level
-from gateway.alarms.desk import Desk, RefusedError, Request
+from gateway.alarms.desk import Desk
+from gateway.alarms.requests import RefusedError, Request
 from gateway.identity import Identity
 from gateway.journal import Chain
 from gateway.model import NANOSECONDS, Cause, Detection, Priority

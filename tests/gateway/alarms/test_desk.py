@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.alarms.catalogue import Catalogue
-from gateway.alarms.desk import ORDERS, Desk, RefusedError
+from gateway.alarms.desk import Desk
 from gateway.alarms.lifecycle import Status
+from gateway.alarms.requests import ORDERS, RefusedError
 from gateway.identity import Identity
 from gateway.journal import GENESIS, Chain, digest
 from gateway.model import Cause, State, Suppression, decode_event, encode_event
@@ -136,7 +137,7 @@ def test_what_sounds() -> None:
     desk.order(request(desk, Cause.SHELVE), now_ns=NOW)
     assert sounds() == [GAS]
     desk.order(request(desk, Cause.UNSHELVE), now_ns=NOW)
-    assert sounds() == [HIGH, GAS]
+    assert sounds() == [GAS, HIGH]
     desk.order(request(desk, Cause.ACKNOWLEDGE, GAS), now_ns=NOW)
     assert sounds() == [HIGH]
     desk.detect(edge(active=False))
@@ -149,7 +150,7 @@ def test_late_data_does_not_sound_until_it_is_confirmed() -> None:
     [made] = desk.detect(edge(historical=True))
     assert made.event.historical
     assert list(desk.unconfirmed) == [HIGH]
-    assert (desk.sounding(), len(desk.present())) == ([], 1)
+    assert (list(desk.sounding()), len(desk.present())) == ([], 1)
     assert desk.confirm([GAS], now_ns=NOW) == []
     [confirmed] = desk.confirm([HIGH], now_ns=NOW + 5)
     event = confirmed.event
@@ -303,16 +304,28 @@ MOVES = st.lists(
 )
 
 
-def plainly_sounding(desk: Desk) -> list[str]:
+def plainly_sounding(desk: Desk) -> set[str]:
     """What sounds, read from where every alarm stands."""
-    return [
+    return {
         alarm
         for alarm, status in desk.statuses.items()
         if status.state == State.UNACKNOWLEDGED
         and status.suppression == Suppression.NONE
         and not status.historical
         and alarm != STUCK
-    ]
+    }
+
+
+def test_what_began_to_sound_first_is_told_first() -> None:
+    """The panel names the first of a flood; who sounds again comes behind those that still do."""
+    desk = make_desk()
+    for alarm in (GAS, HIGH):
+        desk.detect(edge(alarm))
+    assert [each.alarm for each in desk.sounding()] == [GAS, HIGH]
+    desk.order(request(desk, Cause.ACKNOWLEDGE, GAS), now_ns=NOW)
+    desk.detect(edge(GAS, active=False))
+    desk.detect(edge(GAS))
+    assert [each.alarm for each in desk.sounding()] == [HIGH, GAS]
 
 
 @given(moves=MOVES)
@@ -335,9 +348,11 @@ def test_what_sounds_is_what_stands(moves: list[tuple[str, str]]) -> None:
         else:
             with suppress(RefusedError):
                 desk.order(request(desk, Cause(move), alarm, until_ns=now + HOUR), now_ns=now)
-        assert [each.alarm for each in desk.sounding()] == plainly_sounding(desk)
+        assert {each.alarm for each in desk.sounding()} == plainly_sounding(desk)
+        assert desk.standing == sum(status.standing for status in desk.statuses.values())
     again = Desk(desk.definitions, desk.chain, statuses=desk.statuses, entries=desk.entries)
-    assert [each.alarm for each in again.sounding()] == plainly_sounding(desk)
+    assert {each.alarm for each in again.sounding()} == plainly_sounding(desk)
+    assert again.standing == desk.standing
     last = now + 24 * HOUR
     assert {t.event.alarm for t in again.expire(last)} == {
         alarm for alarm, each in desk.statuses.items() if each.suppression != Suppression.NONE

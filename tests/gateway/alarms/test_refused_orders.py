@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.alarms.desk import MAX_SHELVE_NS, ORDERS, Desk, RefusedError, possible
+from gateway.alarms.desk import Desk
+from gateway.alarms.requests import MAX_SHELVE_NS, ORDERS, RefusedError, possible
 from gateway.model import Cause, State, Suppression
 from tests.gateway.alarms.desks import (
     DEFINITIONS,
