@@ -2,6 +2,7 @@
 PYTHON ?= python3
 MINUTES ?= 10
 PORT ?= 8080
+BENCH ?= throughput
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
@@ -41,8 +42,8 @@ check: setup  ## style, types, import directions, spelling
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
-bench: setup  ## the benches; one of them: python -m bench NAME
-	$(BIN)/python -m bench throughput
+bench: setup  ## a bench: BENCH=throughput, latency, capacity, peers, nation, soak ...
+	$(BIN)/python -m bench $(BENCH)
 
 kill: setup  ## 100 kills of the edge at random instants under load, then the negative control
 	$(BIN)/python -m tests.chain.kill --kills 100
