@@ -11,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -149,14 +149,24 @@ class Database:
             with translated(self.path):
                 beside = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
                 try:
-                    beside.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                    with suppress(apsw.BusyError):  # a commit does it just now
+                        beside.execute("PRAGMA wal_checkpoint(PASSIVE)")
                 finally:
                     beside.close()
+
+    def fold_rest(self) -> None:
+        """Fold what was committed during `fold`: the log begins anew only where nothing is left."""
+        with self._lock, translated(self.path), suppress(apsw.BusyError):
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self.log_pages = 0  # until the next commit tells what is left
 
     def _logged(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self.log_pages = pages
         if pages >= self._most_pages:
-            self._connection.wal_checkpoint()
+            # The commit has succeeded, whatever becomes of this: another fold may be under way, or
+            # the disk be full. What is raised here would be told as a commit that failed.
+            with suppress(apsw.Error):
+                self._connection.wal_checkpoint()
         return apsw.SQLITE_OK
 
     def listen(self, listener: Callable[[str], None]) -> None:

@@ -28,8 +28,15 @@ def tie() -> None:
     asked = os.environ.get(PARENT)
     if asked is None or sys.platform != "linux":
         return
-    # The parent of a process that was started in a shell of its own is another.
-    if asked == str(os.getppid()):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != int(asked):  # it ended just before
+    if asked != str(os.getppid()):
+        try:
+            os.kill(int(asked), 0)
+        except ProcessLookupError:
+            # It ended before this process came to this line.
             os.kill(os.getpid(), signal.SIGTERM)
+        except (PermissionError, ValueError):
+            pass
+        return  # started in a shell of its own, or a child of a child: free
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(asked):  # it ended just before
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -306,6 +306,7 @@ class Spool:
         self.position = 0
         self._first = 0
         self._file = -1
+        self._unsynced = False
         existing = segments(folder)
         if existing:
             first, path = existing[-1]
@@ -339,8 +340,9 @@ class Spool:
 
     def sync(self) -> None:
         """Return when everything appended is on the disk."""
-        if self._file >= 0:
+        if self._file >= 0 and self._unsynced:
             os.fdatasync(self._file)
+            self._unsynced = False
 
     def cut(self, before: int) -> int:
         """Remove the segments that end at or before a position; return how many."""
@@ -365,6 +367,7 @@ class Spool:
 
     def _write(self, blob: bytes) -> None:
         view = memoryview(blob)
+        self._unsynced = True
         while view:
             view = view[os.write(self._file, view) :]
 

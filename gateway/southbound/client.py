@@ -136,6 +136,16 @@ class BufferedClient(Client):
         sock = self._sock
         return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
+    def loop_write(self) -> MQTTErrorCode:
+        """Send what is held, but not from a callback: whoever flushes after it sends it.
+
+        The library holds a lock while it calls back. A send that fails would close the connection,
+        call back, and wait for that lock for ever.
+        """
+        if self._in_callback_mutex.locked():
+            return MQTTErrorCode.MQTT_ERR_SUCCESS
+        return super().loop_write()
+
     def ping(self) -> None:
         """Send PINGREQ where nothing was sent for half the keep-alive.
 

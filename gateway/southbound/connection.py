@@ -70,6 +70,7 @@ class Connection:
         self._topic = own_topic(node)
         self._filters = (*filters, self._topic)
         self._fence = fence
+        self._last_asked = 0
         self._hand_over = take
         self._tell = stands
         self._own = np.frombuffer(bytearray(self._topic.encode()), np.uint8)
@@ -118,7 +119,7 @@ class Connection:
                 return
             if watch.paused:
                 client.excuse()
-                self._fence.wait()
+                self._fence.excuse()
             client.ping()
             client.loop_misc()
             watch.flush()
@@ -193,6 +194,7 @@ class Connection:
             result, mid = client.subscribe(wanted[begin : begin + FILTERS_A_PACKET])
             if result == MQTTErrorCode.MQTT_ERR_SUCCESS and mid is not None:
                 self._pending_grants.add(mid)
+                self._last_asked = mid
 
     def _on_subscribe(
         self,
@@ -212,6 +214,8 @@ class Connection:
         if mid not in self._pending_grants:
             return  # nobody asked, and before CONNACK the session does not stand
         self._pending_grants.discard(mid)
+        if mid == self._last_asked and codes[-1].is_failure:
+            self._fence.take_down()  # our own topic is the last: nothing would come back
         if not self._pending_grants and not self.stands:
             self.stands = True
             if self._fence.stands:

@@ -12,8 +12,11 @@ from typing import Final
 from gateway.model import Clock
 from gateway.observe import log
 
-#: A fence that never comes back (a broker that forbids its topic) is taken down after this.
+#: A fence that does not come back is taken down when nothing came before it for this long.
 FENCE_S: Final = 10.0
+#: And at last after this, though messages keep coming: the broker may forbid the topic in silence,
+#: and behind a fence no delay and no silence runs out.
+LAST_S: Final = 60.0
 LOG = log("southbound.fence")
 
 
@@ -33,6 +36,7 @@ class Fence:
         self._topic = topic
         self._clock = clock
         self._until = 0
+        self._last = 0
 
     @property
     def stands(self) -> bool:
@@ -42,18 +46,23 @@ class Fence:
     def put_up(self) -> None:
         """Put up a new one; `said` is what must come back."""
         self.said = secrets.token_hex(8).encode()
-        self.wait()
+        self.excuse()
 
     def take_down(self) -> None:
         """Take it down: it came back, or nothing comes."""
         self.said = b""
 
     def wait(self) -> None:
-        """Count anew how long it may stay away: nothing could come back until now."""
+        """Count anew how long nothing may come: something of the queue came before it."""
         self._until = self._clock.monotonic_ns() + int(FENCE_S * 1e9)
+
+    def excuse(self) -> None:
+        """Count everything anew: nothing could come back until now."""
+        self._last = self._clock.monotonic_ns() + int(LAST_S * 1e9)
+        self.wait()
 
     def look(self) -> None:
         """Take it down where it has not come back in time."""
-        if self.stands and self._clock.monotonic_ns() > self._until:
+        if self.stands and self._clock.monotonic_ns() > min(self._until, self._last):
             LOG.warning("fence did not come back; the broker may forbid it", topic=self._topic)
             self.take_down()

@@ -6,16 +6,17 @@ subscription; what stood silent before stands until data comes.
 
 Behind a broker or a switch that fails a whole plant falls silent at once, and half a million events
 made in one go would keep the event loop from the gas for many seconds. So a tick can be told to
-hand out no more than so many, the oldest first: what is over waits for the next ticks with the
-second in which it was judged, and none is lost. Siren and linkage rest on limits, never on silence:
-telling it some seconds late is safe, holding up a limit for it is not.
+hand out no more than so many, the oldest first: what is over waits for the next ticks, each with
+the second in which its point was judged. A point that changes again before its turn is told as it
+is then, or not at all where it is again what was told: what waits is bounded by the points. Siren
+and linkage rest on limits, never on silence: telling it some seconds late is safe, holding up a
+limit for it is not.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,14 +28,6 @@ from gateway.pipeline.plant import Plant
 FUTURE_NS: Final = 6_000_000_000
 #: Edges that a live node takes from one tick: less than 0.1 s of its event loop.
 MOST: Final = 2_000
-
-
-class Judged(NamedTuple):
-    """Points that fell silent, or spoke again, at one whole second."""
-
-    now_ns: int
-    points: npt.NDArray[np.int64]
-    active: bool
 
 
 class Liveness:
@@ -59,14 +52,16 @@ class Liveness:
         self._numbers = plant.points.numbers
         self.silent = np.zeros(len(plant.points), bool)
         self.silent[[self._numbers[tag] for tag in silent if tag in self._numbers]] = True
+        # What was told of each point, and the second in which it last changed.
+        self._told = self.silent.copy()
+        self._changed_ns = np.zeros(len(plant.points), np.int64)
         self._since: int | None = None
         self._most = most
-        self._waiting: deque[Judged] = deque()
 
     @property
     def waiting(self) -> int:
-        """Edges that were judged and wait for a later tick."""
-        return sum(judged.points.size for judged in self._waiting)
+        """Points of which something is to be told by a later tick."""
+        return int(np.count_nonzero(self.silent != self._told))
 
     def begin(self, now_ns: int) -> None:
         """Count silence anew from here: a subscription, or the first reading of a replay."""
@@ -79,7 +74,7 @@ class Liveness:
 
     def next_due(self, heard: npt.NDArray[np.int64]) -> int:
         """Return the earliest instant (ns) at which something could change; very late for never."""
-        if self._waiting:
+        if self.waiting:
             return 0
         if self._since is None or not heard.size:
             return np.iinfo(np.int64).max
@@ -112,27 +107,27 @@ class Liveness:
         rose = spoke & self.silent
         self.silent[fell] = True
         self.silent[rose] = False
-        for which, active in ((fell, True), (rose, False)):
-            points = np.flatnonzero(which)
-            if points.size:
-                self._waiting.append(Judged(now_ns, points, active))
+        self._changed_ns[fell | rose] = now_ns
         return self._hand_out()
 
     def _hand_out(self) -> list[Detection]:
-        found: list[Detection] = []
-        while self._waiting and (self._most is None or len(found) < self._most):
-            now_ns, points, active = self._waiting.popleft()
-            room = points.size if self._most is None else self._most - len(found)
-            if points.size > room:
-                self._waiting.appendleft(Judged(now_ns, points[room:], active))
-            found += [
-                Detection(
-                    row=self._first_row + point,
-                    active=active,
-                    time_ns=now_ns,
-                    received_ns=now_ns,
-                    value=float("nan"),
-                )
-                for point in points[:room].tolist()
-            ]
-        return found
+        points = np.flatnonzero(self.silent != self._told)
+        # The oldest first; of one second who fell, then who spoke, each in the order of the points.
+        order = np.lexsort((~self.silent[points], self._changed_ns[points]))
+        chosen = points[order[: self._most]]
+        self._told[chosen] = self.silent[chosen]
+        return [
+            Detection(
+                row=self._first_row + point,
+                active=active,
+                time_ns=changed_ns,
+                received_ns=changed_ns,
+                value=float("nan"),
+            )
+            for point, active, changed_ns in zip(
+                chosen.tolist(),
+                self.silent[chosen].tolist(),
+                self._changed_ns[chosen].tolist(),
+                strict=True,
+            )
+        ]

@@ -204,6 +204,8 @@ class BrokerSession:
                 received_ns=now,
                 fenced=self._fence.stands,
             )
+            if arrivals.fenced:
+                self._fence.wait()
             if own:
                 said = arrivals.payload(-1)
                 if said == MARKER:

@@ -8,6 +8,7 @@ own repetition is judged as what it is.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -15,12 +16,51 @@ import numpy.typing as npt
 
 from gateway.readings import ReadingBatch
 
+#: Batches joined at once: the arrays of one cost more than forty readings.
+JOINED: Final = 256
 #: Odd numbers that mix a reading's columns into one key; equal keys are compared column by column.
 MIX: Final = np.array(
     [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5], np.uint64
 )
 
 Keys = npt.NDArray[np.uint64]
+
+
+class Newest:
+    """The newest readings, `most` at least once there are so many; small batches are joined."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._whole: deque[ReadingBatch] = deque()
+        self._loose: list[ReadingBatch] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[ReadingBatch]:
+        yield from self._whole
+        yield from self._loose
+
+    def add(self, batch: ReadingBatch) -> None:
+        """Keep these; the oldest are let go."""
+        if not len(batch):
+            return
+        self._loose.append(batch)
+        self._count += len(batch)
+        if len(self._loose) >= JOINED:
+            self._whole.append(ReadingBatch.joined(self._loose))
+            self._loose = []
+        oldest = self._whole or self._loose
+        while self._count - len(oldest[0]) >= self.most:
+            self._count -= len(oldest[0])
+            del oldest[0]
+            oldest = self._whole or self._loose
+
+    def clear(self) -> None:
+        """Let all go."""
+        self._whole.clear()
+        self._loose, self._count = [], 0
 
 
 class Repeats:
@@ -34,27 +74,21 @@ class Repeats:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._kept: deque[ReadingBatch] = deque()
-        self._count = 0
+        self._kept = Newest(most)
         self._known: ReadingBatch | None = None
         self._keys: Keys = np.zeros(0, np.uint64)
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._kept)
 
     def remember(self, batch: ReadingBatch) -> None:
         """Know these readings again; the oldest are let go."""
-        if not len(batch):
-            return
-        self._kept.append(batch)
-        self._count += len(batch)
-        while self._count > self.most and len(self._kept) > 1:
-            self._count -= len(self._kept.popleft())
+        self._kept.add(batch)
         self._known = None
 
     def repeated(self, batch: ReadingBatch) -> npt.NDArray[np.bool_]:
         """Return which of these readings are known: point, source time, value and quality agree."""
-        if not self._kept:
+        if not len(self._kept):
             return np.zeros(len(batch), bool)
         if self._known is None:
             whole = ReadingBatch.joined(self._kept)

@@ -178,6 +178,38 @@ def test_a_log_that_nobody_folds_is_bounded(path: Path) -> None:
     database.close()
 
 
+#: SQLite's lock of whoever folds, a byte of the file that readers and writers share.
+FOLDS = 121
+HOLD = """
+import fcntl, sys, time
+file = open(sys.argv[1], "r+b")
+fcntl.lockf(file, fcntl.LOCK_EX, 1, int(sys.argv[2]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_commit_that_succeeded_says_so_though_another_folds(path: Path) -> None:
+    """What becomes of a fold is no matter of the commit that asked for it."""
+    database = Database(path, "edge", wal_pages=5)
+    database.execute(INSERT, ("a", "1"))
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, f"{path}-shm", str(FOLDS)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        for number in range(30):
+            with database.transaction():
+                database.execute(INSERT, (f"n{number:02}", "x" * 3000))
+        database.fold()
+        database.fold_rest()
+        other.kill()
+    assert len(database.execute(NAMES)) == 31
+    database.close()
+
+
 def test_what_was_committed_outlives_a_killed_process(path: Path) -> None:
     """A process killed in the middle of a transaction leaves what it had committed, no more."""
     code = (

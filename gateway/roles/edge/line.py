@@ -30,12 +30,12 @@ from gateway.northbound.spool import (
 from gateway.northbound.summary import Summaries
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
-from gateway.readings import ReadingBatch
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.pacing import OLDEST_S, PAUSE_S, Pacing
 from gateway.southbound.arrivals import Arrivals, Receipt
 from gateway.southbound.ingest import Ingest
 from gateway.southbound.liveness import Liveness
+from gateway.southbound.repeats import Newest
 
 #: A tick waits this long after its second, so that readings of that second are judged first.
 GRACE_NS: Final = 200_000_000
@@ -89,8 +89,8 @@ class Line:
         self.unacknowledged: deque[Receipt] = deque()
         self.accepted = 0
         self._acknowledged = 0
-        self._recent: deque[ReadingBatch] = deque()
-        self._recent_readings = 0
+        #: What a broker may repeat: more than any in-flight window holds.
+        self._recent = Newest(ingest.repeats.most)
         self._identity = identity
         self._held = held
         self._second = 0
@@ -136,7 +136,7 @@ class Line:
         waiting = len(receipt)
         if waiting:
             self.unacknowledged.append(receipt)
-            self._remember(batch)
+            self._recent.add(batch)
         self.accepted += waiting
         full = self._arrived(waiting)
         if blob or waiting or transitions:
@@ -265,7 +265,6 @@ class Line:
         for batch in self._recent:
             self.ingest.repeats.remember(batch)
         self._recent.clear()
-        self._recent_readings = 0
         self.pacing.durable(self.waiting, monotonic_ns=self.clock.monotonic_ns())
         self._acknowledged = self.accepted
         self.unacknowledged.clear()
@@ -293,15 +292,6 @@ class Line:
         ):
             if count:
                 counter.inc(count)
-
-    def _remember(self, batch: ReadingBatch) -> None:
-        """Keep what a broker may repeat: more than any in-flight window holds."""
-        if not len(batch):
-            return
-        self._recent.append(batch)
-        self._recent_readings += len(batch)
-        while self._recent_readings > self.ingest.repeats.most:
-            self._recent_readings -= len(self._recent.popleft())
 
     def _stage(self, stage: str, after_ns: int, events: int) -> None:
         """Note how long after its message a stage of an alarm's way ended, once for each event."""

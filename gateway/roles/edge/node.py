@@ -25,7 +25,6 @@ from gateway.northbound.summary import PERIOD_NS, Summaries
 from gateway.northbound.uplink import Source
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
-from gateway.readings import ReadingBatch
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.inventory import inventory_of, is_told
 from gateway.roles.edge.keeping import Keeping
@@ -34,7 +33,7 @@ from gateway.roles.edge.orders import OrderDesk
 from gateway.roles.edge.pacing import Pacing
 from gateway.roles.edge.recovery import Opened, memory_store, newest, open_store, take_up
 from gateway.roles.edge.site import Site
-from gateway.roles.edge.storage import OwnAlarms, Storage, StoreFailedError, failures
+from gateway.roles.edge.storage import OwnAlarms, Storage, failures
 from gateway.roles.edge.upward import PARENT, Above, LocalScreen, Upward
 from gateway.southbound.arrivals import Arrivals
 from gateway.southbound.ingest import Ingest
@@ -101,21 +100,19 @@ class EdgeNode:
         receivers = await self._receivers()
         try:
             self._use(opened, receivers)
-            pending, ran, repeated = await asyncio.to_thread(self._take_up, opened, engine)
+            pending, ran = await asyncio.to_thread(self._take_up, opened, engine)
         except (OSError, StoreError) as error:
             # What the disk gave is not enough to go on with: the site is watched all the same.
             opened.close()
             opened, engine = memory_store(str(error)), Engine(plant)
             self._use(opened, receivers)
-            pending, ran, repeated = self._take_up(opened, engine)
+            pending, ran = self._take_up(opened, engine)
         engine.align({alarm: status.active for alarm, status in self.desk.statuses.items()})
         LOG.info("engine ready", records=ran, uncommitted=len(pending), life=opened.life)
         self._points_told = bool(receivers) and is_told(site)
         self._build(engine)
         await asyncio.to_thread(self.session.warm_up)
         await asyncio.to_thread(self.ingest.warm_up)
-        for batch in repeated:
-            self.ingest.repeats.remember(batch)
         self.upward = self._go_up(receivers)
         self.storage.start(self.line, self.session)
         self._first_events(pending, ran=ran)
@@ -140,8 +137,7 @@ class EdgeNode:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._stack.aclose()
-        if kind is None or not issubclass(kind, StoreFailedError):
-            await self.storage.keep_last(self.line.position, self.line.engine.snapshot())
+        await self.storage.keep_last(self.line.position, self.line.engine.snapshot())
         await asyncio.to_thread(self.storage.stop)
 
     async def failed(self) -> None:
@@ -164,10 +160,8 @@ class EdgeNode:
             filled=self._filled,
         )
 
-    def _take_up(
-        self, opened: Opened, engine: Engine
-    ) -> tuple[list[Transition], int, list[ReadingBatch]]:
-        """Bring engine and desk to where the store ends; return what a broker may repeat too."""
+    def _take_up(self, opened: Opened, engine: Engine) -> tuple[list[Transition], int]:
+        """Bring engine and desk to where the store ends, and know what a broker may repeat."""
         self.desk, pending, ran = take_up(
             opened,
             engine,
@@ -175,7 +169,9 @@ class EdgeNode:
             self.storage.identity,
             now_ns=self.clock.now_ns(),
         )
-        return pending, ran, list(newest(opened, engine, self.ingest.repeats.most))
+        for batch in newest(opened, engine, self.ingest.repeats.most):
+            self.ingest.repeats.remember(batch)
+        return pending, ran
 
     def _build(self, engine: Engine) -> None:
         settings, storage = self.site.settings, self.storage

@@ -55,7 +55,9 @@ def write(folder: Path, position: int, body: bytes) -> bytes:
     OSError
         The disk refuses.
     """
-    folder.mkdir(mode=0o750, exist_ok=True)
+    if not folder.exists():
+        folder.mkdir(mode=0o750)
+        _sync(folder.parent)
     # Never the name of the one that counts: this one may not come to its end.
     path = folder / f"snapshot-{position:020d}-{secrets.token_hex(4)}.bin"
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
@@ -65,13 +67,13 @@ def write(folder: Path, position: int, body: bytes) -> bytes:
             view = view[os.write(handle, view[:PIECE_BYTES]) :]
             os.fdatasync(handle)
         os.fsync(handle)
+    except OSError:
+        # Half a snapshot is of no use, and its room is the alarms'.
+        path.unlink(missing_ok=True)
+        raise
     finally:
         os.close(handle)
-    inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(inner)
-    finally:
-        os.close(inner)
+    _sync(folder)
     return msgspec.msgpack.encode(
         SnapshotFile(name=path.name, size=len(body), checksum=zlib.crc32(body))
     )
@@ -109,6 +111,14 @@ def prune(folder: Path, body: bytes) -> None:
     for path in folder.glob("snapshot-*.bin"):
         if file is None or path.name != file.name:
             path.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _file_of(body: bytes) -> SnapshotFile | None:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.db import Database, StoreError
+from gateway.db import Database, StoreError, StoreFullError
 from gateway.identity import Identity, load_key, random_bits
 from gateway.journal import Chain
 from gateway.model import Clock, Detection
@@ -28,6 +29,7 @@ from gateway.roles.edge.committer import QUEUE_LENGTH, Committed, Committer, Wor
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.recovery import Opened, memory_store
 from gateway.southbound.mqtt import BrokerSession
+from gateway.tasks import beside
 
 #: A sync that has not come back after this is slow storage.
 SLOW_S: Final = 0.5
@@ -41,11 +43,9 @@ SHED_EVERY_S: Final = 60.0
 #: A log of the store with more pages is folded into it; after a failure not before this, s.
 LOG_PAGES: Final = 1000
 FOLD_AGAIN_S: Final = 10.0
+#: On the way out a snapshot may take so long, s: without it the next start runs some more spool.
+LAST_S: Final = 30.0
 LOG = log("roles.edge.storage")
-
-
-class StoreFailedError(Exception):
-    """The store failed for the first time in this process: it is to be executed again."""
 
 
 def failures() -> int:
@@ -124,6 +124,8 @@ class Storage:
         self._line: Line
         self._session: BrokerSession
         self._slow = False
+        self._failed = False
+        self._asked = False
         # Kept while the node runs, on whatever store.
         self._held = opened.held
         self._lent = 0
@@ -144,7 +146,7 @@ class Storage:
     @property
     def answers(self) -> bool:
         """Whether the store's thread can be asked something now."""
-        return not self._slow and self._opened.spool is not None
+        return not self._slow and not self._failed and self._opened.spool is not None
 
     def start(self, line: Line, session: BrokerSession) -> None:
         """Begin to write, for this line and this session."""
@@ -178,23 +180,26 @@ class Storage:
     def keep(self, position: int, body: bytes) -> None:
         """Begin to write a snapshot of the engine at this position, unless one is being written."""
         writing = self._keeping is not None and not self._keeping.done()
-        if self.answers and not writing:
+        if self.answers and not writing and not self._full:
             self._keeping = asyncio.create_task(self._keep(position, body), name="snapshot")
 
     async def keep_last(self, position: int, body: bytes) -> None:
         """Write a snapshot on the way out, after the one that is being written."""
-        if self._keeping is not None:
-            await asyncio.wait([self._keeping])
-        if self.answers:
-            await self._keep(position, body)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_S):
+                if self._keeping is not None:
+                    await asyncio.wait([self._keeping])
+                if self.answers and not self._full:
+                    await self._keep(position, body)
 
     async def _keep(self, position: int, body: bytes) -> None:
-        folder = snapshots.folder_in(self._folder)
+        folder, committer = snapshots.folder_in(self._folder), self._committer
         try:
-            noted = await asyncio.to_thread(snapshots.write, folder, position, body)
-            self._committer.submit(Work(position=position, snapshot=noted, sync=True))
-            held = await self.act(snapshots.held)
-            await asyncio.to_thread(snapshots.prune, folder, held[1])
+            noted = await beside(snapshots.write, folder, position, body)
+            committer.submit(Work(position=position, snapshot=noted, sync=True))
+            held = await committer.act(snapshots.held)
+            if held is not None:
+                await beside(snapshots.prune, folder, held[1])
         except (OSError, StoreError) as error:
             LOG.warning("no snapshot was kept; the last one stands", reason=str(error))
 
@@ -237,8 +242,9 @@ class Storage:
                 self._line.detected([self._own.edge("storage_slow", active=True)])
                 self._lend()
                 self._session.resume()
-            elif self._slow and not since and not self._committer.waiting:
+            elif self._slow and not since and not self._asked:
                 # Nobody asks for a sync while messages are lent: ask, to see whether it answers.
+                self._asked = True
                 self._committer.submit(Work(sync=True))
 
     def _fold(self) -> None:
@@ -250,10 +256,16 @@ class Storage:
 
     async def _folded(self, database: Database) -> None:
         try:
-            await asyncio.to_thread(database.fold)
-        except StoreError as error:
+            await beside(database.fold)
+            # Under steady traffic something was committed meanwhile, and the log would only grow.
+            await self.act(Database.fold_rest)
+        except StoreFullError as error:
             LOG.warning("the store's log was not folded; a commit will do it", reason=str(error))
             await asyncio.sleep(FOLD_AGAIN_S)
+        except StoreError as error:
+            # What a disk refuses here it would refuse the next commit.
+            if database is self._committer.database and not self._failed:
+                self._troubled("lost", str(error))
 
     def _use(self, opened: Opened) -> None:
         on_disk = opened.spool is not None
@@ -271,6 +283,7 @@ class Storage:
         self._committer.database.listen(self._filled)
 
     def _durable(self, done: Committed) -> None:
+        self._asked = False
         self._metrics.commit_seconds.observe(done.seconds)
         for received_ns, events in done.made:
             self._line.committed(events, received_ns)
@@ -326,6 +339,8 @@ class Storage:
     def _lost(self, reason: str) -> None:
         LOG.error("the store failed", reason=reason)
         if failures() == 0:
+            # Nothing more is written there, and the new start waits for no disk.
+            self._failed = True
             self._again(reason)
             return
         # Second failure: a memory store, a new life, and everything that stands told anew.

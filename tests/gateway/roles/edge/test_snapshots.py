@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,15 @@ async def test_a_running_edge_keeps_one_snapshot_and_starts_from_it(
     async with running(path, client_port=broker.port) as edge:
         assert edge.active("A/h")
         assert edge.node.line.engine.inside("gw/A/h") is False
+
+
+def test_half_a_snapshot_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that refuses in the middle keeps no part of it: that room is the alarms'."""
+
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(snapshots.os, "fdatasync", refuse)
+    with pytest.raises(OSError, match="No space"):
+        snapshots.write(tmp_path, 7, BODY)
+    assert list(tmp_path.iterdir()) == []
