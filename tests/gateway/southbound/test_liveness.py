@@ -212,7 +212,7 @@ def test_who_speaks_before_its_silence_was_told_is_not_told(tmp_path: Path) -> N
 
 
 def test_points_that_come_and_go_are_no_endless_queue(tmp_path: Path) -> None:
-    """A plant that flaps faster than it is told: what waits is bounded, what was told comes true."""
+    """What waits while a plant flaps is bounded, and what was told of it comes true."""
     count = 60
     watch = Watch(plant_of(tmp_path, *["1s"] * count), most=3)
     watch.liveness.begin(START)
