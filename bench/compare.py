@@ -38,6 +38,8 @@ DIRECTIONS: Final = {
 }
 #: A bench that keeps its runs keeps those of the figures that count; others have no known noise.
 NOT_JUDGED: Final = "-"
+#: What was counted has no noise of its own: it is judged without samples too.
+COUNTED: Final = ("_lost", "dropped", "bytes_per_point", "points_at_1hz")
 LEAST: Final = 0.05
 LEAST_ALONE: Final = 0.25
 CHANCE: Final = 1 / 12
@@ -73,7 +75,8 @@ def rows(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Row]:
         better = more_is_better(key)
         if better is None or not _number(a[key]) or not _number(b.get(key)):
             continue
-        if (runs_a or runs_b) and not (runs_a.get(key) and runs_b.get(key)):
+        counted = key.endswith(COUNTED)
+        if not counted and (runs_a or runs_b) and not (runs_a.get(key) and runs_b.get(key)):
             verdict = NOT_JUDGED
         else:
             ours, theirs = runs_a.get(key, [a[key]]), runs_b.get(key, [b[key]])

@@ -69,11 +69,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What a process holds: resident memory (MB), open descriptors, threads."""
+    """What a process holds: resident memory and its peak (MB), open descriptors, threads."""
 
     rss_mb: float
     descriptors: int
     threads: int
+    peak_mb: float = 0.0
 
 
 class EdgeProcess:
@@ -160,9 +161,10 @@ class EdgeProcess:
         lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
         return Seen(time.monotonic(), {name: float(value) for name, _, value in lines})
 
-    def took(self, count: int, *, since: Seen) -> Seen:
+    def took(self, count: int, *, since: Seen, counter: str = "messages") -> Seen:
         """Wait until `count` messages are taken or none comes any more; return the last change.
 
+        `counter` is what counts them: "messages", or "acknowledged_messages" once they are durable.
         It looks the more often the nearer the end is, so that the looking costs next to nothing
         and the end is known to a fiftieth of a second.
         """
@@ -171,9 +173,9 @@ class EdgeProcess:
         while True:
             time.sleep(wait)
             now = self.look()
-            if now.count("messages") > last.count("messages"):
+            if now.count(counter) > last.count(counter):
                 last, cpu = now, self.cpu_s()
-            taken = now.count("messages") - since.count("messages")
+            taken = now.count(counter) - since.count(counter)
             if taken >= count:
                 return last
             still = now.at_s - last.at_s
@@ -239,6 +241,7 @@ class EdgeProcess:
             rss_mb=int(status["VmRSS"].split()[0]) / 1024,
             descriptors=len(list((process / "fd").iterdir())),
             threads=int(status["Threads"]),
+            peak_mb=int(status["VmHWM"].split()[0]) / 1024,
         )
 
     def stop(self) -> None:

@@ -68,6 +68,52 @@ def measure(points: int, readings: int, *, shuffled: bool) -> float:
     return (rounds - 1) * points / spent
 
 
+def vectorised(points: int, readings: int, *, shuffled: bool) -> float:
+    """Return readings a second of the same judgements in numpy, a whole round of points at a time.
+
+    What it leaves out: admission, duplicates, disorder, gaps, delays, deadbands and what stands. It
+    may take a round at once only since each point speaks once in it.
+    """
+    chance = np.random.default_rng(SEED)
+    said = chance.normal(50.0, 2.0, (4, points))
+    order = np.arange(points)
+    last = np.zeros(points, np.int64)
+    previous, rate, level, slope, noise, anchor = (np.zeros(points) for _ in range(6))
+    since = np.zeros(points, np.int64)
+    spent = 0.0
+    for number in range(-(-readings // points) + 1):
+        if shuffled:
+            chance.shuffle(order)
+        now = START_NS + number * SECOND
+        time_ns = np.full(points, now)
+        begin = time.perf_counter()
+        for at in range(0, points, BATCH):
+            which = order[at : at + BATCH]
+            value, when = said[number % 4][at : at + BATCH], time_ns[at : at + BATCH]
+            found = (value >= 95.0) | (value >= 90.0) | (value <= 10.0) | (value <= 5.0)
+            dt = (when - last[which]) * 1e-9
+            last[which] = when
+            share = 1.0 / (10.0 + dt)
+            turned = rate[which] + (value - previous[which] - dt * rate[which]) * share
+            rate[which], previous[which] = turned, value
+            found |= np.abs(turned) >= 40.0
+            was, steep, loud = level[which], slope[which], noise[which]
+            innovation = value - (was + steep * dt)
+            step = dt * share * innovation
+            flat = was + steep * dt + step
+            steep = steep + step * share
+            loud = loud + dt * share * (np.abs(innovation) - loud)
+            level[which], slope[which], noise[which] = flat, steep, loud
+            found |= (90.0 - flat <= 30.0 * steep) & (steep * 10.0 >= 1.5 * loud)
+            still = np.abs(value - anchor[which]) <= 0.001
+            anchor[which] = np.where(still, anchor[which], value)
+            since[which] = np.where(still, since[which], when)
+            found |= still & (when - since[which] >= 1_800 * SECOND)
+            found.any()
+        spent += time.perf_counter() - begin if number else 0.0
+    return (-(-readings // points)) * points / spent
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what this bench takes."""
     parser.add_argument("--readings", type=int, default=5_000_000, help="of each measurement")
@@ -86,6 +132,10 @@ def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
         "readings_per_s": round(median(ordered)),
         "random_order_readings_per_s": round(median(shuffled)),
         "state_bytes_per_point": round(bank.bytes_per_point()),
+        "numpy_readings_per_s": round(vectorised(IN_ORDER, arguments.readings, shuffled=False)),
+        "numpy_random_order_readings_per_s": round(
+            vectorised(AT_RANDOM, arguments.readings, shuffled=True)
+        ),
         "readings": arguments.readings,
         "runs": arguments.runs,
     }
@@ -93,6 +143,10 @@ def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
     print(
         f"{AT_RANDOM:>7,} points in random order  "
         f"{figures['random_order_readings_per_s']:>12,} readings/s"
+    )
+    print(
+        f"a vectorised numpy form         {figures['numpy_readings_per_s']:>12,} readings/s, "
+        f"{figures['numpy_random_order_readings_per_s']:,} in random order"
     )
     print(f"state a point                   {figures['state_bytes_per_point']:>12,} bytes, of it")
     print(bank.describe_state())

@@ -186,7 +186,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what this bench takes."""
     names = [EDGE, *(peer.name for peer in peers())]
     parser.add_argument("--messages", type=int, default=100_000, help="slow peers get a share")
-    parser.add_argument("--runs", type=int, default=3, help="interleaved; medians are printed")
+    parser.add_argument("--runs", type=int, default=5, help="interleaved; medians are printed")
     parser.add_argument(
         "--only", choices=names, action="append", help="these rows alone, and the edge"
     )

@@ -81,13 +81,22 @@ def restore(body: bytes, bank: Bank, names: bytes, *, node: str) -> None:
     """
     version = msgspec.msgpack.decode(body, type=_Versioned).v
     present = Names.decode(names)
-    if version == 1:
-        take_up_v1(msgspec.msgpack.decode(body, type=SnapshotV1), bank, present, node=node)
-    elif version == VERSION:
-        saved = msgspec.msgpack.decode(body, type=Snapshot)
-        _take_up(saved, bank, present, same=saved.names == names)
-    else:
+    if version not in {1, VERSION}:
         raise ValueError(f"a snapshot of version {version}; this gateway knows 1 to {VERSION}")
+    state = bank.state
+    arrays = (state.points, state.devices, state.delays, state.memory)
+    before = [array.copy() for array in arrays]
+    try:
+        if version == 1:
+            take_up_v1(msgspec.msgpack.decode(body, type=SnapshotV1), bank, present, node=node)
+        else:
+            saved = msgspec.msgpack.decode(body, type=Snapshot)
+            _take_up(saved, bank, present, same=saved.names == names)
+    except (ValueError, IndexError) as error:
+        # Half of a snapshot would judge the spool that is run instead by times that lie behind it.
+        for array, was in zip(arrays, before, strict=True):
+            array[:] = was
+        raise ValueError(f"a snapshot that is not whole: {error}") from error
     bank.stir()
 
 

@@ -78,7 +78,7 @@ def test_what_is_lost_late_or_shed_is_not_carried(changed: dict[str, object], re
 @needs_mosquitto
 def test_a_small_machine_limit_is_found(capsys: pytest.CaptureFixture[str]) -> None:
     """A ramp that may go no further than 2,000 points ends there, with real edges."""
-    arguments = argparse.Namespace(first=2_000, most=2_000, seconds=3.0, quarter=False)
+    arguments = argparse.Namespace(first=2_000, most=2_000, seconds=3.0, confirm=3.0, quarter=False)
     figures = run(arguments)
     assert figures["points_at_1hz"] == 2_000, figures
     assert 0 < figures["p99_ms"] <= P99_MS

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from gateway.northbound import wire
 from gateway.observe import log
 from gateway.roles.edge.site import Site
 
-#: A centre takes no more in one post, and an inventory is taken whole.
-MOST_BYTES: Final = 16 * 1024 * 1024
+#: A centre takes 16 MiB in one post, and an inventory is taken whole; areas and the post around it
+#: have the rest.
+MOST_BYTES: Final = 16 * 1024 * 1024 - 256 * 1024
 LOG = log("roles.edge.inventory")
 
 
@@ -22,11 +25,18 @@ def is_told(site: Site) -> bool:
     That of 440,000 points would hold up the start for a minute and fill the memory with what no
     centre takes; and of points that a centre does not know it takes no summaries either.
     """
-    kinds = site.plant.points.kind
-    _, first, count = np.unique(kinds, return_index=True, return_counts=True)
-    # As many bytes as the first point of each kind takes, for each point of the kind.
-    sizes = [len(msgspec.json.encode(_point(site, index))) + 1 for index in first.tolist()]
-    size = sum(each * number for each, number in zip(sizes, count.tolist(), strict=True))
+    points = site.plant.points
+    _, first, which = np.unique(points.kind, return_index=True, return_inverse=True)
+    # What the first point of each kind takes, without its own tag, name and device, for each point
+    # of the kind; and those of each point, its tag in the id of every alarm too.
+    alarms = np.array([len(tuple(site.plant.definitions.of(index))) for index in first.tolist()])
+    tags, names = _sizes(points.tags), _sizes(points.names)
+    devices = _sizes([device.id for device in site.plant.devices])[points.device]
+    own = tags * (1 + alarms[which]) + names + devices
+    kinds = np.array(
+        [len(msgspec.json.encode(_point(site, index))) + 1 for index in first.tolist()]
+    )
+    size = int((own + (kinds - own[first])[which]).sum())
     if size <= MOST_BYTES:
         return True
     LOG.warning(
@@ -63,6 +73,11 @@ def inventory_of(site: Site, *, points: bool = True) -> wire.Inventory:
         ],
         points=[_point(site, index) for index in indices],
     )
+
+
+def _sizes(texts: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return the bytes of each text in JSON."""
+    return np.array([len(msgspec.json.encode(text)) for text in texts], np.int64)
 
 
 def _point(site: Site, index: int) -> wire.InventoryPoint:
