@@ -63,6 +63,19 @@ async def test_a_refused_subscription_is_told_and_the_others_stand(
     assert [(entry["refused"], entry["of"]) for entry in told] == [(1, 3)]
 
 
+async def test_a_broker_that_refuses_our_own_topic_leaves_no_fence(scripted: Scripted) -> None:
+    """A fence that cannot come back is not waited for: what comes is live."""
+    scripted.connack = connack(five=scripted.five, present=True)
+    scripted.grants = lambda count: b"\x01" * (count - 1) + b"\x80"
+    async with session(scripted.port, "open/v", version=scripted.version) as (link, heard):
+        line = await scripted.line()
+        await until(lambda: link.connected)
+        assert not link.fenced
+        line.publish(Publish(b"open/v", b"1"))
+        (message,) = await heard.took(1)
+        assert not message.fenced
+
+
 async def test_a_subscription_granted_at_less_is_no_refusal(scripted: Scripted) -> None:
     """QoS 0 instead of 1 is what the broker can do: the session stands and receives."""
     scripted.grants = lambda count: b"\x00" * count
