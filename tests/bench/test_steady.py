@@ -146,6 +146,7 @@ def test_what_the_edge_never_took_is_counted(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.broker
+@pytest.mark.more
 @needs_mosquitto
 def test_latency_ends_with_its_figures(tmp_path: Path) -> None:
     """A short run prints each stage and promises the keys that others read."""
@@ -171,6 +172,7 @@ def test_latency_ends_with_its_figures(tmp_path: Path) -> None:
 
 
 @pytest.mark.broker
+@pytest.mark.more
 @needs_mosquitto
 def test_a_small_nation_is_judged(capsys: pytest.CaptureFixture[str]) -> None:
     """Fifty points a message; each target is named with its verdict."""
