@@ -25,7 +25,6 @@ import numpy as np
 import numpy.typing as npt
 
 from device_profiles.quality import Quality
-from gateway.lifeline import tie
 from gateway.northbound import wire
 from gateway.northbound.spool import (
     Configuration,
@@ -233,9 +232,7 @@ def _from_files(folder: Path, asked: Asked) -> Columns:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do one thing in a process of low priority: ``keep SPOOL FOLDER BEFORE_NS`` or ``read``."""
-    tie()
-    os.nice(19)
+    """Do one thing in a process in the background: ``keep SPOOL FOLDER BEFORE_NS`` or ``read``."""
     act, spool, folder, detail = arguments
     if act == "keep":
         written = archive(Path(spool), Path(folder))

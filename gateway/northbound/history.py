@@ -1,6 +1,6 @@
 """History: what becomes of readings once they are durable.
 
-Every minute a child process of low priority writes the spool's closed segments as Parquet and
+Every minute a child process in the background writes the spool's closed segments as Parquet and
 removes what is older than the site file says. The spool itself is cut only above its limit, never
 below the last snapshot, and first of all what everybody who reads it has taken. An order for raw
 readings is answered by such a child too: nothing of this runs in the process that detects.
@@ -9,7 +9,6 @@ readings is answered by such a child too: nothing of this runs in the process th
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -17,14 +16,16 @@ from typing import Final
 
 import msgspec
 
-from gateway import lifeline
+from gateway import background, lifeline
 from gateway.northbound import wire
 from gateway.northbound.spool import count_readings, kept_from, marker, segments
 
 DAY_NS: Final = 86_400_000_000_000
 #: At most this much of one point goes up at once (DESIGN, "What goes up").
 LONGEST_NS: Final = 2 * 3600 * 1_000_000_000
-TIMEOUT_S: Final = 120.0
+READ_S: Final = 120.0
+#: Archiving may take longer: in the background it has only what the detection leaves.
+KEEP_S: Final = 900.0
 ARCHIVE: Final = "gateway.northbound.archive"
 
 
@@ -55,7 +56,7 @@ class History:
     async def keep(self, now_ns: int) -> int:
         """Archive the closed segments, remove old files; return how many files were written."""
         before = now_ns - self._days * DAY_NS
-        return int(await self._child("keep", str(before)) or b"0")
+        return int(await self._child("keep", str(before), within_s=KEEP_S) or b"0")
 
     async def readings(self, order: wire.Order) -> wire.Readings:
         """Return what an order asks for: one point, at most two hours.
@@ -70,7 +71,9 @@ class History:
         asked = msgspec.json.encode(
             {"order": order.id, "tag": order.tag, "from_ns": order.from_ns, "to_ns": order.to_ns}
         )
-        return msgspec.json.decode(await self._child("read", asked.decode()), type=wire.Readings)
+        return msgspec.json.decode(
+            await self._child("read", asked.decode(), within_s=READ_S), type=wire.Readings
+        )
 
     def cut_to(self, *, snapshot: int, taken: Sequence[int]) -> tuple[int, int]:
         """Return up to which position the spool may be cut, and how many readings that loses.
@@ -96,18 +99,18 @@ class History:
                 lost += count_readings(path, first)
         return wanted, lost
 
-    async def _child(self, act: str, detail: str) -> bytes:
+    async def _child(self, act: str, detail: str, *, within_s: float) -> bytes:
         async with self._one:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", ARCHIVE, act, str(self.spool), str(self.folder), detail,
+                *background.command(ARCHIVE, act, str(self.spool), str(self.folder), detail),
                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
                 env=lifeline.environment(),
             )  # fmt: skip
             try:
-                async with asyncio.timeout(TIMEOUT_S):
+                async with asyncio.timeout(within_s):
                     said, complained = await process.communicate()
             except TimeoutError as error:
-                raise HistoryError(f"{act}: no answer within {TIMEOUT_S:g} s") from error
+                raise HistoryError(f"{act}: no answer within {within_s:g} s") from error
             finally:
                 if process.returncode is None:
                     process.kill()

@@ -11,7 +11,6 @@ value has no `value` and tells only its quality.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +25,6 @@ from urllib3.exceptions import HTTPError
 
 from gateway.db import Database, StoreError
 from gateway.identity import write_secret
-from gateway.lifeline import tie
 from gateway.northbound.settings import InfluxSettings
 from gateway.northbound.spool import Configuration, Kind, decode_readings, read_position, records
 from gateway.observe import log, start_log
@@ -191,8 +189,6 @@ def run(task: Task) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     """Run with a `Task` as JSON."""
-    tie()
-    os.nice(19)
     start_log(json=False)
     run(msgspec.json.decode(arguments[0], type=Task))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import sys
 from typing import Final, NoReturn
 
 from gateway import lifeline
@@ -14,12 +13,10 @@ STOP_S: Final = 10.0
 LOG = log("roles.edge.child")
 
 
-async def keep_running(what: str, *arguments: str) -> NoReturn:
-    """Run ``python -m`` with these arguments, again whenever it ends; stop it when cancelled."""
+async def keep_running(what: str, *command: str) -> NoReturn:
+    """Run this command, again whenever it ends; stop it when cancelled."""
     while True:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *arguments, env=lifeline.environment()
-        )
+        process = await asyncio.create_subprocess_exec(*command, env=lifeline.environment())
         try:
             status = await process.wait()
         except asyncio.CancelledError:

@@ -9,6 +9,7 @@ from typing import Final, Self
 
 import msgspec
 
+from gateway import background
 from gateway.db import Database, StoreError
 from gateway.model import Clock
 from gateway.northbound import wire
@@ -73,7 +74,8 @@ class Keeping:
                 "position": str(self._exported),
                 "settings": self._influx.model_dump(),
             }
-            child = keep_running("influx", INFLUX, msgspec.json.encode(task).decode())
+            command = background.command(INFLUX, msgspec.json.encode(task).decode())
+            child = keep_running("influx", *command)
             self.tasks.append(asyncio.create_task(child, name="influx"))
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -202,7 +203,9 @@ class LocalScreen:
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._write)
         config = str(self._folder / "centre.toml")
-        child = keep_running("screen", "gateway", "centre", "--config", config)
+        child = keep_running(
+            "screen", sys.executable, "-m", "gateway", "centre", "--config", config
+        )
         self._task = asyncio.create_task(child, name="screen")
         return self
 
