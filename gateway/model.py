@@ -63,6 +63,7 @@ class Cause(StrEnum):
     OUT_OF_SERVICE = "out-of-service"
     IN_SERVICE = "in-service"
     EXPIRE = "expire"
+    RE_ALARM = "re-alarm"
     CONFIRM = "confirm"
     RETIRE = "retire"
     CARRY = "carry"

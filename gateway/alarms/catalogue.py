@@ -48,6 +48,9 @@ class AlarmDefinition(msgspec.Struct, frozen=True, kw_only=True):
         False for statutory gas, oxygen, spark and evacuation rules.
     sounds
         Whether the siren is commanded while it is unacknowledged.
+    re_alarm_ns
+        So long after its acknowledgement it is unacknowledged again where the condition still
+        holds; 0 for never.
     """
 
     alarm: str
@@ -63,6 +66,7 @@ class AlarmDefinition(msgspec.Struct, frozen=True, kw_only=True):
     latch: bool = False
     shelvable: bool = True
     sounds: bool = True
+    re_alarm_ns: int = 0
     standard: str = ""
     clause: str = ""
     title_en: str = ""

@@ -77,9 +77,15 @@ class Desk:
         # are tens of thousands. What sounds is told in the order in which it began to.
         self._sounding: dict[str, AlarmDefinition] = {}
         self._suppressed: dict[str, None] = {}
+        # Acknowledged alarms that are to be told again, and when, ns.
+        self._re_alarms: dict[str, int] = {}
         self._standing: set[str] = set()
         for alarm, status in self.statuses.items():
-            self._note(alarm, status, definitions.get(alarm))
+            definition = definitions.get(alarm)
+            self._note(alarm, status, definition)
+            if definition and definition.re_alarm_ns and status.state == State.ACKNOWLEDGED:
+                since = decode_event(self.entries[alarm]).received_ns
+                self._re_alarms[alarm] = since + definition.re_alarm_ns
 
     def status(self, alarm: str) -> Status:
         """Where an alarm stands; one that never moved is normal."""
@@ -204,6 +210,31 @@ class Desk:
             )
         return found
 
+    def re_alarm(self, now_ns: int) -> list[Transition]:
+        """Tell those again that were acknowledged so long ago and whose condition still holds.
+
+        One that is put aside waits: when its suppression ends it is unacknowledged anyway.
+        """
+        due = [alarm for alarm, at in self._re_alarms.items() if at <= now_ns]
+        found: list[Transition] = []
+        for alarm in due:
+            definition, status = self._definition(alarm), self.statuses[alarm]
+            if status.suppression != Suppression.NONE:
+                continue
+            moved = step(status, Cause.RE_ALARM, latch=definition.latch)
+            found.append(
+                self._event(
+                    definition,
+                    status,
+                    moved,
+                    Cause.RE_ALARM,
+                    source_ns=now_ns,
+                    received_ns=now_ns,
+                    historical=moved.historical,
+                )
+            )
+        return found
+
     def retire(self, *, now_ns: int) -> list[Transition]:
         """Close the alarms that stand and that the site file no longer defines."""
         gone = [
@@ -240,6 +271,7 @@ class Desk:
         standing = {a: s for a, s in self.statuses.items() if s.standing and a in self.definitions}
         self.chain, self.statuses, self.entries, self.unconfirmed = chain, {}, {}, {}
         self._sounding, self._suppressed, self._standing = {}, {}, set()
+        self._re_alarms = {}
         found = [self.note("life", now_ns=now_ns)]
         for alarm, status in standing.items():
             after = msgspec.structs.replace(status, occurrence=1, revision=1)
@@ -338,6 +370,10 @@ class Desk:
         )
         self.statuses[definition.alarm] = after
         self.entries[definition.alarm] = entry
+        if after.state != State.ACKNOWLEDGED:
+            self._re_alarms.pop(definition.alarm, None)
+        elif definition.re_alarm_ns:
+            self._re_alarms[definition.alarm] = event.received_ns + definition.re_alarm_ns
         self._note(definition.alarm, after, definition)
         if after.historical and after.active:
             self.unconfirmed[definition.alarm] = None

@@ -6,6 +6,7 @@ from       cause         to                      to, for an alarm that latches
 NORM       raise         UNACK                   UNACK
 UNACK      acknowledge   ACKED                   ACKED
 UNACK      clear         RTNUN                   LUNACK
+ACKED      re-alarm      UNACK                   UNACK
 ACKED      clear         NORM                    LACKED
 RTNUN      acknowledge   NORM                    NORM
 RTNUN      raise         UNACK                   UNACK
@@ -35,6 +36,7 @@ S, C = State, Cause
 COMMON = {
     (S.NORMAL, C.RAISE): S.UNACKNOWLEDGED,
     (S.UNACKNOWLEDGED, C.ACKNOWLEDGE): S.ACKNOWLEDGED,
+    (S.ACKNOWLEDGED, C.RE_ALARM): S.UNACKNOWLEDGED,
     # What an alarm already became stays possible when its definition begins or ceases to latch.
     (S.RETURNED_UNACKNOWLEDGED, C.ACKNOWLEDGE): S.NORMAL,
     (S.RETURNED_UNACKNOWLEDGED, C.RAISE): S.UNACKNOWLEDGED,

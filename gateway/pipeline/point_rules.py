@@ -18,10 +18,9 @@ from gateway.model import Priority
 from gateway.pipeline.plant import SECOND, SILENT_INTERVALS
 from gateway.pipeline.points import PointKind
 from gateway.pipeline.returning import LevelAlarm, never_returning
-from gateway.pipeline.settings import AreaSettings, LimitSettings, PointSettings
+from gateway.pipeline.settings import AreaSettings, LevelSettings, LimitSettings, PointSettings
 
 HIGHS = (Level.H, Level.HH)
-LEVEL_ORDER = (Level.HH, Level.H, Level.L, Level.LL)
 Problem = tuple[Path, str]
 
 
@@ -153,8 +152,8 @@ class _PointBinder:
                 yield from (self._pack_alarm(name, rule_set, level) for level in rule_set.level)
         own = self.settings.limits
         if own is not None:
-            for level, limit in _levels(own):
-                yield self._limit_alarm(own, level, limit)
+            for name, settings in own.levels():
+                yield self._limit_alarm(Level(name), settings)
         yield from self._trend()
         yield from self._rate()
         yield from self._stuck()
@@ -176,9 +175,10 @@ class _PointBinder:
             yield from self._outside(at, f"{name}.{level.level}", level.limit)
 
     def _own_problems(self, own: LimitSettings) -> Iterator[Problem]:
-        for level, limit in _levels(own):
-            at: Path = ("limits", level.value)
-            yield from self._outside(at, level.value, limit)
+        for given, settings in own.levels():
+            level, limit = Level(given), settings.limit
+            at: Path = ("limits", given)
+            yield from self._outside(at, given, limit)
             for name, rule_set in self._packs_in_unit():
                 for bound in rule_set.level:
                     if not bound.bound or bound.level != level.value:
@@ -200,14 +200,15 @@ class _PointBinder:
 
     def _level_alarms(self) -> Iterator[LevelAlarm]:
         own = self.settings.limits
-        for level, limit in () if own is None else _levels(own):
+        for given, settings in () if own is None else own.levels():
+            stated = getattr(own, given).deadband is not None
             yield LevelAlarm(
-                at=("limits", level.value),
-                name=level.value,
-                limit=limit,
-                high=level in HIGHS,
-                deadband=own.deadband if own else 0.0,
-                deadband_at=("limits", "deadband"),
+                at=("limits", given),
+                name=given,
+                limit=settings.limit,
+                high=Level(given) in HIGHS,
+                deadband=settings.deadband or 0.0,
+                deadband_at=("limits", given, "deadband") if stated else ("limits", "deadband"),
             )
         for name, rule_set in self._packs_in_unit():
             at: Path = ("rules", self.settings.rules.index(name))
@@ -266,16 +267,23 @@ class _PointBinder:
         timing = rule_set.engineering
         return Bound(definition, Rule(params, on_delay=timing.on_delay, off_delay=timing.off_delay))
 
-    def _limit_alarm(self, own: LimitSettings, level: Level, limit: float) -> Bound:
+    def _limit_alarm(self, level: Level, own: LevelSettings) -> Bound:
         definition = self._define(
-            level.value, level, limit=limit, priority=own.priority, latch=own.latch
+            level.value,
+            level,
+            limit=own.limit,
+            priority=own.priority,
+            latch=own.latch,
+            re_alarm_ns=own.re_alarm or 0,
         )
-        params = LimitParams(limit, high=level in HIGHS, deadband=own.deadband)
-        return Bound(definition, Rule(params, on_delay=own.on_delay, off_delay=own.off_delay))
+        params = LimitParams(own.limit, high=level in HIGHS, deadband=own.deadband or 0.0)
+        delays = {"on_delay": own.on_delay or 0, "off_delay": own.off_delay or 0}
+        return Bound(definition, Rule(params, **delays))
 
     def _first_limit(self) -> tuple[Level, float] | None:
         """Return the limit a slow change reaches first: the lowest high, else the highest low."""
-        limits = [] if self.settings.limits is None else list(_levels(self.settings.limits))
+        own = () if self.settings.limits is None else self.settings.limits.levels()
+        limits = [(Level(name), each.limit) for name, each in own]
         for _, rule_set in self.packs:
             limits += [(Level(e.level), e.limit) for e in (rule_set.level if rule_set else ())]
         highs = sorted((limit, level) for level, limit in limits if level in HIGHS)
@@ -350,10 +358,3 @@ class _PointBinder:
             title_zh="数值不变化",
         )
         yield Bound(definition, Rule(params))
-
-
-def _levels(own: LimitSettings) -> Iterator[tuple[Level, float]]:
-    for level in LEVEL_ORDER:
-        limit = getattr(own, level.value)
-        if limit is not None:
-            yield level, limit

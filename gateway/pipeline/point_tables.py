@@ -21,17 +21,19 @@ from pydantic import ValidationError
 
 from device_profiles.toml_lines import Path as KeyPath
 from gateway.config import ConfigError, Problem, Row, read
-from gateway.pipeline.settings import PointSettings
+from gateway.pipeline.settings import LEVELS, PointSettings
 
 #: Columns that hold a number.
 NUMBERS = frozenset(
     {
         *("scale", "offset"),
-        *("limits.hh", "limits.h", "limits.l", "limits.ll", "limits.deadband"),
+        "limits.deadband",
+        *(f"limits.{level}" for level in LEVELS),
+        *(f"limits.{level}.{key}" for level in LEVELS for key in ("limit", "deadband")),
         *("trend.significance", "rate.limit", "stuck.zero_band"),
     }
 )
-FLAGS = frozenset({"limits.latch"})
+FLAGS = frozenset({"limits.latch", *(f"limits.{level}.latch" for level in LEVELS)})
 
 
 @dataclass(slots=True)
@@ -159,16 +161,24 @@ def point_from_row(row: Mapping[str, str | None]) -> tuple[dict[str, Any], list[
         text = (cell or "").strip()
         if not text:
             continue
-        parent, _, key = column.rpartition(".")
-        if parent and (row.get(parent) or "").strip():
-            text = f"stands beside a column {parent}; keep one of them"
-            problems.append((tuple(column.split(".")), text))
+        path = tuple(column.split("."))
+        parent = ".".join(path[:-1])
+        if parent and parent not in NUMBERS and (row.get(parent) or "").strip():
+            problems.append((path, f"stands beside a column {parent}; keep one of them"))
             continue
-        target = point.setdefault(parent, {}) if parent else point
         try:
-            target[key] = _value(text, column)
+            value = _value(text, column)
         except ValueError as error:
-            problems.append((tuple(column.split(".")), str(error)))
+            problems.append((path, str(error)))
+            continue
+        target = point
+        for step in path[:-1]:
+            target = target.setdefault(step, {})
+        if any(other.startswith(f"{column}.") for other in row):
+            # What is said of one limit stands in columns of its own beside the number.
+            target.setdefault(path[-1], {})["limit"] = value
+        else:
+            target[path[-1]] = value
     return point, problems
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from math import isfinite
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from device_profiles.duration import DurationNs, PositiveDurationNs
 from device_profiles.problems import PATTERNS
@@ -31,6 +34,9 @@ Hazard = Literal[
     "hazardous_chemicals",
 ]
 SECONDS = 1_000_000_000
+#: The limits of a point, the highest first, and what may be said of all of them or of one.
+LEVELS: Final = ("hh", "h", "l", "ll")
+COMMON: Final = ("deadband", "on_delay", "off_delay", "re_alarm", "priority", "latch")
 
 
 def only_known(written: str) -> str:
@@ -72,32 +78,70 @@ class AreaSettings(Written):
     hazard: Hazard
 
 
-class LimitSettings(Written):
-    """Limits of the site's own, in the point's unit."""
+class LevelSettings(Written):
+    """One limit; what it does not say of itself is said for all limits of the point."""
 
-    hh: Number | None = None
-    h: Number | None = None
-    l: Number | None = None  # noqa: E741
-    ll: Number | None = None
+    limit: Number
+    deadband: NotNegative | None = None
+    on_delay: DurationNs | None = None
+    off_delay: DurationNs | None = None
+    re_alarm: PositiveDurationNs | None = None
+    priority: Priority | None = None
+    latch: Flag | None = None
+
+
+def _level(written: object) -> object:
+    """Take a number for the limit alone."""
+    if isinstance(written, int | float) and not isinstance(written, bool) and isfinite(written):
+        return {"limit": written}
+    if isinstance(written, dict | LevelSettings):
+        return written
+    raise PydanticCustomError(
+        "level",
+        "input should be a valid number, or a table as {example}",
+        {"example": "{ limit = 25, deadband = 1 }"},
+    )
+
+
+Limit = Annotated[LevelSettings, BeforeValidator(_level)]
+
+
+class LimitSettings(Written):
+    """Limits of the site's own, in the point's unit; what is said beside them holds for all."""
+
+    hh: Limit | None = None
+    h: Limit | None = None
+    l: Limit | None = None  # noqa: E741
+    ll: Limit | None = None
     deadband: NotNegative = 0.0
     on_delay: DurationNs = 0
     off_delay: DurationNs = 0
+    re_alarm: PositiveDurationNs | None = None
     priority: Priority = Priority.HIGH
     latch: Flag = False
 
     @field_validator("h", "l", "ll")
     @classmethod
-    def _below(cls, limit: float | None, info: ValidationInfo) -> float | None:
+    def _below(cls, level: LevelSettings | None, info: ValidationInfo) -> LevelSettings | None:
         # Judged at its own key, with the sound limits above it: one bad limit hides no other.
-        over = ("hh", "h", "l", "ll")[: ("hh", "h", "l", "ll").index(str(info.field_name))]
+        over = LEVELS[: LEVELS.index(str(info.field_name))]
         above = [(name, info.data[name]) for name in over if info.data.get(name) is not None]
-        if limit is not None and above and limit >= above[-1][1]:
-            high, value = above[-1]
+        if level is not None and above and level.limit >= above[-1][1].limit:
+            high, other = above[-1]
             raise ValueError(
-                f"{info.field_name} = {limit:g} is not below {high} = {value:g}; "
+                f"{info.field_name} = {level.limit:g} is not below {high} = {other.limit:g}; "
                 "need ll < l < h < hh"
             )
-        return limit
+        return level
+
+    def levels(self) -> Iterator[tuple[str, LevelSettings]]:
+        """Yield the name and the whole of each limit that is given, the highest first."""
+        common = {key: getattr(self, key) for key in COMMON}
+        for name in LEVELS:
+            level: LevelSettings | None = getattr(self, name)
+            if level is not None:
+                own = level.model_dump(exclude_none=True)
+                yield name, LevelSettings.model_construct(**{**common, **own})
 
 
 class TrendSettings(Written):

@@ -38,6 +38,7 @@ SECTIONS: dict[type[BaseModel], str] = {
     plant.DeviceSettings: "`[[device]]`",
     plant.PointSettings: "`[[device.point]]`",
     plant.LimitSettings: "`[device.point.limits]`",
+    plant.LevelSettings: "`[device.point.limits.hh]`, and so for each limit",
     plant.TrendSettings: "`[device.point.trend]`",
     plant.RateSettings: "`[device.point.rate]`",
     plant.StuckSettings: "`[device.point.stuck]`",

@@ -275,6 +275,7 @@ class Line:
         detections = detections + self.liveness.tick(now, self.engine.heard)
         transitions = self._move(detections)
         transitions += tuple(self.desk.expire(now))
+        transitions += tuple(self.desk.re_alarm(now))
         if self.desk.unconfirmed:
             live = self.engine.live(tuple(self.desk.unconfirmed), now)
             transitions += tuple(self.desk.confirm(live, now_ns=now))

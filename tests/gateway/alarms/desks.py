@@ -25,6 +25,7 @@ DEFINITIONS = (
         hazard="ammonia_refrigeration",
         unit="ppm",
         limit=100.0,
+        re_alarm_ns=HOUR,
     ),
     AlarmDefinition(
         alarm=GAS,

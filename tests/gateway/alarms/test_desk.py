@@ -252,7 +252,7 @@ def test_a_new_life_tells_what_stands_anew() -> None:
 
 ACTS = st.lists(
     st.tuples(
-        st.sampled_from(["detect", "order", "expire", "confirm"]),
+        st.sampled_from(["detect", "order", "expire", "re_alarm", "confirm"]),
         st.sampled_from([HIGH, GAS, STUCK]),
         st.booleans(),
         st.booleans(),
@@ -275,6 +275,8 @@ def test_any_day_at_the_desk_keeps_its_books(
             events += desk.detect(edge(alarm, active=active, historical=historical))
         elif act == "expire":
             events += desk.expire(now)
+        elif act == "re_alarm":
+            events += desk.re_alarm(now)
         elif act == "confirm":
             events += desk.confirm([HIGH, GAS], now_ns=now)
         else:

@@ -27,6 +27,7 @@ RAISE, CLEAR, ACK, RESET = Cause.RAISE, Cause.CLEAR, Cause.ACKNOWLEDGE, Cause.RE
 COMMON = {
     (N, RAISE): U,
     (U, ACK): A,
+    (A, Cause.RE_ALARM): U,
     (R, ACK): N,
     (R, RAISE): U,
     (LU, ACK): LA,
@@ -48,7 +49,9 @@ SUPPRESSING = (
 
 @pytest.mark.parametrize("latch", [False, True])
 @pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("cause", [RAISE, CLEAR, ACK, RESET, Cause.RETIRE, Cause.CARRY])
+@pytest.mark.parametrize(
+    "cause", [RAISE, CLEAR, ACK, RESET, Cause.RE_ALARM, Cause.RETIRE, Cause.CARRY]
+)
 def test_every_move_is_declared_or_raises(state: State, cause: Cause, *, latch: bool) -> None:
     """A declared move leads where the table says; any other raises and names the possible ones."""
     table = LATCHING if latch else PLAIN

@@ -35,6 +35,10 @@ def told(folder: Path, rows: str, *, site: str = HEAD) -> list[str]:
             {"limits": {"h": 5.0, "latch": True}, "trend": {"horizon": "5min"}},
         ),
         ({"limits.latch": "false"}, {"limits": {"latch": False}}),
+        (
+            {"limits.hh": "9", "limits.h": "5", "limits.hh.latch": "true", "limits.h.re_alarm": ""},
+            {"limits": {"hh": {"limit": 9.0, "latch": True}, "h": {"limit": 5.0}}},
+        ),
     ],
 )
 def test_a_row_says_what_a_table_would(row: dict[str, str | None], point: dict[str, Any]) -> None:
