@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from detectors.limit import LimitParams
 from detectors.rate import RateParams
@@ -11,7 +12,7 @@ from detectors.rules import Rule
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 from device_profiles.hazards import LevelRule, RuleSet
-from device_profiles.schema import Profile
+from device_profiles.schema import Channel
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import NO_DATA, AlarmDefinition, KindAlarms, Level
 from gateway.model import Priority
@@ -22,6 +23,29 @@ from gateway.pipeline.settings import AreaSettings, LevelSettings, LimitSettings
 
 HIGHS = (Level.H, Level.HH)
 Problem = tuple[Path, str]
+
+
+class Source(Protocol):
+    """Where a point's values come from, as a `Profile` tells it.
+
+    Without channels a point says itself what its unit and its range are.
+    """
+
+    @property
+    def id(self) -> str:
+        """Its name, for a person."""
+
+    @property
+    def channel(self) -> Mapping[str, Channel]:
+        """What it offers."""
+
+    @property
+    def interval(self) -> int:
+        """How often a value is expected, ns."""
+
+    @property
+    def silence_interval(self) -> int:
+        """By which silence is judged, ns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +69,14 @@ class BoundKind:
 
 def bind_kind(
     area: AreaSettings,
-    profile: Profile,
+    source: Source,
     settings: PointSettings,
     *,
     division: str,
     packs: Mapping[str, RuleSet],
 ) -> BoundKind:
     """Bind a point's description; its tag and its name play no part."""
-    binder = _PointBinder(area, profile, settings, division=division, packs=packs)
+    binder = _PointBinder(area, source, settings, division=division, packs=packs)
     bound = tuple(binder.alarms())
     return BoundKind(
         kind=binder.kind(),
@@ -63,20 +87,20 @@ def bind_kind(
 
 
 class _PointBinder:
-    """A point's description with its profile's channel and its rules."""
+    """A point's description with its source's channel and its rules."""
 
     def __init__(
         self,
         area: AreaSettings,
-        profile: Profile,
+        source: Source,
         settings: PointSettings,
         *,
         division: str,
         packs: Mapping[str, RuleSet],
     ) -> None:
-        self.division, self.area, self.profile, self.settings = division, area, profile, settings
-        self.channel = profile.channel.get(settings.channel)
-        self.unknown_channel = bool(profile.channel) and self.channel is None
+        self.division, self.area, self.source, self.settings = division, area, source, settings
+        self.channel = source.channel.get(settings.channel)
+        self.unknown_channel = bool(source.channel) and self.channel is None
         self.unit = settings.unit or (self.channel.unit if self.channel else "")
         self.range = settings.range or (self.channel.range if self.channel else None)
         self.packs = [(name, packs.get(name)) for name in settings.rules]
@@ -84,8 +108,8 @@ class _PointBinder:
 
     def kind(self) -> PointKind:
         """Return what points with this description are."""
-        interval = self.settings.interval or self.profile.interval
-        silence = self.settings.interval or self.profile.silence_interval
+        interval = self.settings.interval or self.source.interval
+        silence = self.settings.interval or self.source.silence_interval
         low, high = self.range or (None, None)
         return PointKind(
             channel=self.settings.channel,
@@ -120,10 +144,10 @@ class _PointBinder:
         if self.unknown_channel:
             return  # its unit and range are another channel's; the device tells what it has
         if not self.unit:
-            yield ("unit",), f'is missing; {self.profile.id} states none: write it, as in "ppm"'
+            yield ("unit",), f'is missing; {self.source.id} states none: write it, as in "ppm"'
         elif self.channel and self.unit != self.channel.unit and settings.scale is None:
             text = (
-                f"{settings.unit!r} is not {self.channel.unit!r}, in which {self.profile.id} "
+                f"{settings.unit!r} is not {self.channel.unit!r}, in which {self.source.id} "
                 "reports; write that unit, or fold the conversion into scale, with range"
             )
             yield ("unit",), text
@@ -143,7 +167,7 @@ class _PointBinder:
         if settings.stuck is not None and (
             self.channel is None or self.channel.noise_floor is None
         ):
-            yield ("stuck",), f"{self.profile.id} states no noise_floor for this channel; remove it"
+            yield ("stuck",), f"{self.source.id} states no noise_floor for this channel; remove it"
 
     def alarms(self) -> Iterator[Bound]:
         """Yield every alarm of the point with its rule: fixed limits, then the others."""
@@ -297,7 +321,7 @@ class _PointBinder:
         if settings is None or first is None:
             return
         level, limit = first
-        interval = (self.settings.interval or self.profile.interval) / SECOND
+        interval = (self.settings.interval or self.source.interval) / SECOND
         t90 = self.channel.t90 if self.channel and self.channel.t90 else 0
         tau = settings.tau / SECOND if settings.tau else max(10 * interval, t90 / SECOND)
         params = TrendParams(
@@ -323,7 +347,7 @@ class _PointBinder:
         settings = self.settings.rate
         if settings is None:
             return
-        interval = (self.settings.interval or self.profile.interval) / SECOND
+        interval = (self.settings.interval or self.source.interval) / SECOND
         tau = settings.tau / SECOND
         limit = settings.limit / (settings.per / SECOND)
         params = RateParams(

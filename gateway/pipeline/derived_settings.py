@@ -1,0 +1,91 @@
+"""What a site file says of derived points: values computed from the readings of other points."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from device_profiles.duration import PositiveDurationNs
+from gateway.config import Written
+from gateway.pipeline.settings import (
+    Identifier,
+    LimitSettings,
+    Number,
+    RateSettings,
+)
+
+Members = Annotated[tuple[Identifier, ...], Field(min_length=2, max_length=8)]
+
+
+class VoteSettings(Written):
+    """Several instruments at one place: so many of them decide (M out of N)."""
+
+    of: Members
+    need: Annotated[int, Field(strict=True, ge=1, le=8)]
+    direction: Literal["high", "low"] = "high"
+    on_bad: Literal["hold", "trip"] = "hold"
+
+
+class SpreadSettings(Written):
+    """How far instruments that should agree lie apart."""
+
+    of: Members
+
+
+class DeviationSettings(Written):
+    """How far a point lies from another, or from what a curve over another says it should be."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    of: Identifier
+    base: Annotated[Identifier, Field(alias="from")]
+    curve: tuple[tuple[Number, Number], ...] | None = None
+
+
+class ExposureSettings(Written):
+    """What somebody at this place would have breathed in."""
+
+    of: Identifier
+    measure: Literal["stel", "twa_sum", "twa_moving"]
+    session: PositiveDurationNs | None = None
+
+
+#: The ways to derive a point; a point has one.
+WAYS = ("vote", "spread", "deviation", "exposure")
+
+
+class DerivedSettings(Written):
+    """A point that no device reports: which others it comes from, and its own limits."""
+
+    tag: Identifier
+    area: Identifier
+    name: str = ""
+    vote: VoteSettings | None = None
+    spread: SpreadSettings | None = None
+    deviation: DeviationSettings | None = None
+    exposure: ExposureSettings | None = None
+    rules: tuple[str, ...] = ()
+    limits: LimitSettings | None = None
+    rate: RateSettings | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        given = [way for way in WAYS if getattr(self, way) is not None]
+        if len(given) != 1:
+            said = " and ".join(given) or "none of them"
+            raise ValueError(f"is derived in one way; write one of {', '.join(WAYS)}, not {said}")
+        return self
+
+    @property
+    def way(self) -> str:
+        """In which way it is derived."""
+        return next(way for way in WAYS if getattr(self, way) is not None)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Tags of the points it comes from."""
+        how = getattr(self, self.way)
+        if isinstance(how, DeviationSettings):
+            return (how.of, how.base)
+        return (how.of,) if isinstance(how, ExposureSettings) else how.of
