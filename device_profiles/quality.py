@@ -33,6 +33,7 @@ class Quality(IntEnum):
     FENCED = (Verdict.UNCERTAIN << REASON_BITS) | 4
     WARMING_UP = (Verdict.UNCERTAIN << REASON_BITS) | 5
     RETAINED = (Verdict.UNCERTAIN << REASON_BITS) | 6
+    INCOMPLETE = (Verdict.UNCERTAIN << REASON_BITS) | 7
     # BAD: there is no value to act on; the point holds its alarm.
     MISSING = (Verdict.BAD << REASON_BITS) | 1
     WRONG_TYPE = (Verdict.BAD << REASON_BITS) | 2
@@ -42,6 +43,7 @@ class Quality(IntEnum):
     ABOVE_RANGE = (Verdict.BAD << REASON_BITS) | 6
     DEVICE_FAULT = (Verdict.BAD << REASON_BITS) | 7
     UNDECODABLE = (Verdict.BAD << REASON_BITS) | 8
+    NOT_COMPUTED = (Verdict.BAD << REASON_BITS) | 9
 
     @property
     def verdict(self) -> Verdict:

@@ -20,6 +20,8 @@ from device_profiles.hazards import RuleSet
 from device_profiles.schema import Profile
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import Catalogue
+from gateway.pipeline.derived_points import BasePoint, DerivedBinder, DerivedSource
+from gateway.pipeline.derived_settings import DerivedSettings
 from gateway.pipeline.plant import Device, Plant
 from gateway.pipeline.point_rules import BoundKind, Problem, bind_kind
 from gateway.pipeline.points import Points
@@ -50,6 +52,7 @@ def bind(
     *,
     areas: Sequence[AreaSettings],
     devices: Sequence[DeviceSettings],
+    derived: Sequence[DerivedSettings] = (),
     profiles: Mapping[str, Profile],
     packs: Mapping[str, RuleSet],
 ) -> Plant:
@@ -67,6 +70,8 @@ def bind(
     site.problems += _twice([device.topic for device in devices], "device", "topic")
     for number, device in enumerate(devices):
         site.add(number, device)
+    for number, each in enumerate(() if site.problems else derived):
+        site.derive(("derived", number), each)
     return site.plant()
 
 
@@ -99,6 +104,7 @@ class _Site:
     kinds: list[BoundKind] = field(default_factory=list)
     #: Who has a tag, for the one who wants it too.
     owners: list[DeviceSettings] = field(default_factory=list)
+    derived: DerivedBinder | None = None
     _kind_numbers: dict[Hashable, int] = field(default_factory=dict)
     _shared: dict[Hashable, _Shared] = field(default_factory=dict)
     _plans: dict[Hashable, Plan] = field(default_factory=dict)
@@ -143,10 +149,57 @@ class _Site:
             )
         )
 
+    def derive(self, at: Path, settings: DerivedSettings) -> None:
+        """Bind one derived point behind all others; only where these are sound."""
+        binder = self.derived
+        if binder is None:
+            binder = self.derived = DerivedBinder(
+                count=len(self.owners),
+                areas=self.areas,
+                known=self._known,
+                bind=self._bind_derived,
+                division=self.division,
+            )
+        made = len(binder.points)
+        binder.add(at, settings)
+        for point in binder.points[made:]:
+            index = binder.count + made
+            made += 1
+            taken = self.numbers.setdefault(point.tag, index)
+            if taken != index:
+                owner = f"device {self.owners[taken].id}" if taken < binder.count else "another one"
+                text = f"{point.tag!r} is taken by {owner}; a tag is given once"
+                binder.problems.append(((*at, "tag"), text))
+        self.problems += binder.problems
+        binder.problems.clear()
+
+    def _known(self, tag: str) -> BasePoint | None:
+        """Return the point with this tag, where a device reports it."""
+        index = self.numbers.get(tag)
+        if index is None or index >= len(self.owners):
+            return None
+        kind = self.kinds[self.kind[index]].kind
+        profile = self.profiles[self.owners[index].profile]
+        channel = profile.channel.get(kind.channel)
+        return BasePoint(index, kind, channel.quantity if channel else kind.channel)
+
+    def _bind_derived(
+        self, area: AreaSettings, source: DerivedSource, settings: PointSettings
+    ) -> BoundKind:
+        return bind_kind(area, source, settings, division=self.division, packs=self.packs)
+
     def plant(self) -> Plant:
         """Return the bound site, or raise everything that is wrong with it."""
         if self.problems:
             raise SiteError(self.problems)
+        device_ids = [device.id for device in self.devices]
+        if self.derived is not None:
+            for point in self.derived.points:
+                self.kind.append(len(self.kinds))
+                self.kinds.append(point.kind)
+                self.names.append(point.name)
+                self.device.append(len(device_ids))
+                device_ids.append(f"@{point.tag}")
         rule_sets: dict[tuple[Rule, ...], int] = {}
         sets = [rule_sets.setdefault(each.rules, len(rule_sets)) for each in self.kinds]
         kind = np.array(self.kind, np.int32)
@@ -159,7 +212,7 @@ class _Site:
                 self.names,
                 kinds=[each.kind for each in self.kinds],
                 kind=kind,
-                device_ids=[device.id for device in self.devices],
+                device_ids=device_ids,
                 device=np.array(self.device, np.int32),
             ),
             rule_sets=tuple(rule_sets),
@@ -167,6 +220,8 @@ class _Site:
             definitions=Catalogue(
                 self.node, self.numbers, kinds=[each.alarms for each in self.kinds], kind=kind
             ),
+            derivations=tuple(self.derived.derivations) if self.derived else (),
+            exposures=tuple(self.derived.exposures) if self.derived else (),
         )
 
     def _name(self, at: Path, device: DeviceSettings) -> Iterator[Problem]:

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from device_profiles.duration import PositiveDurationNs
+from device_profiles.schema import Flag
 from gateway.config import Written
 from gateway.pipeline.settings import (
     Identifier,
     LimitSettings,
     Number,
+    PointSettings,
     RateSettings,
 )
 
 Members = Annotated[tuple[Identifier, ...], Field(min_length=2, max_length=8)]
+#: The ways to derive a point; a point has one.
+WAYS: Final = ("vote", "spread", "deviation", "exposure")
 
 
 class VoteSettings(Written):
-    """Several instruments at one place: so many of them decide (M out of N)."""
+    """Instruments that measure the same thing, of which so many must agree (M out of N)."""
 
     of: Members
     need: Annotated[int, Field(strict=True, ge=1, le=8)]
-    direction: Literal["high", "low"] = "high"
+    side: Literal["high", "low"] = "high"
     on_bad: Literal["hold", "trip"] = "hold"
 
 
 class SpreadSettings(Written):
-    """How far instruments that should agree lie apart."""
+    """How far instruments that should agree are apart."""
 
     of: Members
 
@@ -40,19 +44,18 @@ class DeviationSettings(Written):
 
     of: Identifier
     base: Annotated[Identifier, Field(alias="from")]
-    curve: tuple[tuple[Number, Number], ...] | None = None
+    curve: tuple[tuple[Number, Number], ...] = ()
+    percent: Flag = False
 
 
 class ExposureSettings(Written):
-    """What somebody at this place would have breathed in."""
+    """What somebody at this place, or with this instrument, breathes in."""
 
     of: Identifier
     measure: Literal["stel", "twa_sum", "twa_moving"]
-    session: PositiveDurationNs | None = None
-
-
-#: The ways to derive a point; a point has one.
-WAYS = ("vote", "spread", "deviation", "exposure")
+    mode: Literal["fixed", "instrument"] = "fixed"
+    off_after: PositiveDurationNs | None = None
+    marker: Identifier | None = None
 
 
 class DerivedSettings(Written):
@@ -84,8 +87,24 @@ class DerivedSettings(Written):
 
     @property
     def members(self) -> tuple[str, ...]:
-        """Tags of the points it comes from."""
-        how = getattr(self, self.way)
-        if isinstance(how, DeviationSettings):
-            return (how.of, how.base)
-        return (how.of,) if isinstance(how, ExposureSettings) else how.of
+        """Tags of the points it comes from, in the order of the file."""
+        match getattr(self, self.way):
+            case VoteSettings(of=several) | SpreadSettings(of=several):
+                return tuple(several)
+            case DeviationSettings(of=one, base=other):
+                return (one, other)
+            case ExposureSettings(of=one, marker=marker):
+                return (one,) if marker is None else (one, marker)
+        raise AssertionError(self.way)
+
+    def as_point(self, *, unit: str, span: tuple[float, float] | None) -> PointSettings:
+        """Return what its own rules are bound to."""
+        return PointSettings(
+            channel=self.way,
+            tag=self.tag,
+            unit=unit,
+            range=span,
+            rules=self.rules,
+            limits=self.limits,
+            rate=self.rate,
+        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from detectors.reference import judge_limit
 from device_profiles.quality import Quality, Verdict
 from gateway.model import Detection
 from gateway.pipeline import snapshot
+from gateway.pipeline.deriving import QUALITIES, Deriving
 from gateway.pipeline.names import Names, name_rules
 from gateway.pipeline.plant import LATE_NS, SILENT_INTERVALS, Plant
 from gateway.readings import ReadingBatch
@@ -54,6 +56,16 @@ class Engine:
             plant.rule_sets,
             plant.point_sets,
         )
+        self._deriving: Deriving | None = None
+        if plant.derivations or plant.exposures:
+            self._deriving = Deriving(
+                plant.points.tags,
+                plant.reported,
+                derivations=plant.derivations,
+                exposures=plant.exposures,
+            )
+        #: What the last readings derived: readings of points that no device reports.
+        self.derived: ReadingBatch | None = None
 
     def process(self, batch: ReadingBatch) -> tuple[list[Detection], Counts]:
         """Return the edges that these readings make, in their order, and what became of them."""
@@ -62,10 +74,23 @@ class Engine:
 
     def place(self, batch: ReadingBatch) -> tuple[list[tuple[int, Detection]], Counts]:
         """Do as `process`, each edge with the index of the reading that made it."""
-        edges, counts = self.bank.take(
-            batch.point, batch.time_ns, batch.received_ns, batch.value, GRADES[batch.quality]
+        grades = GRADES[batch.quality]
+        arrays = (batch.point, batch.time_ns, batch.received_ns, batch.value)
+        edges, counts = self.bank.take(*arrays, grades)
+        found = [(edge.at, self._detection(edge, batch)) for edge in edges]
+        if self._deriving is None:
+            return found, counts
+        made = self._deriving.take(*arrays, grades)
+        self.derived = ReadingBatch(
+            made.point, made.time, made.received, made.value, QUALITIES[made.grade]
         )
-        return [(edge.at, self._detection(edge, batch)) for edge in edges], counts
+        edges, _ = self.bank.take(made.point, made.time, made.received, made.value, made.grade)
+        found += [
+            (int(made.origin[edge.at]), self._detection(edge, self.derived)) for edge in edges
+        ]
+        # Stable: what a reading itself makes, then what is derived from it, however it was cut.
+        found.sort(key=itemgetter(0))
+        return found, counts
 
     def tick(self, now_ns: int) -> list[Detection]:
         """Return the edges of delays that have run out by the whole second `now_ns`."""
@@ -74,6 +99,8 @@ class Engine:
     def warm_up(self) -> None:
         """Compile the kernels, or load them, before the first reading."""
         self.bank.warm_up()
+        if self._deriving is not None:
+            self._deriving.warm_up()
 
     @property
     def heard(self) -> npt.NDArray[np.int64]:
@@ -105,7 +132,8 @@ class Engine:
 
     def snapshot(self) -> bytes:
         """Return the whole state, by tag, device and rule."""
-        return snapshot.encode(self.bank, self._names)
+        derived = [] if self._deriving is None else self._deriving.snapshot()
+        return snapshot.encode(self.bank, self._names, derived)
 
     def restore(self, body: bytes) -> None:
         """Take up a snapshot; what it does not know, or knows of another rule, starts anew.
@@ -115,7 +143,9 @@ class Engine:
         ValueError
             It is torn, or of a version that is not known: nothing was taken up.
         """
-        snapshot.restore(body, self.bank, self._names, node=self.plant.node)
+        derived = snapshot.restore(body, self.bank, self._names, node=self.plant.node)
+        if self._deriving is not None:
+            self._deriving.restore(derived)
 
     def standing(self) -> list[Detection]:
         """Return the rules that are active now, each as an edge at its point's last reading."""
@@ -189,7 +219,7 @@ def names_of(plant: Plant) -> Names:
     }
     return Names(
         tags=tuple(plant.points.tags),
-        devices=tuple(device.id for device in plant.devices),
+        devices=plant.points.device_ids,
         sets=tuple(
             name_rules([each.rule for each in alarms.rules], rules.get(kind, ()))
             for kind, alarms in enumerate(plant.definitions.kinds)

@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.derived import Derivation
+from detectors.exposure import ExposureParams
 from detectors.rules import Rule
 from device_profiles.bindings import ChannelBinding
 from device_profiles.decode import Plan
@@ -44,6 +46,8 @@ class Plant:
     rule_sets, point_sets
         The rules that points can have, each set's fixed limits first, and which set is each
         point's.
+    derivations, exposures
+        What of the points no device reports: they stand behind all others.
     definitions
         Every alarm by number: the rules of each point, then its "no data" alarms.
     """
@@ -55,6 +59,8 @@ class Plant:
     rule_sets: tuple[tuple[Rule, ...], ...]
     point_sets: npt.NDArray[np.int32]
     definitions: Catalogue
+    derivations: tuple[Derivation, ...] = ()
+    exposures: tuple[ExposureParams, ...] = ()
 
     @property
     def first(self) -> npt.NDArray[np.int64]:
@@ -65,6 +71,11 @@ class Plant:
     def silence_row(self) -> int:
         """Number of the first point's "no data" alarm."""
         return self.definitions.silence
+
+    @property
+    def reported(self) -> int:
+        """How many of the points devices report: the first ones."""
+        return sum(len(device.points) for device in self.devices)
 
     def point_of(self, number: int) -> int:
         """Return the point that a rule watches, by the number of the rule."""

@@ -59,7 +59,8 @@ class Points(Sequence[Point]):
     kinds, kind
         What points share, and which of it is each point's, shape (points,).
     device_ids, device
-        Of all devices, and whose each point is, shape (points,).
+        Of all devices, and whose each point is, shape (points,). A derived point is its own device,
+        ``@`` and its tag.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Points(Sequence[Point]):
         self.kinds = tuple(kinds)
         self.kind = kind
         self.device = device
-        self._device_ids = tuple(device_ids)
+        self.device_ids = tuple(device_ids)
 
     def __len__(self) -> int:
         return len(self.tags)
@@ -98,7 +99,7 @@ class Points(Sequence[Point]):
             tag=tag,
             name=self.names[index],
             device=device,
-            device_id=self._device_ids[device],
+            device_id=self.device_ids[device],
             channel=kind.channel,
             area=kind.area,
             hazard=kind.hazard,

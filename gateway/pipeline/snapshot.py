@@ -21,6 +21,7 @@ from detectors.admission import DEVICE, NEVER, POINT
 from detectors.arrays import Records
 from detectors.bank import Bank
 from detectors.memory import MEMORY
+from gateway.pipeline.deriving import Kept
 from gateway.pipeline.names import Names, limits
 from gateway.pipeline.snapshot_v1 import SnapshotV1, take_up_v1
 
@@ -30,7 +31,8 @@ VERSION: Final = 2
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """State of a bank: the bytes of its arrays, and the encoded names they belong to.
 
-    `rows` are the int64 numbers of the rows that are not at rest, `delays` their state.
+    `rows` are the int64 numbers of the rows that are not at rest, `delays` their state; `derived`
+    is what derived points remember, and a gateway that knows none reads past it.
     """
 
     v: int = VERSION
@@ -40,6 +42,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     memory: bytes
     rows: bytes
     delays: bytes
+    derived: list[Kept] = []
 
 
 class _Versioned(msgspec.Struct):
@@ -48,8 +51,8 @@ class _Versioned(msgspec.Struct):
     v: int
 
 
-def encode(bank: Bank, names: bytes) -> bytes:
-    """Return a bank's whole state."""
+def encode(bank: Bank, names: bytes, derived: list[Kept]) -> bytes:
+    """Return the whole state of a bank and of the derived points."""
     state = bank.state
     rows = bank.stirred_rows()
     return msgspec.msgpack.encode(
@@ -60,11 +63,12 @@ def encode(bank: Bank, names: bytes) -> bytes:
             memory=_bytes_of(state.memory),
             rows=_bytes_of(rows),
             delays=_bytes_of(state.delays[rows]),
+            derived=derived,
         )
     )
 
 
-def restore(body: bytes, bank: Bank, names: bytes, *, node: str) -> None:
+def restore(body: bytes, bank: Bank, names: bytes, *, node: str) -> list[Kept]:
     """Take up a snapshot; what it does not know, or knows of another rule, starts anew.
 
     Parameters
@@ -73,6 +77,11 @@ def restore(body: bytes, bank: Bank, names: bytes, *, node: str) -> None:
         A bank that has seen nothing, and its names, encoded.
     node
         Its id, with which a version 1 names its rows.
+
+    Returns
+    -------
+    list
+        What it holds of derived points.
 
     Raises
     ------
@@ -86,18 +95,21 @@ def restore(body: bytes, bank: Bank, names: bytes, *, node: str) -> None:
     state = bank.state
     arrays = (state.points, state.devices, state.delays, state.memory)
     before = [array.copy() for array in arrays]
+    derived: list[Kept] = []
     try:
         if version == 1:
             take_up_v1(msgspec.msgpack.decode(body, type=SnapshotV1), bank, present, node=node)
         else:
             saved = msgspec.msgpack.decode(body, type=Snapshot)
             _take_up(saved, bank, present, same=saved.names == names)
+            derived = saved.derived
     except (ValueError, IndexError) as error:
         # Half of a snapshot would judge the spool that is run instead by times that lie behind it.
         for array, was in zip(arrays, before, strict=True):
             array[:] = was
         raise ValueError(f"a snapshot that is not whole: {error}") from error
     bank.stir()
+    return derived
 
 
 def _take_up(saved: Snapshot, bank: Bank, present: Names, *, same: bool) -> None:

@@ -17,6 +17,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from gateway import __version__
 from gateway.alarms.catalogue import node_alarms
 from gateway.alarms.desk import Desk, Transition
@@ -84,6 +87,20 @@ class ReplaySummary:
 Place = tuple[int, int, int, int, int, int]
 
 
+def shares_of(plant: Plant, shares: int) -> npt.NDArray[np.int32]:
+    """Return the share of each point, shape (points,): by its device.
+
+    What is derived from points of several devices sees all of them: those devices are one share's.
+    """
+    device = plant.points.device % shares
+    members = [member.point for each in plant.derivations for member in each.members]
+    members += [point for each in plant.exposures for point in (each.base, each.marker)]
+    whole = np.isin(plant.points.device, plant.points.device[[m for m in members if m >= 0]])
+    device[whole] = 0
+    device[plant.reported :] = 0
+    return device
+
+
 class Run:
     """A plant's engine, moved by recorded readings alone.
 
@@ -104,7 +121,7 @@ class Run:
         self.last_ns = 0
         self._batch = batch
         self._plant = plant
-        self._mine: list[bool] = (plant.points.device % shares == share).tolist()
+        self._mine: list[bool] = (shares_of(plant, shares) == share).tolist()
         self._engine = Engine(plant)
         self._liveness = Liveness(plant)
         self._newest = [0] * len(plant.points)

@@ -15,6 +15,7 @@ from pydantic_core import PydanticUndefined
 from device_profiles.duration import format_duration
 from gateway.config import ConfigError, load
 from gateway.northbound.settings import InfluxSettings, ParentSettings, StoreSettings
+from gateway.pipeline import derived_settings as derived
 from gateway.pipeline import settings as plant
 from gateway.roles import centre
 from gateway.roles.edge import settings as edge
@@ -42,6 +43,11 @@ SECTIONS: dict[type[BaseModel], str] = {
     plant.TrendSettings: "`[device.point.trend]`",
     plant.RateSettings: "`[device.point.rate]`",
     plant.StuckSettings: "`[device.point.stuck]`",
+    derived.DerivedSettings: "`[[derived]]`",
+    derived.VoteSettings: "`[derived.vote]`",
+    derived.SpreadSettings: "`[derived.spread]`",
+    derived.DeviationSettings: "`[derived.deviation]`",
+    derived.ExposureSettings: "`[derived.exposure]`",
     centre.CentreSettings: "Top level of a centre file",
     centre.NodeSettings: "`[node]` of a centre",
     centre.ListenSettings: "`[listen]` of a centre",
@@ -88,7 +94,8 @@ def shown(default: Any) -> set[str]:
 def problems_of(model: type[BaseModel], text: str) -> list[str]:
     """Return the keys of a model that the text does not describe, or with another default."""
     found = []
-    for key, field in model.model_fields.items():
+    for name, field in model.model_fields.items():
+        key = field.alias or name
         row = row_of(text, key)
         if row is None:
             found.append(f"{key}: is not described")
@@ -117,7 +124,7 @@ def test_no_key_is_described_that_is_not_there(model: type[BaseModel]) -> None:
     """A table of the reference has no key that the program would refuse."""
     rows = section(TEXT, SECTIONS[model]).splitlines()
     listed = {row.split("`")[1] for row in rows if row.startswith("| `")}
-    assert listed == set(model.model_fields)
+    assert listed == {field.alias or name for name, field in model.model_fields.items()}
 
 
 def test_an_undescribed_key_and_a_wrong_default_are_found() -> None:

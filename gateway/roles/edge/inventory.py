@@ -31,7 +31,7 @@ def is_told(site: Site) -> bool:
     # of the kind; and those of each point, its tag in the id of every alarm too.
     alarms = np.array([len(tuple(site.plant.definitions.of(index))) for index in first.tolist()])
     tags, names = _sizes(points.tags), _sizes(points.names)
-    devices = _sizes([device.id for device in site.plant.devices])[points.device]
+    devices = _sizes(points.device_ids)[points.device]
     own = tags * (1 + alarms[which]) + names + devices
     kinds = np.array(
         [len(msgspec.json.encode(_point(site, index))) + 1 for index in first.tolist()]

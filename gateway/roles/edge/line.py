@@ -148,6 +148,8 @@ class Line:
                 received_ns=arrivals.received_ns,
             )
         self.summaries.add(batch)
+        if self.engine.derived is not None:
+            self.summaries.add(self.engine.derived)
         if waiting and not full and not transitions:
             self._arm()
         return not waiting or self.pacing.window >= ROOMY

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from gateway.config import Written
 from gateway.northbound.settings import LOOPBACK, InfluxSettings, ParentSettings, StoreSettings
+from gateway.pipeline.derived_settings import DerivedSettings
 from gateway.pipeline.settings import AreaSettings, DeviceSettings, Identifier
 from gateway.southbound.settings import BrokerSettings
 
@@ -85,3 +86,4 @@ class SiteFile(Written):
     device: Annotated[
         tuple[DeviceSettings, ...], Field(validate_default=True), AfterValidator(_watches)
     ] = ()
+    derived: tuple[DerivedSettings, ...] = ()

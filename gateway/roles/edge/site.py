@@ -166,6 +166,7 @@ class _Reading:
                 settings.node.division,
                 areas=settings.area,
                 devices=settings.device,
+                derived=settings.derived,
                 profiles=profiles,
                 packs=packs,
             )
@@ -179,8 +180,9 @@ def hash_of(plant: Plant) -> str:
     points = plant.points
     kinds = zip(points.kinds, plant.definitions.kinds, strict=True)
     found = hashlib.sha256(repr((plant.node, plant.division, *kinds, plant.rule_sets)).encode())
-    devices = [device.id for device in plant.devices]
-    for texts in (points.tags, points.names, devices):
+    derived = repr((plant.derivations, plant.exposures))
+    found.update(derived.encode() if plant.reported < len(points) else b"")
+    for texts in (points.tags, points.names, points.device_ids):
         # No text is cut short by what it holds: the lengths stand before it.
         found.update(np.array([len(text) for text in texts], np.int64).tobytes())
         found.update("".join(texts).encode())

@@ -1,0 +1,146 @@
+"""The derived points of a plant at work: readings of their members in, their own readings out.
+
+What they remember is part of the engine's state: it moves by readings alone, and a snapshot keeps
+it by tag, so that it survives a changed site file as everything else does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from detectors.admission import GOOD, UNCERTAIN
+from detectors.arrays import Records
+from detectors.derived import Derivation, Derivations, Derived
+from detectors.exposure import ExposureParams
+from detectors.exposures import Exposures
+from device_profiles.quality import Quality
+
+#: The quality of a derived reading by the verdict of its grade.
+QUALITIES: Final = np.full(256, Quality.NOT_COMPUTED, np.uint8)
+QUALITIES[GOOD] = Quality.GOOD
+QUALITIES[UNCERTAIN] = Quality.INCOMPLETE
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """A record of the state: what it belongs to, the hash of what that is, and its bytes."""
+
+    name: str
+    hash: str
+    body: bytes
+
+
+class Row(NamedTuple):
+    """A record as it stands in an array."""
+
+    name: str
+    hash: str
+    array: Records
+    place: int
+
+
+class Deriving:
+    """Computes a plant's derived points.
+
+    Parameters
+    ----------
+    tags
+        Of all points, in dense order.
+    count
+        How many of them devices report; the derived ones stand behind.
+    derivations, exposures
+        What the derived points are.
+    """
+
+    def __init__(
+        self,
+        tags: Sequence[str],
+        count: int,
+        *,
+        derivations: Sequence[Derivation],
+        exposures: Sequence[ExposureParams],
+    ) -> None:
+        self._derivations = Derivations(count, derivations) if derivations else None
+        self._exposures = Exposures(len(tags), exposures) if exposures else None
+        self._rows = tuple(self._find(tags, derivations, exposures))
+
+    def take(
+        self,
+        point: npt.NDArray[np.int32],
+        time: npt.NDArray[np.int64],
+        received: npt.NDArray[np.int64],
+        value: npt.NDArray[np.float64],
+        grade: npt.NDArray[np.uint8],
+    ) -> Derived:
+        """Return what these readings of base points derive, in the order of their origins."""
+        found = [
+            part.take(point, time, received, value, grade)
+            for part in (self._derivations, self._exposures)
+            if part is not None
+        ]
+        joined = [np.concatenate(column) for column in zip(*found, strict=True)]
+        # Stable: of one reading, what is derived from several members stands first.
+        order = np.argsort(joined[0], kind="stable")
+        return Derived(*(column[order] for column in joined))
+
+    def warm_up(self) -> None:
+        """Compile the kernels, or load them, before the first reading."""
+        for part in (self._derivations, self._exposures):
+            if part is not None:
+                part.warm_up()
+
+    def snapshot(self) -> list[Kept]:
+        """Return the whole state."""
+        return [
+            Kept(row.name, row.hash, row.array[row.place : row.place + 1].tobytes())
+            for row in self._rows
+        ]
+
+    def restore(self, kept: Sequence[Kept]) -> None:
+        """Take up a state; what it does not know, or knows of another function, starts anew.
+
+        Raises
+        ------
+        ValueError
+            A record has not the size it should have.
+        """
+        known = {(each.name, each.hash): each.body for each in kept}
+        for row in self._rows:
+            body = known.get((row.name, row.hash))
+            if body is not None:
+                row.array[row.place : row.place + 1] = np.frombuffer(body, row.array.dtype, 1)
+                if len(body) != row.array.dtype.itemsize:
+                    raise ValueError(f"{row.name}: {len(body)} bytes of a derived point's state")
+
+    def _find(
+        self,
+        tags: Sequence[str],
+        derivations: Sequence[Derivation],
+        exposures: Sequence[ExposureParams],
+    ) -> list[Row]:
+        rows = []
+        if self._derivations is not None:
+            state = self._derivations.state
+            for place, point in enumerate(self._derivations.members.tolist()):
+                rows.append(Row(f"member/{tags[point]}", "", state.members, place))
+            for place, each in enumerate(derivations):
+                members = [(tags[m.point], m.stale_after) for m in each.members]
+                name = f"derived/{tags[each.point]}"
+                rows.append(Row(name, _hash((each.function, members)), state.speech, place))
+        if self._exposures is not None:
+            for place, exposure in enumerate(exposures):
+                told = [(output, tags[point]) for output, point in exposure.derived.items()]
+                marker = "" if exposure.marker < 0 else tags[exposure.marker]
+                what = (exposure.mode, exposure.hold_ns, exposure.off_after_ns, marker, told)
+                name = f"exposure/{tags[exposure.base]}/{told[0][1]}"
+                rows.append(Row(name, _hash(what), self._exposures.state, place))
+        return rows
+
+
+def _hash(what: object) -> str:
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]

@@ -1,0 +1,163 @@
+"""Derived points: bound to the points they come from, and alarmed as any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from device_profiles.quality import Quality
+from gateway.pipeline.engine import Engine
+from gateway.readings import ReadingBatch, Row
+from gateway.roles.replay import shares_of
+from tests.gateway.pipeline.derived import DERIVED, SECOND, START, plant, text
+from tests.gateway.pipeline.test_bad_site import problems
+
+BAD = int(Quality.DEVICE_FAULT)
+
+
+def at(second: float, point: int, value: float, quality: int = 0) -> Row:
+    """A reading that was taken at once."""
+    now = START + int(second * SECOND)
+    return (point, now, now, value, quality)
+
+
+def named(engine: Engine, rows: list[Row], *, cut: int = 0) -> list[tuple[str, bool, float]]:
+    """What rises and returns: the rule under its tag, and the value."""
+    step = cut or max(1, len(rows))
+    found = []
+    for begin in range(0, len(rows), step):
+        edges, _ = engine.process(ReadingBatch.from_rows(rows[begin : begin + step]))
+        alarm = engine.plant.definitions.alarm
+        found += [(alarm(e.row).removeprefix("gw/"), e.active, e.value) for e in edges]
+    return found
+
+
+def walk(seconds: int = 300) -> list[Row]:
+    """Three heads that wander, fail and come back, each in its own rhythm."""
+    random = np.random.default_rng(7)
+    rows = []
+    for second in range(seconds):
+        for point in range(3):
+            value = 8.0 + 6.0 * np.sin(second / 20 + point) + random.normal(0, 0.5)
+            bad = random.random() < 0.05
+            rows.append(at(second + point / 10, point, np.nan if bad else value, BAD if bad else 0))
+    return rows
+
+
+def test_a_vote_needs_two_of_three(tmp_path: Path) -> None:
+    """One high head raises nothing of the vote, the second does; each has its own alarms still."""
+    engine = Engine(plant(tmp_path))
+    calm = [at(0, 0, 1.0), at(0.1, 1, 1.0), at(0.2, 2, 1.0)]
+    assert named(engine, calm) == []
+    assert named(engine, [at(1, 0, 14.0)]) == []
+    assert ("AT-VOTE/h", True, 12.0) in named(engine, [at(1.1, 1, 12.0)])
+    assert ("AT-VOTE/h", False, 1.0) in named(engine, [at(2, 0, 1.0), at(2.1, 1, 1.0)])
+
+
+def test_a_lost_member_degrades_towards_action(tmp_path: Path) -> None:
+    """With one head lost a second decides alone, and the loss is an alarm beside the vote."""
+    engine = Engine(plant(tmp_path))
+    named(engine, [at(0, 0, 1.0), at(0.1, 1, 1.0), at(0.2, 2, 1.0)])
+    lost = named(engine, [at(1, 2, np.nan, BAD)])
+    assert ("AT-VOTE.usable/degraded", True, 2.0) in lost
+    assert ("AT-VOTE/h", True, 12.0) in named(engine, [at(2, 0, 12.0)])
+
+
+def test_trip_acts_when_nobody_is_left(tmp_path: Path) -> None:
+    """`on_bad = "trip"` alarms, and sounds, when every member is lost."""
+    tripping = DERIVED.replace("need = 2", 'need = 2, on_bad = "trip"')
+    engine = Engine(plant(tmp_path, tripping))
+    named(engine, [at(0, 0, 1.0), at(0.1, 1, 1.0), at(0.2, 2, 1.0)])
+    lost = [at(1 + point, point, np.nan, BAD) for point in range(3)]
+    assert ("AT-VOTE.usable/trip", True, 0.0) in named(engine, lost)
+    definition = engine.plant.definitions.get("gw/AT-VOTE.usable/trip")
+    assert definition is not None
+    assert definition.sounds
+
+
+def test_an_exposure_tells_each_minute(tmp_path: Path) -> None:
+    """STEL rises when the mean of the minutes so far does, with its coverage beside it."""
+    engine = Engine(plant(tmp_path))
+    # A minute of the clock ends forty seconds after each minute of this recording.
+    rows = [at(second, 0, 9.0) for second in range(20 * 60 + 40)]
+    found = named(engine, rows)
+    assert ("AT-STEL/h", True, 9.0) in found
+    engine.process(ReadingBatch.from_rows([at(20 * 60 + 40, 0, 9.0)]))
+    assert engine.derived is not None
+    tags = engine.plant.points.tags
+    told = {tags[p]: v for p, v in zip(engine.derived.point, engine.derived.value, strict=True)}
+    assert told["AT-STEL.coverage"] == 100.0
+
+
+@pytest.mark.parametrize("cut", [1, 2, 7, 100])
+def test_how_readings_were_cut_changes_nothing(tmp_path: Path, cut: int) -> None:
+    """Edges of points and of what is derived from them come in one order in any batch size."""
+    rows = walk()
+    whole = named(Engine(plant(tmp_path)), rows)
+    assert len({name for name, _, _ in whole}) > 4
+    assert named(Engine(plant(tmp_path)), rows, cut=cut) == whole
+
+
+def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
+    """A snapshot keeps what derived points remember; without it they would begin anew."""
+    rows = walk()
+    whole = named(Engine(plant(tmp_path)), rows)
+    before, again, anew = (Engine(plant(tmp_path)) for _ in range(3))
+    middle = len(rows) // 2
+    first = named(before, rows[:middle])
+    again.restore(before.snapshot())
+    assert first + named(again, rows[middle:]) == whole
+    assert first + named(anew, rows[middle:]) != whole
+
+
+def test_a_changed_site_keeps_what_is_still_the_same(tmp_path: Path) -> None:
+    """Another derived point in the file takes nothing from the ones that were there."""
+    rows = walk()
+    before = Engine(plant(tmp_path))
+    middle = len(rows) // 2
+    named(before, rows[:middle])
+    body = before.snapshot()
+    more = '[[derived]]\ntag = "X"\narea = "CS1"\nspread = { of = ["AT-2", "AT-3"] }\n'
+    again = Engine(plant(tmp_path, more + DERIVED))
+    again.restore(body)
+    old = {name for name in named(before, rows[middle:]) if not name[0].startswith("X")}
+    new = {name for name in named(again, rows[middle:]) if not name[0].startswith("X")}
+    assert new == old
+
+
+def test_devices_that_are_derived_from_are_one_share_of_a_replay(tmp_path: Path) -> None:
+    """A replay by several processes never parts what a derived point must see together."""
+    bound = plant(tmp_path)
+    assert set(shares_of(bound, 4).tolist()) == {0}
+    assert set(shares_of(plant(tmp_path, ""), 3).tolist()) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "words"),
+    [
+        (('"AT-1", "AT-2", "AT-3"', '"AT-1", "AT-9", "AT-3"'), "vote", "'AT-9' is no point"),
+        (('"AT-1", "AT-2", "AT-3"', '"AT-1", "AT-1", "AT-3"'), "vote", "named twice"),
+        (('"AT-1", "AT-2", "AT-3"', '"AT-VOTE", "AT-2", "AT-3"'), "vote", "no point that a device"),
+        (("need = 2", "need = 4"), "vote", "need 1 <= needed <= members"),
+        (('area = "CS1"\nvote', 'area = "CS7"\nvote'), "area", "'CS7' is no area"),
+        (('tag = "AT-SPREAD"', 'tag = "AT-2"'), "tag", "taken by device d2"),
+        (('tag = "AT-SPREAD"', 'tag = "AT-VOTE"'), "tag", "given once"),
+        (("limits = { h = 10, deadband = 1 }", "limits = { h = 1000 }"), "limits.h", "outside"),
+        (("spread = {", "vote = { of = ['AT-1', 'AT-2'], need = 1 }\nspread = {"), "", "one way"),
+        (("need = 2", "ned = 2"), "vote.ned", "did you mean 'need'?"),
+        (('measure = "stel"', 'measure = "stl"'), "exposure.measure", "stel"),
+        (('measure = "stel"', 'measure = "twa_sum"'), "exposure", "without a marker"),
+        (('from = "AT-1"', 'from = "AT-3"'), "deviation", "compared with itself"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_derived_is_refused(
+    tmp_path: Path, change: tuple[str, str], key: str, words: str
+) -> None:
+    """Each mistake is told at its key, with what to do."""
+    path = tmp_path / "site.toml"
+    assert change[0] in DERIVED
+    path.write_text(text(DERIVED.replace(*change, 1)), encoding="utf-8")
+    found = problems(path)
+    assert any(f"derived[" in each and key in each and words in each for each in found), found
