@@ -204,13 +204,15 @@ def sweep(
         if effect == FIXED:
             continue
         elapsed = now - state.stepped
-        state.stepped = now
+        # A state that an earlier program kept has no interval before the last.
+        spacing = state.spacing if state.spacing > 0 else elapsed
+        state.stepped, state.spacing = now, elapsed
         for place in range(forgetful, count):
             rule = rules[begin + place]
             kept = memory[first_memory + place - forgetful]
             predicted = 0
             if rule.kind == RATE:
-                verdict = rate_step(rule, kept, elapsed, now, number)
+                verdict = rate_step(rule, kept, elapsed, spacing, now, number)
             elif rule.kind == TREND:
                 verdict, predicted = trend_step(rule, kept, elapsed, now, number)
             else:

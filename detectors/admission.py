@@ -59,14 +59,20 @@ AHEAD: Final = 6 * SECOND
 #: heard    when it last had usable data that came on time
 #: quiet    until when the clock does not judge it: late data are coming
 #: stepped  when its detectors with a memory were last run; one interval serves them all
+#: spacing  the interval before that
 #: stirred  a bit for each of its rules that is not at rest (`detectors._debounce`); the last
 #:          bit stands for all from the 64th on
 #: unknown  1 while the newest reading is BAD
 #: ======== ==================================================================================
 POINT: Final = np.dtype(
     {
-        "names": ["last", "heard", "quiet", "stepped", "value", "stirred", "grade", "unknown"],
-        "formats": ["i8", "i8", "i8", "i8", "f8", "u8", "u1", "u1"],
+        "names": [
+            *("last", "heard", "quiet", "stepped", "value", "stirred"),
+            *("grade", "unknown", "spacing"),
+        ],
+        "formats": ["i8", "i8", "i8", "i8", "f8", "u8", "u1", "u1", "i8"],
+        # As a snapshot keeps it: what was added stands where nothing stood.
+        "offsets": [0, 8, 16, 24, 32, 40, 48, 49, 56],
         "itemsize": LINE,
     }
 )
@@ -127,6 +133,7 @@ def forget(point: Records) -> None:
     point.heard = NEVER
     point.quiet = NEVER
     point.stepped = NEVER
+    point.spacing = 0
     point.grade = GOOD
     point.value = np.nan
 

@@ -121,6 +121,8 @@ class Row:
     on_since: int | None = None
     off_since: int | None = None
     time: int | None = None
+    elapsed: float = 0.0
+    spacing: float = 0.0
     start: int = 0
     memory: dict[str, float] = field(default_factory=dict)
 
@@ -133,7 +135,7 @@ class Row:
     def restart(self) -> None:
         """Let delays and detector begin anew; an active rule stays so."""
         self.on_since = self.off_since = self.time = None
-        self.start, self.memory = 0, {}
+        self.elapsed, self.start, self.memory = 0.0, 0, {}
 
     def begin(self) -> None:
         """Become active."""
@@ -184,23 +186,29 @@ class Row:
 
     def _restart(self, time: int, gap_s: float) -> float | None:
         """Return seconds since the last value, or None when watching starts anew here."""
-        before, self.time = self.time, time
-        if before is None or float(time - before) > gap_s * 1e9:
+        before, last = self.time, self.elapsed
+        self.step(time)
+        self.spacing = last or self.elapsed
+        if before is None or self.elapsed > gap_s * 1e9:
             self.start = time
             return None
-        return float(time - before) * 1e-9
+        return self.elapsed * 1e-9
+
+    def step(self, time: int) -> None:
+        """Take the time of one value: how long after the one before, ns."""
+        before, self.time = self.time, time
+        self.elapsed = 0.0 if before is None else float(time - before)
 
     def _rate(self, rule: RateParams, time: int, value: float) -> tuple[bool, bool]:
-        dt = self._restart(time, rule.gap_s)
-        if dt is None:
-            self.memory = {"previous": value, "rate": 0.0}
+        if self._restart(time, rule.gap_s) is None:
+            self.memory = {"median": value, "rate": 0.0, "previous": value}
             return False, False
-        share = 1.0 / (rule.tau_s + dt)
-        rate = self.memory["rate"]
-        rate += (value - self.memory["previous"] - dt * rate) * share
-        self.memory = {"previous": value, "rate": rate}
+        dt, before, rate = self.spacing * 1e-9, self.memory["median"], self.memory["rate"]
+        median = clamp(before, self.memory["previous"], value)
+        rate += (median - before - dt * rate) * (1.0 / (rule.tau_s + dt))
+        self.memory = {"median": median, "rate": rate, "previous": value}
         if not math.isfinite(rate):
-            self.start, self.memory = time, {"previous": value, "rate": 0.0}
+            self.start, self.memory = time, {"median": value, "rate": 0.0, "previous": value}
             return False, False
         if float(time - self.start) < rule.tau_s * 1e9:
             return False, False
@@ -248,6 +256,12 @@ class Row:
             self.start = time
             return False, True
         return float(time - self.start) >= rule.duration_s * 1e9, False
+
+
+def clamp(value: float, one: float, other: float) -> float:
+    """Return what lies between two numbers and is nearest to a value: the median of the three."""
+    low, high = (one, other) if one < other else (other, one)
+    return low if value < low else min(value, high)
 
 
 def judge_limit(rule: LimitParams, value: float) -> tuple[bool, bool]:

@@ -24,7 +24,7 @@ LATE = 60 * SECOND
 STATE = ("points", "devices", "delays", "memory")
 #: How many numbers each kind of detector keeps.
 KEPT: dict[type, int] = {
-    RateParams: 2,
+    RateParams: 3,
     TrendParams: 3,
     StuckParams: 1,
 }
