@@ -14,7 +14,7 @@ Table = dict[str, Any]
 def unsaid(model: type[BaseModel], tables: Sequence[Table], at: str = "") -> list[str]:
     """Return the options of a model that none of its tables mentions."""
     missing: list[str] = []
-    for name, field in model.model_fields.items():
+    for name, field in written(model):
         if not any(name in table for table in tables):
             missing.append(at + name)
         elif (below := table_of(field.annotation)) is not None:
@@ -27,7 +27,7 @@ def misstated(
 ) -> list[str]:
     """Return the options that are shown and not set, with another value than their default."""
     wrong: list[str] = []
-    for name, field in model.model_fields.items():
+    for name, field in written(model):
         below = table_of(field.annotation)
         if below is not None:
             wrong += misstated(
@@ -42,6 +42,12 @@ def misstated(
                 if name in table and valued(field, table[name]) != field.default
             ]
     return wrong
+
+
+def written(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    """Yield each option under the name that a file gives it."""
+    for name, field in model.model_fields.items():
+        yield field.alias or name, field
 
 
 def valued(field: FieldInfo, said: object) -> object:

@@ -37,6 +37,7 @@ SECTIONS: dict[type[BaseModel], str] = {
     plant.AreaSettings: "`[[area]]`",
     plant.DeviceSettings: "`[[device]]`",
     plant.PointSettings: "`[[device.point]]`",
+    plant.ConvertSettings: "`[device.point.convert]`",
     plant.LimitSettings: "`[device.point.limits]`",
     plant.LevelSettings: "`[device.point.limits.hh]`, and so for each limit",
     plant.TrendSettings: "`[device.point.trend]`",
@@ -88,7 +89,8 @@ def shown(default: Any) -> set[str]:
 def problems_of(model: type[BaseModel], text: str) -> list[str]:
     """Return the keys of a model that the text does not describe, or with another default."""
     found = []
-    for key, field in model.model_fields.items():
+    for name, field in model.model_fields.items():
+        key = field.alias or name
         row = row_of(text, key)
         if row is None:
             found.append(f"{key}: is not described")
@@ -117,7 +119,7 @@ def test_no_key_is_described_that_is_not_there(model: type[BaseModel]) -> None:
     """A table of the reference has no key that the program would refuse."""
     rows = section(TEXT, SECTIONS[model]).splitlines()
     listed = {row.split("`")[1] for row in rows if row.startswith("| `")}
-    assert listed == set(model.model_fields)
+    assert listed == {field.alias or name for name, field in model.model_fields.items()}
 
 
 def test_an_undescribed_key_and_a_wrong_default_are_found() -> None:
