@@ -6,7 +6,7 @@ Both look at each point's line once, and of a few points at the rows that are no
 from __future__ import annotations
 
 from detectors._debounce import deadline, fire
-from detectors._sweep import bit_of, note
+from detectors._turn import bit_of, note
 from detectors.admission import NEVER
 from detectors.arrays import Records
 from detectors.jit import entry

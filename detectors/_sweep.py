@@ -2,8 +2,9 @@
 
 A reading meets every rule of its point, in the order of the point's set. Most readings begin
 nothing and find every rule at rest: for them a reading costs its admission, one comparison for all
-fixed limits, and one step of each detector that has a memory. What begins, or is not at rest, goes
-through `turn`. Edges are written into a preallocated array; when no room is left in it the kernel
+fixed limits, one for all rules on its reason, and one step of each detector that has a memory. What
+begins, or is not at rest, goes through `turn`. A reading without a usable value meets the rules on
+its reason alone. Edges are written into a preallocated array; when no room is left in it the kernel
 says where to go on.
 """
 
@@ -14,14 +15,26 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors._debounce import BEGAN, NOTHING, deadline, fire, settle
-from detectors.admission import AHEAD, FIXED, HOLD, IGNORE, NEVER, admit, forget
+from detectors._turn import bit_of, doubt, turn
+from detectors.admission import (
+    AHEAD,
+    BAD,
+    FIXED,
+    HOLD,
+    IGNORE,
+    NEVER,
+    RAISE,
+    VERDICT,
+    admit,
+    forget,
+)
 from detectors.arrays import Records, prefetch
 from detectors.jit import entry, kernel
 from detectors.limit import limit_step
 from detectors.memory import BEGINS, ENDS, NEITHER, empty
 from detectors.rate import rate_step
-from detectors.rules import BITS, RATE, TREND
+from detectors.reason import FAULT, NONE, SHIFT
+from detectors.rules import RATE, TREND
 from detectors.stuck import stuck_step
 from detectors.trend import trend_step
 
@@ -30,50 +43,11 @@ from detectors.trend import trend_step
 PLACE: Final = np.dtype(
     [("device", "i4"), ("rules", "i4"), ("row", "i4"), ("memory", "i4"), ("late_after", "i8")]
 )
-#: An edge, in the order of `detectors.bank.Edge`.
-EDGE: Final = np.dtype(
-    [
-        ("at", "i8"),
-        ("row", "i8"),
-        ("began", "?"),
-        ("time", "i8"),
-        ("value", "f8"),
-        ("predicted", "i8"),
-        ("historical", "?"),
-    ]
-)
 #: How many readings ahead a point's line is asked for, and how many ahead what it leads to.
 FAR, NEAR = 16, 8
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-
-
-@kernel
-def note(
-    edge: Records,
-    at: int,
-    row: int,
-    began: bool,
-    time: int,
-    value: float,
-    predicted: int,
-    historical: bool,
-) -> None:
-    """Write one edge."""
-    edge.at = at
-    edge.row = row
-    edge.began = began
-    edge.time = time
-    edge.value = value
-    edge.predicted = predicted
-    edge.historical = historical
-
-
-@kernel
-def bit_of(place: int) -> np.uint64:
-    """Return the bit of `stirred` for the rule at this place of its set."""
-    return np.uint64(1) << np.uint64(min(place, BITS - 1))
 
 
 @kernel
@@ -88,51 +62,6 @@ def begin_anew(state: Records, first: int, delays: Records, memory: Records) -> 
     state.stirred = stirred
     for own in range(first, memory.size):
         empty(memory[own])
-
-
-@kernel
-def turn(
-    edges: Records,
-    written: int,
-    at: int,
-    place: int,
-    row: int,
-    rule: Records,
-    delay: Records,
-    state: Records,
-    time: int,
-    value: float,
-    usable: float,
-    effect: int,
-    historical: bool,
-    verdict: int,
-    predicted: int,
-) -> int:
-    """Settle one row that begins or is not at rest; return the edges written so far.
-
-    Parameters
-    ----------
-    at, place, row
-        Index of the reading, of the rule in its set, and of its row.
-    usable
-        The value before this reading: what stood when an on-delay ran out.
-    """
-    due = deadline(delay, rule.on_delay)
-    if effect != FIXED and due != NEVER and due < time:
-        fire(delay)
-        note(edges[written], at, row, True, due, usable, 0, historical)
-        written += 1
-    edge = settle(
-        delay, rule.on_delay, rule.off_delay, time, effect, verdict == BEGINS, verdict == ENDS
-    )
-    if edge != NOTHING:
-        note(edges[written], at, row, edge == BEGAN, time, value, predicted, historical)
-        written += 1
-    if delay.active == 1 or delay.since != NEVER:
-        state.stirred |= bit_of(place)
-    elif place < BITS - 1:
-        state.stirred &= ~bit_of(place)
-    return written
 
 
 @entry
@@ -175,11 +104,13 @@ def sweep(
             prefetch(memory, coming.memory)
             prefetch(memory, coming.memory + 2)
         now, arrived, number = time[i], received[i], value[i]
+        # So it is signed: shifted, an unsigned number and a constant would make a double.
+        given = grade[i] & 255
         state = points[point[i]]
         where = places[point[i]]
         own = sets[where.rules]
         count = own.end - own.begin
-        limits = own.watching - own.begin
+        limits, forgetful = own.reasons - own.begin, own.watching - own.begin
         begin, first, first_memory = own.begin, where.row, where.memory
         if written + 2 * count > edges.size:
             return i, written, ignored, out_of_order, late, held
@@ -188,7 +119,7 @@ def sweep(
                 state,
                 where.memory,
                 delays[where.row : where.row + count],
-                memory[: where.memory + count - limits],
+                memory[: where.memory + count - forgetful],
             )
         usable = state.value
         effect, historical = admit(
@@ -198,13 +129,32 @@ def sweep(
             now,
             arrived,
             number,
-            grade[i],
+            given,
         )
         if effect == IGNORE:
             ignored += 1
             continue
+        reason = given >> SHIFT
         if effect == HOLD:
             held += 1
+            if reason == NONE or given & VERDICT != BAD:
+                reason = FAULT
+            written = doubt(
+                edges,
+                written,
+                i,
+                own,
+                where,
+                rules,
+                delays,
+                state,
+                now,
+                number,
+                usable,
+                FIXED if now <= state.last else RAISE,
+                historical,
+                reason,
+            )
             continue
         if effect == FIXED:
             out_of_order += 1
@@ -234,16 +184,35 @@ def sweep(
                         verdict,
                         0,
                     )
+        if reason != NONE or state.stirred & own.doubts != 0:
+            written = doubt(
+                edges,
+                written,
+                i,
+                own,
+                where,
+                rules,
+                delays,
+                state,
+                now,
+                number,
+                usable,
+                effect,
+                historical,
+                reason,
+            )
         if effect == FIXED:
             continue
         elapsed = now - state.stepped
-        state.stepped = now
-        for place in range(limits, count):
+        # A state that an earlier program kept has no interval before the last.
+        spacing = state.spacing if state.spacing > 0 else elapsed
+        state.stepped, state.spacing = now, elapsed
+        for place in range(forgetful, count):
             rule = rules[begin + place]
-            kept = memory[first_memory + place - limits]
+            kept = memory[first_memory + place - forgetful]
             predicted = 0
             if rule.kind == RATE:
-                verdict = rate_step(rule, kept, elapsed, now, number)
+                verdict = rate_step(rule, kept, elapsed, spacing, now, number)
             elif rule.kind == TREND:
                 verdict, predicted = trend_step(rule, kept, elapsed, now, number)
             else:

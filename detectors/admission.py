@@ -12,7 +12,7 @@ or it would be judged by fixed limits alone until the clock has caught up.
 ======== =============================================================================
 effect   meaning
 ======== =============================================================================
-HOLD     no value: nothing moves, an alarm that stands is held
+HOLD     no value: nothing moves, an alarm that stands is held; rules on the reason see it
 RAISE    evaluated, may raise, never clears (UNCERTAIN, or late)
 FULL     on time and GOOD: may raise and clear
 FIXED    not newer than the last accepted, or behind a fence: fixed limits only, raise only
@@ -35,11 +35,13 @@ FULL: Final = 2
 FIXED: Final = 3
 IGNORE: Final = 4
 
+#: A reading's grade: the verdict in its low bits, above them the reason (`detectors.reason`).
 GOOD: Final = 0
 UNCERTAIN: Final = 1
 BAD: Final = 2
 FENCED: Final = 3
 UNTIMED: Final = 4
+VERDICT: Final = 7
 
 SECOND: Final = 1_000_000_000
 BUCKET: Final = 600 * SECOND
@@ -57,14 +59,20 @@ AHEAD: Final = 6 * SECOND
 #: heard    when it last had usable data that came on time
 #: quiet    until when the clock does not judge it: late data are coming
 #: stepped  when its detectors with a memory were last run; one interval serves them all
+#: spacing  the interval before that
 #: stirred  a bit for each of its rules that is not at rest (`detectors._debounce`); the last
 #:          bit stands for all from the 64th on
 #: unknown  1 while the newest reading is BAD
 #: ======== ==================================================================================
 POINT: Final = np.dtype(
     {
-        "names": ["last", "heard", "quiet", "stepped", "value", "stirred", "grade", "unknown"],
-        "formats": ["i8", "i8", "i8", "i8", "f8", "u8", "u1", "u1"],
+        "names": [
+            *("last", "heard", "quiet", "stepped", "value", "stirred"),
+            *("grade", "unknown", "spacing"),
+        ],
+        "formats": ["i8", "i8", "i8", "i8", "f8", "u8", "u1", "u1", "i8"],
+        # As a snapshot keeps it: what was added stands where nothing stood.
+        "offsets": [0, 8, 16, 24, 32, 40, 48, 49, 56],
         "itemsize": LINE,
     }
 )
@@ -111,6 +119,13 @@ def usual_delay(device: Records, delay: int, received: int) -> int:
     return min(device.lowest, device.before)
 
 
+@step
+def wait(point: Records, received: int) -> None:
+    """Keep the clock from judging a point of which late data are coming."""
+    if received > point.quiet + DRAIN:
+        point.quiet = received + DRAIN
+
+
 @kernel
 def forget(point: Records) -> None:
     """Know a point anew: this machine's clock was set back."""
@@ -118,6 +133,7 @@ def forget(point: Records) -> None:
     point.heard = NEVER
     point.quiet = NEVER
     point.stepped = NEVER
+    point.spacing = 0
     point.grade = GOOD
     point.value = np.nan
 
@@ -145,8 +161,8 @@ def admit(
     value
         In the point's unit; a value that is not finite is BAD whatever `grade` says.
     grade
-        GOOD, UNCERTAIN, BAD, FENCED, or UNTIMED: usable, but its time is the received one, so
-        that it says nothing of the device's usual delay.
+        Its verdict GOOD, UNCERTAIN, BAD, FENCED, or UNTIMED: usable, but its time is the received
+        one, so that it says nothing of the device's usual delay.
 
     Returns
     -------
@@ -154,28 +170,32 @@ def admit(
         The effect, and whether the reading is historical.
     """
     last = point.last
-    if grade == BAD or not np.isfinite(value):
-        # Its time may be ours, not the device's: it moves nothing but this.
+    verdict = grade & VERDICT
+    if verdict == BAD or not np.isfinite(value):
+        # Its time may be ours, not the device's: it says nothing of the usual delay, and is no
+        # newest reading. A backlog of such readings keeps the clock back like any other.
         point.unknown = 1
+        if received - time - min(device.lowest, device.before) > late_after:
+            wait(point, received)
+            return HOLD, True
         return HOLD, time <= last
     if time == last and grade == point.grade and value == point.value:
         return IGNORE, False
     if time <= last:
         return FIXED, True
     late = False
-    if grade <= UNCERTAIN:
+    if verdict <= UNCERTAIN:
         late = received - time - usual_delay(device, received - time, received) > late_after
     point.last = time
     point.grade = grade
     point.unknown = 0
     point.value = value
-    if grade == FENCED:
+    if verdict == FENCED:
         return FIXED, True
     if late:
-        if received > point.quiet + DRAIN:
-            point.quiet = received + DRAIN
+        wait(point, received)
         return RAISE, True
     # Within one second the source time counts, so that a replay finds the same silence.
     near = abs(received - time) < SECOND
     point.heard = time if near else received
-    return (FULL if grade == GOOD else RAISE), False
+    return (FULL if verdict == GOOD else RAISE), False

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from detectors._clock import earliest, run_out
 from detectors._debounce import DELAY
-from detectors._sweep import EDGE, PLACE, Floats, Ints, sweep
+from detectors._sweep import PLACE, Floats, Ints, sweep
+from detectors._turn import EDGE
 from detectors.admission import NEVER, new_devices, new_points
 from detectors.arrays import Records, new_records
 from detectors.limit import LimitParams

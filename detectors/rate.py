@@ -1,9 +1,15 @@
-"""Rate of change: a first-order low-pass of the difference quotient.
+"""Rate of change: a first-order low-pass of the difference quotient of what two readings agree on.
 
-``r += (v - v_prev - dt * r) / (tau + dt)``: the backward-Euler form, which has one division and no
-transcendental function, so that the compiled and the plain form agree to the last bit. It begins
-when the rate in the watched direction reaches the limit, once it has been watched for one time
-constant. A gap longer than `gap` starts it anew and holds what stands.
+The value is first taken through a median of three, of the last two readings and the median before
+them: it moves only as far as two readings in a row agree that it has. A single reading that is off,
+by however much, moves nothing; a step and a slope are seen one reading later.
+
+``r += (m - m_prev - dt * r) / (tau + dt)``: the backward-Euler form, which has one division and no
+transcendental function, so that the compiled and the plain form agree to the last bit. On a slope
+the median is the reading before this one, so `dt` is the time between the two before: with readings
+that come in bursts the last interval would tell of another slope. It begins when the rate in the
+watched direction reaches the limit, once it has been watched for one time constant. A gap longer
+than `gap` starts it anew and holds what stands.
 """
 
 from __future__ import annotations
@@ -14,11 +20,11 @@ import numpy as np
 
 from detectors.admission import NEVER, SECOND
 from detectors.arrays import Records
-from detectors.jit import step
+from detectors.jit import kernel, step
 from detectors.memory import BEGINS, ENDS, NANO, NEITHER
 
 LIMIT, DIRECTION, DEADBAND, TAU, GAP, WATCH = 0, 1, 2, 3, 4, 5
-PREVIOUS, RATE = 0, 1  # kept; `since` is when watching started
+MEDIAN, RATE, PREVIOUS = 0, 1, 2  # kept; `since` is when watching started
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +64,37 @@ class RateParams:
 
 
 @step
-def rate_step(rule: Records, memory: Records, elapsed: int, time: int, value: float) -> int:
-    """Take one value, `elapsed` ns after the one before; return BEGINS, ENDS or neither."""
+def rate_step(
+    rule: Records, memory: Records, elapsed: int, spacing: int, time: int, value: float
+) -> int:
+    """Take one value; return BEGINS, ENDS or neither.
+
+    Parameters
+    ----------
+    elapsed, spacing
+        Since the value before, and from the one before that to it, ns.
+    """
     params = rule.params
     kept = memory.kept
     if memory.since == NEVER or elapsed > params[GAP]:
-        memory.since = time
-        kept[PREVIOUS] = value
-        kept[RATE] = 0.0
+        begin(memory, time, value)
         return NEITHER
-    dt = elapsed * NANO
+    dt = spacing * NANO
+    before, previous = kept[MEDIAN], kept[PREVIOUS]
+    low, high = (previous, value) if previous < value else (value, previous)
+    median = before
+    if before < low:
+        median = low
+    elif before > high:
+        median = high
     rate = kept[RATE]
-    rate += (value - kept[PREVIOUS] - dt * rate) * (1.0 / (params[TAU] + dt))
-    kept[PREVIOUS] = value
+    rate += (median - before - dt * rate) * (1.0 / (params[TAU] + dt))
     if not np.isfinite(rate):
         # Two values whose difference no double holds: watched anew, as after a gap.
-        memory.since = time
-        kept[RATE] = 0.0
+        begin(memory, time, value)
         return NEITHER
+    kept[MEDIAN] = median
+    kept[PREVIOUS] = value
     kept[RATE] = rate
     if time - memory.since < params[WATCH]:
         return NEITHER
@@ -83,3 +102,12 @@ def rate_step(rule: Records, memory: Records, elapsed: int, time: int, value: fl
     if seen >= params[LIMIT]:
         return BEGINS
     return ENDS if seen < params[LIMIT] - params[DEADBAND] else NEITHER
+
+
+@kernel
+def begin(memory: Records, time: int, value: float) -> None:
+    """Watch anew from this value on."""
+    memory.since = time
+    memory.kept[MEDIAN] = value
+    memory.kept[RATE] = 0.0
+    memory.kept[PREVIOUS] = value

@@ -12,14 +12,16 @@ from dataclasses import dataclass, field
 
 from detectors.limit import LimitParams
 from detectors.rate import RateParams
+from detectors.reason import FAULT, NONE, SHIFT, ReasonParams
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 
-Params = LimitParams | RateParams | TrendParams | StuckParams
+Params = LimitParams | RateParams | TrendParams | StuckParams | ReasonParams
 SECOND = 1_000_000_000
 BUCKET = 600 * SECOND
 AHEAD = 6 * SECOND
 GOOD, UNCERTAIN, BAD, FENCED, UNTIMED = 0, 1, 2, 3, 4
+VERDICT = 7
 
 
 @dataclass
@@ -68,25 +70,44 @@ class Point:
 
     def admit(self, time: int, received: int, value: float, grade: int) -> tuple[str, bool]:
         """Return the effect's name and whether the reading is historical."""
-        behind = self.last is not None and time <= self.last
-        if grade == BAD or not math.isfinite(value):
-            return "hold", behind
+        behind, verdict = self.behind(time), grade & VERDICT
+        if verdict == BAD or not math.isfinite(value):
+            late = received - time - self.device.minimum > self.late_after
+            if late:
+                self.wait(received)
+            return "hold", late or behind
         if time == self.last and grade == self.grade and value == self.value:
             return "ignore", False
         if behind:
             return "fixed", True
         late = False
-        if grade in {GOOD, UNCERTAIN}:
+        if verdict in {GOOD, UNCERTAIN}:
             late = received - time - self.device.usual(received - time, received) > self.late_after
         self.last, self.grade, self.value = time, grade, value
-        if grade == FENCED:
+        if verdict == FENCED:
             return "fixed", True
         if late:
-            if self.quiet_until is None or received > self.quiet_until + 2 * SECOND:
-                self.quiet_until = received + 2 * SECOND
+            self.wait(received)
             return "raise", True
         self.heard = time if abs(received - time) < SECOND else received
-        return ("full" if grade == GOOD else "raise"), False
+        return ("full" if verdict == GOOD else "raise"), False
+
+    def behind(self, time: int) -> bool:
+        """Return whether a time is not newer than the last accepted."""
+        return self.last is not None and time <= self.last
+
+    def wait(self, received: int) -> None:
+        """Let the clock not judge it: late data are coming."""
+        if self.quiet_until is None or received > self.quiet_until + 2 * SECOND:
+            self.quiet_until = received + 2 * SECOND
+
+    @staticmethod
+    def reason(value: float, grade: int) -> int:
+        """Return why a reading is not GOOD; what has no value and no reason is a fault."""
+        verdict, reason = grade & VERDICT, grade >> SHIFT
+        if verdict == BAD:
+            return FAULT if reason == NONE else reason
+        return reason if math.isfinite(value) else FAULT
 
 
 @dataclass
@@ -100,6 +121,8 @@ class Row:
     on_since: int | None = None
     off_since: int | None = None
     time: int | None = None
+    elapsed: float = 0.0
+    spacing: float = 0.0
     start: int = 0
     memory: dict[str, float] = field(default_factory=dict)
 
@@ -112,7 +135,7 @@ class Row:
     def restart(self) -> None:
         """Let delays and detector begin anew; an active rule stays so."""
         self.on_since = self.off_since = self.time = None
-        self.start, self.memory = 0, {}
+        self.elapsed, self.start, self.memory = 0.0, 0, {}
 
     def begin(self) -> None:
         """Become active."""
@@ -146,11 +169,14 @@ class Row:
             self.on_since = None
         return None
 
-    def judge(self, time: int, value: float) -> tuple[bool, bool, int]:
-        """Return (begins, ends, predicted crossing or 0) for one value."""
+    def judge(self, time: int, value: float, reason: int) -> tuple[bool, bool, int]:
+        """Return (begins, ends, predicted crossing or 0) for one reading."""
         match self.params:
             case LimitParams():
                 return (*judge_limit(self.params, value), 0)
+            case ReasonParams():
+                begins = reason in self.params.reasons
+                return begins, not begins, 0
             case RateParams():
                 return (*self._rate(self.params, time, value), 0)
             case TrendParams():
@@ -160,23 +186,29 @@ class Row:
 
     def _restart(self, time: int, gap_s: float) -> float | None:
         """Return seconds since the last value, or None when watching starts anew here."""
-        before, self.time = self.time, time
-        if before is None or float(time - before) > gap_s * 1e9:
+        before, last = self.time, self.elapsed
+        self.step(time)
+        self.spacing = last or self.elapsed
+        if before is None or self.elapsed > gap_s * 1e9:
             self.start = time
             return None
-        return float(time - before) * 1e-9
+        return self.elapsed * 1e-9
+
+    def step(self, time: int) -> None:
+        """Take the time of one value: how long after the one before, ns."""
+        before, self.time = self.time, time
+        self.elapsed = 0.0 if before is None else float(time - before)
 
     def _rate(self, rule: RateParams, time: int, value: float) -> tuple[bool, bool]:
-        dt = self._restart(time, rule.gap_s)
-        if dt is None:
-            self.memory = {"previous": value, "rate": 0.0}
+        if self._restart(time, rule.gap_s) is None:
+            self.memory = {"median": value, "rate": 0.0, "previous": value}
             return False, False
-        share = 1.0 / (rule.tau_s + dt)
-        rate = self.memory["rate"]
-        rate += (value - self.memory["previous"] - dt * rate) * share
-        self.memory = {"previous": value, "rate": rate}
+        dt, before, rate = self.spacing * 1e-9, self.memory["median"], self.memory["rate"]
+        median = clamp(before, self.memory["previous"], value)
+        rate += (median - before - dt * rate) * (1.0 / (rule.tau_s + dt))
+        self.memory = {"median": median, "rate": rate, "previous": value}
         if not math.isfinite(rate):
-            self.start, self.memory = time, {"previous": value, "rate": 0.0}
+            self.start, self.memory = time, {"median": value, "rate": 0.0, "previous": value}
             return False, False
         if float(time - self.start) < rule.tau_s * 1e9:
             return False, False
@@ -226,6 +258,12 @@ class Row:
         return float(time - self.start) >= rule.duration_s * 1e9, False
 
 
+def clamp(value: float, one: float, other: float) -> float:
+    """Return what lies between two numbers and is nearest to a value: the median of the three."""
+    low, high = (one, other) if one < other else (other, one)
+    return low if value < low else min(value, high)
+
+
 def judge_limit(rule: LimitParams, value: float) -> tuple[bool, bool]:
     """Return (begins, ends) of a fixed limit."""
     if rule.high:
@@ -269,19 +307,23 @@ class Reference:
                     row.restart()
         usable = state.value
         effect, historical = state.admit(time, received, value, grade)
+        reason = state.reason(value, grade)
+        seen: tuple[type, ...] = (LimitParams, ReasonParams) if effect == "fixed" else (object,)
+        if effect == "hold":
+            # Nothing but the rules on its reason sees it.
+            seen = (ReasonParams,)
+            effect = "fixed" if state.behind(time) else "raise"
         found: list[Found] = []
-        if effect in {"ignore", "hold"}:
+        if effect == "ignore":
             return found
         for number, (owner, row) in enumerate(self.rules):
-            if owner != point:
+            if owner != point or not isinstance(row.params, seen):
                 continue
             due = row.due()
             if effect != "fixed" and due is not None and due < time:
                 row.begin()
                 found.append(Found(at, number, True, due, usable, 0, historical))
-            if effect == "fixed" and not isinstance(row.params, LimitParams):
-                continue
-            begins, ends, predicted = row.judge(time, value)
+            begins, ends, predicted = row.judge(time, value, reason)
             edge = row.settle(time, effect, begins=begins, ends=ends)
             if edge is not None:
                 found.append(Found(at, number, edge, time, value, predicted, historical))

@@ -15,18 +15,20 @@ import numpy as np
 from detectors.arrays import Records, new_records
 from detectors.limit import LimitParams, calm_band
 from detectors.rate import RateParams
+from detectors.reason import ReasonParams
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 
-Params = LimitParams | RateParams | TrendParams | StuckParams
+Params = LimitParams | RateParams | TrendParams | StuckParams | ReasonParams
 
-# Kinds of detector. A limit has no memory; all others have.
-LIMIT, RATE, TREND, STUCK = 0, 1, 2, 3
+# Kinds of detector. A limit and a reason have no memory; all others have.
+LIMIT, RATE, TREND, STUCK, REASON = 0, 1, 2, 3, 4
 KIND: Final[dict[type, int]] = {
     LimitParams: LIMIT,
     RateParams: RATE,
     TrendParams: TREND,
     StuckParams: STUCK,
+    ReasonParams: REASON,
 }
 WIDTH: Final = 7  # parameters a rule may have
 #: Rules whose state has a bit of its own in `detectors.admission.POINT`; the last is shared.
@@ -35,19 +37,26 @@ BITS: Final = 64
 RULE: Final = np.dtype(
     [("on_delay", "i8"), ("off_delay", "i8"), ("kind", "i8"), ("params", "f8", (WIDTH,))]
 )
-#: A set: its rules stand at ``begin`` to ``end``, those with a memory from ``watching`` on. A value
-#: strictly between ``calm_low`` and ``calm_high`` begins no fixed limit; `limits` has their bits.
+#: A set: its rules stand at ``begin`` to ``end``, those on reasons from ``reasons``, those with a
+#: memory from ``watching`` on. A value strictly between ``calm_low`` and ``calm_high`` begins no
+#: fixed limit; `limits` has their bits, `doubts` those of the rules on reasons.
 RULE_SET: Final = np.dtype(
     [
         ("begin", "i4"),
+        ("reasons", "i4"),
         ("watching", "i4"),
         ("end", "i4"),
         ("limits", "u8"),
+        ("doubts", "u8"),
         ("calm_low", "f8"),
         ("calm_high", "f8"),
     ],
     align=True,
 )
+
+
+#: A time of this century and a delay up to this add up to what an int64 holds.
+LONGEST: Final = 1 << 61
 
 
 class Rule(NamedTuple):
@@ -66,9 +75,9 @@ class RuleTable:
     rules: Records
 
 
-def is_limit(rule: Rule) -> bool:
-    """Return whether a rule is a fixed limit: one that needs no memory."""
-    return isinstance(rule.params, LimitParams)
+def has_memory(rule: Rule) -> bool:
+    """Return whether a rule remembers more than its delays."""
+    return not isinstance(rule.params, LimitParams | ReasonParams)
 
 
 def rule_table(sets: Sequence[Sequence[Rule]]) -> RuleTable:
@@ -77,27 +86,53 @@ def rule_table(sets: Sequence[Sequence[Rule]]) -> RuleTable:
     Raises
     ------
     ValueError
-        A set has a fixed limit behind a rule of another kind.
+        A set's rules are out of order, or a delay is negative or endless.
     """
     table = new_records(len(sets), RULE_SET)
     rules = new_records(sum(map(len, sets)), RULE)
     begin = 0
     for number, each in enumerate(sets):
-        limits = [rule.params for rule in each if isinstance(rule.params, LimitParams)]
+        parts = [_part(rule) for rule in each]
         for place, rule in enumerate(each):
-            if is_limit(rule) != (place < len(limits)):
+            if place and parts[place] < parts[place - 1]:
                 raise ValueError(
-                    f"rule set {number}: rule {place} is {rule.params}; "
-                    "a set lists its fixed limits first, then the others"
+                    f"rule set {number}: rule {place} is {rule.params}; a set lists its "
+                    "fixed limits first, then its rules on reasons, then those with a memory"
+                )
+            if not (0 <= rule.on_delay <= LONGEST and 0 <= rule.off_delay <= LONGEST):
+                raise ValueError(
+                    f"rule set {number}: rule {place} has on_delay={rule.on_delay}, "
+                    f"off_delay={rule.off_delay}; need 0 to {LONGEST} ns: a longer one and a time "
+                    "overflow, and the rule would begin at once"
                 )
             packed = rules[begin + place]
             packed["on_delay"], packed["off_delay"] = rule.on_delay, rule.off_delay
             packed["kind"] = KIND[type(rule.params)]
             numbers = rule.params.pack()
             packed["params"][: len(numbers)] = numbers
-        low, high = calm_band(limits)
-        bits = (1 << min(len(limits), BITS)) - 1
-        end = begin + len(each)
-        table[number] = (begin, begin + len(limits), end, bits, low, high)
-        begin = end
+        limits = parts.count(0)
+        watching = limits + parts.count(1)
+        table[number] = (
+            begin,
+            begin + limits,
+            begin + watching,
+            begin + len(each),
+            _bits(0, limits),
+            _bits(limits, watching),
+            *calm_band(rule.params for rule in each if isinstance(rule.params, LimitParams)),
+        )
+        begin += len(each)
     return RuleTable(table, rules)
+
+
+def _part(rule: Rule) -> int:
+    """Return which part of a set a rule belongs to, in the order of the parts."""
+    return 2 if has_memory(rule) else int(isinstance(rule.params, ReasonParams))
+
+
+def _bits(first: int, end: int) -> int:
+    """Return the bits of `stirred` for the rules at these places."""
+    bits = 0
+    for place in range(first, end):
+        bits |= 1 << min(place, BITS - 1)
+    return bits

@@ -19,6 +19,7 @@ from gateway.pipeline.plant import Plant
 #: Columns of the list for people, in the order of the fields of a row.
 COLUMNS: Final = (
     "alarm", "limit", "unit", "on-delay", "off-delay", "deadband", "latch", "priority", "basis",
+    "converted from",
 )  # fmt: skip
 
 
@@ -34,6 +35,8 @@ class AlarmRow:
         As a site file writes them. Of a "no data" alarm, the silence after which it rises.
     standard, clause
         Empty where the limit is the site's own.
+    converted
+        From which unit of the device, by what; empty where it reports in `unit`.
     """
 
     alarm: str
@@ -46,6 +49,7 @@ class AlarmRow:
     priority: str
     standard: str
     clause: str
+    converted: str
 
     def cells(self) -> tuple[str, ...]:
         """Return the row for people, under `COLUMNS`."""
@@ -59,6 +63,7 @@ class AlarmRow:
             "yes" if self.latch else "no",
             self.priority,
             f"{self.standard} {self.clause}".strip() or "-",
+            self.converted or "-",
         )
 
 
@@ -72,8 +77,9 @@ def alarm_rows(plant: Plant) -> Iterator[AlarmRow]:
     """
     for point, number in enumerate(plant.point_sets.tolist()):
         alarms = plant.definitions.of(point)
+        conversion = plant.points.kinds[plant.points.kind[point]].conversion
         for definition, rule in zip(alarms, plant.rule_sets[number], strict=False):
-            yield _ruled(definition, rule)
+            yield _ruled(definition, rule, conversion)
     for point, silence_ns in enumerate(plant.points.silence_ns.tolist()):
         definition = plant.definitions[plant.silence_row + point]
         yield _row(definition, limit=None, deadband=None, delays=(silence_ns, 0), unit="")
@@ -87,7 +93,7 @@ def table(rows: Iterator[AlarmRow]) -> Iterator[str]:
         yield "  ".join(map(str.ljust, line, widths)).rstrip()
 
 
-def _ruled(definition: AlarmDefinition, rule: Rule) -> AlarmRow:
+def _ruled(definition: AlarmDefinition, rule: Rule, conversion: str) -> AlarmRow:
     per_second = "/s" if isinstance(rule.params, RateParams) else ""
     return _row(
         definition,
@@ -95,6 +101,7 @@ def _ruled(definition: AlarmDefinition, rule: Rule) -> AlarmRow:
         deadband=_deadband(rule.params),
         delays=(rule.on_delay, rule.off_delay),
         unit=f"{definition.unit}{per_second}",
+        converted=conversion,
     )
 
 
@@ -109,6 +116,7 @@ def _row(
     deadband: float | None,
     delays: tuple[int, int],
     unit: str,
+    converted: str = "",
 ) -> AlarmRow:
     return AlarmRow(
         alarm=definition.alarm,
@@ -121,4 +129,5 @@ def _row(
         priority=definition.priority.value,
         standard=definition.standard,
         clause=definition.clause,
+        converted=converted,
     )

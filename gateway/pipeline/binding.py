@@ -20,6 +20,7 @@ from device_profiles.hazards import RuleSet
 from device_profiles.schema import Profile
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import Catalogue
+from gateway.pipeline.converting import converted_binding
 from gateway.pipeline.derived_points import BasePoint, DerivedBinder, DerivedSource
 from gateway.pipeline.derived_settings import DerivedSettings
 from gateway.pipeline.plant import Device, Plant
@@ -258,7 +259,7 @@ class _Site:
             for index, kind in enumerate(kinds)
             for key, text in self.kinds[kind].problems
         ]
-        bindings = tuple(channel_binding(point) for point in device.point)
+        bindings = tuple(channel_binding(profile, point) for point in device.point)
         plan = self._plans.get((profile.id, device.time, bindings))
         if plan is None:
             try:
@@ -287,7 +288,7 @@ def _misfits(profile: Profile, device: DeviceSettings) -> Iterator[tuple[Path, s
     """Yield what does not fit the profile: its key below the device, our text, the plan's text."""
     for index, point in enumerate(device.point):
         try:
-            resolve_bindings(profile, [channel_binding(point)])
+            resolve_bindings(profile, [channel_binding(profile, point)])
         except BindingError as error:
             unknown = profile.channel and point.channel not in profile.channel
             at: Path = ("point", index, "channel") if unknown else ("point", index)
@@ -295,10 +296,10 @@ def _misfits(profile: Profile, device: DeviceSettings) -> Iterator[tuple[Path, s
                 yield at, text.removeprefix("channel "), text
 
 
-def channel_binding(point: PointSettings) -> ChannelBinding:
+def channel_binding(profile: Profile, point: PointSettings) -> ChannelBinding:
     """Return what a point states instead of its profile's channel."""
     low, high = point.range or (None, None)
-    return ChannelBinding(
+    stated = ChannelBinding(
         channel=point.channel,
         pointer=point.pointer,
         scale=point.scale,
@@ -306,6 +307,7 @@ def channel_binding(point: PointSettings) -> ChannelBinding:
         low=low,
         high=high,
     )
+    return converted_binding(stated, point, profile.channel)
 
 
 def _twice(values: Sequence[str], table: str, key: str) -> Iterator[Problem]:

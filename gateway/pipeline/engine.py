@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from operator import itemgetter
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from detectors.admission import BAD, FENCED, GOOD, UNCERTAIN, UNTIMED
 from detectors.bank import Bank, Counts, Edge
 from detectors.limit import LimitParams
+from detectors.reason import ABOVE, BELOW, CLOCK, FAULT, MISSING, NONE, SHIFT, UNDATED, WARMING
 from detectors.reference import judge_limit
 from device_profiles.quality import Quality, Verdict
 from gateway.model import Detection
@@ -26,17 +28,38 @@ from gateway.pipeline.names import Names, name_rules
 from gateway.pipeline.plant import LATE_NS, SILENT_INTERVALS, Plant
 from gateway.readings import ReadingBatch
 
-#: What the bank may know of a quality byte.
-GRADES = np.full(256, BAD, np.uint8)
+#: What the bank may know of why a reading is not GOOD. What is not here is a fault.
+REASONS: Final[dict[Quality, int]] = {
+    Quality.MISSING: MISSING,
+    Quality.BELOW_RANGE: BELOW,
+    Quality.ABOVE_RANGE: ABOVE,
+    Quality.WARMING_UP: WARMING,
+    Quality.TIME_FUTURE: CLOCK,
+    Quality.TIME_IMPLAUSIBLE: CLOCK,
+    Quality.TIME_MISSING: UNDATED,
+    # That it waited in a queue is nothing to complain of.
+    Quality.FENCED: NONE,
+    Quality.RETAINED: NONE,
+}
+
+
+def grade_of(quality: Quality) -> int:
+    """Return a quality as the bank takes it: what the reading may do, and why it is not GOOD."""
+    if quality.verdict == Verdict.GOOD:
+        return GOOD
+    if quality in {Quality.FENCED, Quality.RETAINED}:
+        verdict = FENCED
+    elif quality in {Quality.TIME_MISSING, Quality.TIME_IMPLAUSIBLE, Quality.TIME_FUTURE}:
+        verdict = UNTIMED
+    else:
+        verdict = UNCERTAIN if quality.verdict == Verdict.UNCERTAIN else BAD
+    return verdict | REASONS.get(quality, FAULT) << SHIFT
+
+
+#: The grade of every quality byte; one that nobody knows is a fault.
+GRADES: Final = np.full(256, BAD | FAULT << SHIFT, np.uint8)
 for _quality in Quality:
-    if _quality.verdict == Verdict.GOOD:
-        GRADES[_quality] = GOOD
-    elif _quality in {Quality.FENCED, Quality.RETAINED}:
-        GRADES[_quality] = FENCED
-    elif _quality in {Quality.TIME_MISSING, Quality.TIME_IMPLAUSIBLE, Quality.TIME_FUTURE}:
-        GRADES[_quality] = UNTIMED
-    elif _quality.verdict == Verdict.UNCERTAIN:
-        GRADES[_quality] = UNCERTAIN
+    GRADES[_quality] = grade_of(_quality)
 
 
 class Engine:

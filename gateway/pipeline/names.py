@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors.rules import Rule, is_limit
+from detectors.rules import Rule, has_memory
 
 
 class RuleName(msgspec.Struct, frozen=True, array_like=True):
@@ -56,7 +56,7 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
 def name_rules(names: Sequence[str], rules: Sequence[Rule]) -> tuple[RuleName, ...]:
     """Name the rules of a set; the hash tells a rule from every other."""
     return tuple(
-        RuleName(name, hashlib.sha256(repr(tuple(rule)).encode()).hexdigest(), not is_limit(rule))
+        RuleName(name, hashlib.sha256(repr(tuple(rule)).encode()).hexdigest(), has_memory(rule))
         for name, rule in zip(names, rules, strict=True)
     )
 

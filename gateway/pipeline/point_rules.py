@@ -16,6 +16,7 @@ from device_profiles.schema import Channel
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import NO_DATA, AlarmDefinition, KindAlarms, Level
 from gateway.model import Priority
+from gateway.pipeline.converting import conversion_of, pack_problem, unit_problem
 from gateway.pipeline.plant import SECOND, SILENT_INTERVALS
 from gateway.pipeline.points import PointKind
 from gateway.pipeline.returning import LevelAlarm, never_returning
@@ -99,10 +100,13 @@ class _PointBinder:
         packs: Mapping[str, RuleSet],
     ) -> None:
         self.division, self.area, self.source, self.settings = division, area, source, settings
-        self.channel = source.channel.get(settings.channel)
-        self.unknown_channel = bool(source.channel) and self.channel is None
+        reported = source.channel.get(settings.channel)
+        self.unknown_channel = bool(source.channel) and reported is None
+        self.conversion, self.unconverted = conversion_of(settings, reported, device=source.id)
+        self.channel = self.conversion.fold(reported) if self.conversion and reported else reported
         self.unit = settings.unit or (self.channel.unit if self.channel else "")
-        self.range = settings.range or (self.channel.range if self.channel else None)
+        own = None if self.channel is None or self.unconverted else self.channel.range
+        self.range = settings.range or own
         self.packs = [(name, packs.get(name)) for name in settings.rules]
         self.known = packs
 
@@ -120,6 +124,7 @@ class _PointBinder:
             high=high,
             interval_ns=interval,
             silence_ns=SILENT_INTERVALS * silence,
+            conversion=str(self.conversion or ""),
         )
 
     def no_data(self) -> AlarmDefinition:
@@ -143,14 +148,7 @@ class _PointBinder:
         settings = self.settings
         if self.unknown_channel:
             return  # its unit and range are another channel's; the device tells what it has
-        if not self.unit:
-            yield ("unit",), f'is missing; {self.source.id} states none: write it, as in "ppm"'
-        elif self.channel and self.unit != self.channel.unit and settings.scale is None:
-            text = (
-                f"{settings.unit!r} is not {self.channel.unit!r}, in which {self.source.id} "
-                "reports; write that unit, or fold the conversion into scale, with range"
-            )
-            yield ("unit",), text
+        yield from self._unit_problems()
         for number, (name, rule_set) in enumerate(self.packs):
             if rule_set is None:
                 known = ", ".join(sorted(self.known))
@@ -169,6 +167,17 @@ class _PointBinder:
         ):
             yield ("stuck",), f"{self.source.id} states no noise_floor for this channel; remove it"
 
+    def _unit_problems(self) -> Iterator[Problem]:
+        if not self.unit:
+            yield ("unit",), f'is missing; {self.source.id} states none: write it, as in "ppm"'
+        elif self.settings.convert is not None:
+            yield from self.unconverted
+        elif self.channel and self.unit != self.channel.unit and self.settings.scale is None:
+            text = unit_problem(
+                self.settings, self.channel.unit, self.unit, device=self.source.id, packs=self.known
+            )
+            yield ("unit",), text
+
     def alarms(self) -> Iterator[Bound]:
         """Yield every alarm of the point with its rule: fixed limits, then the others."""
         for name, rule_set in self.packs:
@@ -184,12 +193,9 @@ class _PointBinder:
 
     def _pack_problems(self, number: int, name: str, rule_set: RuleSet) -> Iterator[Problem]:
         at: Path = ("rules", number)
-        if self.unit and rule_set.unit != self.unit:
-            text = (
-                f"{name} prints its limits in {rule_set.unit}, the point is in {self.unit}; "
-                f"report it in {rule_set.unit} (fold the conversion into the channel's scale)"
-            )
-            yield at, text
+        wrong = pack_problem(self.settings, rule_set, unit=self.unit, packs=self.known)
+        if self.unit and wrong:
+            yield at, wrong
         if rule_set.hazard != self.area.hazard:
             yield (
                 at,

@@ -27,6 +27,7 @@ from gateway.pipeline.settings import LEVELS, PointSettings
 NUMBERS = frozenset(
     {
         *("scale", "offset"),
+        *(f"convert.{key}" for key in ("molar_mass", "temperature", "pressure", "lel")),
         "limits.deadband",
         *(f"limits.{level}" for level in LEVELS),
         *(f"limits.{level}.{key}" for level in LEVELS for key in ("limit", "deadband")),

@@ -35,7 +35,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointKind:
-    """What is the same at points that are described alike; as the fields of a `Point`."""
+    """What is the same at points that are described alike; as the fields of a `Point`.
+
+    `conversion` says how the unit comes about, empty where the device reports in it.
+    """
 
     channel: str
     area: str
@@ -45,6 +48,7 @@ class PointKind:
     high: float | None
     interval_ns: int
     silence_ns: int
+    conversion: str = ""
 
 
 class Points(Sequence[Point]):

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from device_profiles.duration import DurationNs, PositiveDurationNs
 from device_profiles.problems import PATTERNS
 from device_profiles.schema import Flag, Pointer, TimeSource
+from device_profiles.units import ATMOSPHERE
 from gateway.config import Written
 from gateway.model import Priority
 
@@ -171,6 +172,17 @@ class StuckSettings(Written):
     zero_band: NotNegative = 0.0
 
 
+class ConvertSettings(Written):
+    """The unit in which the device reports a gas, and what turns it into the point's unit."""
+
+    source: Annotated[str, Field(alias="from")]
+    molar_mass: Number | None = None
+    temperature: Number | None = None
+    pressure: Number = ATMOSPHERE
+    lel: Number | None = None
+    basis: str | None = None
+
+
 class PointSettings(Written):
     """A channel of a device, bound to the plant under a tag."""
 
@@ -182,6 +194,7 @@ class PointSettings(Written):
     range: tuple[Number, Number] | None = None
     scale: Number | None = None
     offset: Number | None = None
+    convert: ConvertSettings | None = None
     interval: PositiveDurationNs | None = None
     rules: tuple[str, ...] = ()
     limits: LimitSettings | None = None

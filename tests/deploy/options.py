@@ -11,15 +11,34 @@ from pydantic.fields import FieldInfo
 Table = dict[str, Any]
 
 
-def unsaid(model: type[BaseModel], tables: Sequence[Table], at: str = "") -> list[str]:
-    """Return the options of a model that none of its tables mentions."""
-    missing: list[str] = []
-    for name, field in model.model_fields.items():
-        if not any(name in table for table in tables):
-            missing.append(at + name)
-        elif (below := table_of(field.annotation)) is not None:
-            missing += unsaid(below, list(inner(tables, name)), f"{at}{name}.")
-    return missing
+def unsaid(model: type[BaseModel], tables: Sequence[Table]) -> list[str]:
+    """Return the options of a model that none of its tables mentions.
+
+    Where several options have tables of one kind, as the limits of a point, what one of them shows
+    is shown.
+    """
+    kinds: dict[type[BaseModel], tuple[str, list[Table]]] = {}
+    gather(model, tables, "", kinds)
+    return [
+        at + name
+        for kind, (at, shown) in kinds.items()
+        for name, _ in written(kind)
+        if not any(name in table for table in shown)
+    ]
+
+
+def gather(
+    model: type[BaseModel],
+    tables: Sequence[Table],
+    at: str,
+    kinds: dict[type[BaseModel], tuple[str, list[Table]]],
+) -> None:
+    """Collect the tables of a model and of all that it holds, under the path of the first."""
+    kinds.setdefault(model, (at, []))[1].extend(tables)
+    for name, field in written(model):
+        below = table_of(field.annotation)
+        if below is not None and any(name in table for table in tables):
+            gather(below, list(inner(tables, name)), f"{at}{name}.", kinds)
 
 
 def misstated(
@@ -27,7 +46,7 @@ def misstated(
 ) -> list[str]:
     """Return the options that are shown and not set, with another value than their default."""
     wrong: list[str] = []
-    for name, field in model.model_fields.items():
+    for name, field in written(model):
         below = table_of(field.annotation)
         if below is not None:
             wrong += misstated(
@@ -44,6 +63,12 @@ def misstated(
     return wrong
 
 
+def written(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    """Yield each option under the name that a file gives it."""
+    for name, field in model.model_fields.items():
+        yield field.alias or name, field
+
+
 def valued(field: FieldInfo, said: object) -> object:
     """Return what the program makes of a value in a file."""
     kind = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
@@ -58,7 +83,11 @@ def table_of(annotation: object) -> type[BaseModel] | None:
 
 
 def inner(tables: Sequence[Table], name: str) -> Iterator[Table]:
-    """Yield every table of this name."""
+    """Yield every table of this name; a limit may be a number instead."""
     for table in tables:
         below = table.get(name, [])
-        yield from below if isinstance(below, list) else [below]
+        yield from (
+            each
+            for each in (below if isinstance(below, list) else [below])
+            if isinstance(each, dict)
+        )

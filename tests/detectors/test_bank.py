@@ -10,18 +10,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.admission import NEVER
-from detectors.bank import Bank, Edge
+from detectors.bank import Bank
 from detectors.limit import LimitParams
 from detectors.rate import RateParams
-from detectors.reference import Device, Point, Reference, Row
-from detectors.rules import Rule, is_limit
+from detectors.reason import ABOVE, BELOW, CLOCK, FAULT, MISSING, UNDATED, WARMING, ReasonParams
+from detectors.rules import LONGEST, Rule
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
-
-SECOND = 1_000_000_000
-START = 1_700_000_000 * SECOND
-LATE = 60 * SECOND
-STATE = ("points", "devices", "delays", "memory")
+from tests.detectors.twins import (
+    LATE,
+    SECOND,
+    START,
+    STATE,
+    Action,
+    Site,
+    actions,
+    agree,
+    feed,
+    numbers,
+    run,
+    timeline,
+)
 
 SETS = [
     (
@@ -50,170 +59,40 @@ SETS = [
         Rule(StuckParams(0.5, 3.0), on_delay=SECOND),
     ),
     (),
-]
-DEVICES = [0, 0, 1, 1, 0, 1, 0]
-#: Two points share the first set: one state each.
-POINT_SETS = [0, 1, 2, 3, 4, 5, 0]
-
-Reading = tuple[int, int, int, float, int]
-numbers = st.one_of(
-    st.floats(-30, 30, allow_nan=False),
-    st.sampled_from(
-        [math.nan, math.inf, -math.inf, 0.0, -0.0, 10.0, 9.0, 20.0, -5.0, 1e308, -1.7e308]
+    (
+        Rule(LimitParams(10.0, high=True), on_delay=4 * SECOND),
+        Rule(ReasonParams((FAULT, MISSING, BELOW, ABOVE))),
+        Rule(ReasonParams((ABOVE,)), on_delay=3 * SECOND, off_delay=2 * SECOND),
+        Rule(ReasonParams((WARMING,)), on_delay=5 * SECOND),
+        Rule(ReasonParams((CLOCK, UNDATED)), off_delay=SECOND),
+        Rule(RateParams(2.0, tau_s=3.0)),
+        Rule(StuckParams(1.0, 4.0)),
     ),
-)
-steps = st.one_of(
-    st.integers(-5 * SECOND, 5 * SECOND),
-    st.sampled_from([0, SECOND, SECOND // 2, 40 * SECOND, 700 * SECOND, 2000 * SECOND]),
-)
-reading = st.tuples(
-    st.integers(0, 6), steps, st.sampled_from([0, 1, SECOND, 90 * SECOND]), numbers,
-    st.sampled_from([0, 0, 0, 1, 2, 3, 4]),
-)  # fmt: skip
-action = st.one_of(reading, st.just("tick"), st.just("restart"), st.just("set back"))
-
-
-def new_bank() -> Bank:
-    """The bank under test."""
-    return Bank(DEVICES, [LATE] * len(DEVICES), SETS, POINT_SETS)
-
-
-def plain() -> Reference:
-    """The reference with the same rules, in the bank's order."""
-    devices = [Device(), Device()]
-    points = [Point(devices[index], LATE) for index in DEVICES]
-    rows = [
-        (point, Row(rule.params, on_delay=rule.on_delay, off_delay=rule.off_delay))
-        for point, number in enumerate(POINT_SETS)
-        for rule in SETS[number]
-    ]
-    return Reference(points, rows)
-
-
-def timeline(actions: list[Reading | str]) -> list[tuple[str, Reading | int]]:
-    """Turn steps into instants; the clock follows the latest time seen."""
-    now = START
-    result: list[tuple[str, Reading | int]] = []
-    for entry in actions:
-        if entry == "tick":
-            result.append(("tick", (now + SECOND) // SECOND * SECOND))
-        elif entry == "restart":
-            result.append(("restart", 0))
-        elif entry == "set back":
-            now = max(now - 3600 * SECOND, START)
-        else:
-            point, step, delay, value, grade = entry
-            time = max(now + step, START)
-            now = max(now, time)
-            result.append(("read", (point, time, time + delay, value, grade)))
-    return result
-
-
-def feed(bank: Bank, batch: list[Reading]) -> list[Edge]:
-    """Give one batch to the kernels."""
-    columns = list(zip(*batch, strict=True))
-    edges, _ = bank.take(
-        np.array(columns[0], np.int32),
-        np.array(columns[1], np.int64),
-        np.array(columns[2], np.int64),
-        np.array(columns[3], np.float64),
-        np.array(columns[4], np.uint8),
-    )
-    return edges
-
-
-def bits(edge: object) -> tuple[object, ...]:
-    """An edge with its value as bits, so that NaN equals itself; the index apart."""
-    row, began = edge.row, edge.began  # type: ignore[attr-defined]
-    value = np.float64(edge.value).tobytes()  # type: ignore[attr-defined]
-    rest = (edge.time, edge.predicted, edge.historical)  # type: ignore[attr-defined]
-    return (row, began, value, *rest)
-
-
-def remembered(bank: Bank) -> list[tuple[object, ...]]:
-    """What each detector that has seen a value keeps: since when, and its numbers as bits."""
-    used = [
-        {RateParams: 2, TrendParams: 3, StuckParams: 1}[type(rule.params)]
-        for number in POINT_SETS
-        for rule in SETS[number]
-        if not is_limit(rule)
-    ]
-    return [
-        (int(memory["since"]), *(number.tobytes() for number in memory["kept"][:count]))
-        for memory, count in zip(bank.state.memory, used, strict=True)
-        if memory["since"] != NEVER
-    ]
-
-
-def run(
-    actions: list[tuple[str, Reading | int]], *, size: int
-) -> tuple[list[tuple[object, ...]], Bank]:
-    """Run a timeline in batches of at most `size` readings."""
-    bank = new_bank()
-    found: list[tuple[object, ...]] = []
-    waiting: list[Reading] = []
-
-    def flush() -> None:
-        for begin in range(0, len(waiting), size):
-            found.extend(bits(edge) for edge in feed(bank, waiting[begin : begin + size]))
-        waiting.clear()
-
-    for verb, value in actions:
-        if verb == "read":
-            waiting.append(value)  # type: ignore[arg-type]
-            continue
-        flush()
-        if verb == "tick":
-            found.extend(bits(edge) for edge in bank.tick(value))  # type: ignore[arg-type]
-        else:
-            bank = restarted(bank)
-    flush()
-    return found, bank
-
-
-def restarted(bank: Bank) -> Bank:
-    """Move a bank's state into a new one, as a restart does."""
-    fresh = new_bank()
-    for name in STATE:
-        getattr(fresh.state, name)[:] = getattr(bank.state, name)
-    fresh.stir()
-    return fresh
+    # Rules on reasons on both sides of the last bit.
+    (
+        *(Rule(LimitParams(n - 31.0, high=n > 35), on_delay=n % 3 * SECOND) for n in range(61)),
+        *(Rule(ReasonParams((FAULT, n % 7 + 1)), on_delay=n % 2 * SECOND) for n in range(8)),
+    ),
+]
+#: Two points share the first set: one state each.
+SITE = Site(SETS, devices=[0, 0, 1, 1, 0, 1, 0, 1, 0], point_sets=[0, 1, 2, 3, 4, 5, 0, 6, 7])
+action = actions(len(SITE.devices), numbers(10.0, 9.0, 20.0, -5.0))
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(action, min_size=1, max_size=60))
-def test_kernels_agree_with_the_reference_to_the_last_bit(actions: list[Reading | str]) -> None:
+def test_kernels_agree_with_the_reference_to_the_last_bit(happened: list[Action]) -> None:
     """NaN, infinities, time going back, gaps, restarts: the kernels agree bit for bit."""
-    events = timeline(actions)
-    expected: list[tuple[object, ...]] = []
-    reference = plain()
-    for verb, value in events:
-        if verb == "read":
-            expected.extend(bits(edge) for edge in reference.take(0, *value))  # type: ignore[misc]
-        elif verb == "tick":
-            expected.extend(bits(edge) for edge in reference.tick(value))  # type: ignore[arg-type]
-    found, bank = run(events, size=1000)
-    assert found == expected
-    heard = [point.heard for point in reference.points]
-    assert [None if h < 0 else h for h in bank.heard.tolist()] == heard
-    active = [row for row, (_, rule) in enumerate(reference.rules) if rule.active]
-    assert bank.active_rows() == active
-    assert remembered(bank) == [
-        (row.start, *(np.float64(number).tobytes() for number in row.memory.values()))
-        for _, row in reference.rules
-        if row.memory
-    ]
-    due = [end for _, row in reference.rules if (end := row.due()) is not None]
-    assert bank.next_due() == min(due, default=-NEVER)
+    agree(SITE, timeline(happened))
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(action, min_size=1, max_size=60), st.integers(1, 7))
-def test_the_batch_size_changes_nothing(actions: list[Reading | str], size: int) -> None:
+def test_the_batch_size_changes_nothing(happened: list[Action], size: int) -> None:
     """Readings cut into any batches give the same edges and the same state."""
-    events = timeline(actions)
-    one, bank_one = run(events, size=1000)
-    many, bank_many = run(events, size=size)
+    events = timeline(happened)
+    one, bank_one = run(SITE, events, size=1000)
+    many, bank_many = run(SITE, events, size=size)
     assert one == many
     for name in STATE:
         assert getattr(bank_one.state, name).tobytes() == getattr(bank_many.state, name).tobytes()
@@ -222,7 +101,7 @@ def test_the_batch_size_changes_nothing(actions: list[Reading | str], size: int)
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_a_bad_value_holds_what_stands(bad: float) -> None:
     """A value that is not finite never clears an alarm and never raises one."""
-    bank = new_bank()
+    bank = SITE.bank()
     high = feed(bank, [(0, START, START, 25.0, 0)])
     assert [(edge.row, edge.began) for edge in high] == [(1, True)]
     later = START + 10 * SECOND
@@ -236,7 +115,7 @@ def test_a_bad_value_holds_what_stands(bad: float) -> None:
 
 def test_uncertain_raises_and_never_clears() -> None:
     """An UNCERTAIN reading raises like a GOOD one and never clears."""
-    bank = new_bank()
+    bank = SITE.bank()
     assert feed(bank, [(1, START, START, 25.0, 1)])[0].began
     assert feed(bank, [(1, START + SECOND, START + SECOND, 0.0, 1)]) == []
     assert not feed(bank, [(1, START + 2 * SECOND, START + 2 * SECOND, 0.0, 0)])[0].began
@@ -244,7 +123,7 @@ def test_uncertain_raises_and_never_clears() -> None:
 
 def test_late_data_raises_as_historical_and_never_clears() -> None:
     """A reading later than its device's usual delay is evaluated, marked, and clears nothing."""
-    bank = new_bank()
+    bank = SITE.bank()
     feed(bank, [(1, START, START, 0.0, 0)])
     late = feed(bank, [(1, START + SECOND, START + 120 * SECOND, 25.0, 0)])
     assert [(edge.began, edge.historical) for edge in late] == [(True, True)]
@@ -255,7 +134,7 @@ def test_late_data_raises_as_historical_and_never_clears() -> None:
 
 def test_an_on_delay_runs_out_by_the_clock_at_a_whole_second() -> None:
     """With no further reading, the tick at the delay's end raises, and names that second."""
-    bank = new_bank()
+    bank = SITE.bank()
     begin = START + SECOND // 4
     assert [edge.row for edge in feed(bank, [(0, begin, begin, 15.0, 0)])] == []
     assert bank.tick(START + 3 * SECOND) == []
@@ -266,7 +145,7 @@ def test_an_on_delay_runs_out_by_the_clock_at_a_whole_second() -> None:
 
 def test_out_of_order_readings_meet_fixed_limits_only() -> None:
     """An older reading beyond a limit without on-delay raises; no delay, no clearing."""
-    bank = new_bank()
+    bank = SITE.bank()
     feed(bank, [(0, START + 9 * SECOND, START + 9 * SECOND, 0.0, 0)])
     edges = feed(bank, [(0, START, START + 9 * SECOND, 30.0, 0)])
     assert [(edge.row, edge.began, edge.historical) for edge in edges] == [(1, True, True)]
@@ -297,7 +176,7 @@ def test_more_edges_than_one_call_can_hold_are_all_reported() -> None:
 
 def test_a_bad_reading_does_not_make_the_next_good_one_look_old() -> None:
     """A payload stamped with our clock leaves a device with a slow clock as on time as it was."""
-    bank = new_bank()
+    bank = SITE.bank()
     slow = 30 * SECOND
     feed(bank, [(1, START, START + slow, 0.0, 0)])
     feed(bank, [(1, START + slow + SECOND, START + slow + SECOND, math.nan, 2)])
@@ -307,7 +186,7 @@ def test_a_bad_reading_does_not_make_the_next_good_one_look_old() -> None:
 
 def test_a_clock_set_back_blinds_nobody() -> None:
     """After this machine's clock went back an hour, an on-delay runs and an alarm can clear."""
-    bank = new_bank()
+    bank = SITE.bank()
     feed(bank, [(0, START + 3600 * SECOND, START + 3600 * SECOND, 0.0, 4)])
     second = [(0, START + n * SECOND, START + n * SECOND, 15.0, 4) for n in range(6)]
     began = [(edge.row, edge.began) for edge in feed(bank, second) if edge.row == 0]
@@ -318,7 +197,7 @@ def test_a_clock_set_back_blinds_nobody() -> None:
 
 def test_a_device_far_ahead_is_no_clock_set_back() -> None:
     """A source time as far ahead as is accepted keeps its point's memory."""
-    bank = new_bank()
+    bank = SITE.bank()
     feed(bank, [(0, START + 5 * SECOND, START, 15.0, 0)])
     feed(bank, [(0, START + 6 * SECOND, START + SECOND, 15.0, 0)])
     found = feed(bank, [(0, START + 8 * SECOND, START + 3 * SECOND, 15.0, 0)])
@@ -327,7 +206,7 @@ def test_a_device_far_ahead_is_no_clock_set_back() -> None:
 
 def test_a_slow_clock_does_not_hold_the_clock_of_rules_for_ever() -> None:
     """A device that is late for ever lets its on-delays run out two seconds after the first."""
-    bank = new_bank()
+    bank = SITE.bank()
     delay = 65 * SECOND
     late = [(0, START + n * SECOND, START + n * SECOND + delay, 15.0, 0) for n in range(3)]
     feed(bank, late)
@@ -337,7 +216,7 @@ def test_a_slow_clock_does_not_hold_the_clock_of_rules_for_ever() -> None:
 
 def test_numbers_too_far_apart_poison_nothing() -> None:
     """A difference that no double holds starts rate and trend anew; neither alarms for ever."""
-    bank = new_bank()
+    bank = SITE.bank()
     rows = [(0, START + n * SECOND, START + n * SECOND, 1.7e308 * (-1) ** n, 0) for n in range(20)]
     rows += [(0, START + n * SECOND, START + n * SECOND, 0.0, 0) for n in range(20, 60)]
     feed(bank, rows)
@@ -347,11 +226,32 @@ def test_numbers_too_far_apart_poison_nothing() -> None:
     assert not bank.is_active(4)
 
 
-def test_a_set_lists_its_fixed_limits_first() -> None:
+def test_a_set_lists_its_rules_in_order() -> None:
     """A limit behind a rule of another kind is refused: its row would be mistaken for a memory."""
-    rules = [Rule(RateParams(1.0)), Rule(LimitParams(1.0, high=True))]
-    with pytest.raises(ValueError, match=r"rule set 1: rule 0 .* fixed limits first"):
-        Bank([0], [LATE], [(), rules], [1])
+    limit, reason, rate = LimitParams(1.0, high=True), ReasonParams((FAULT,)), RateParams(1.0)
+    for wrong in ((rate, limit), (reason, limit), (limit, rate, reason)):
+        with pytest.raises(ValueError, match=r"rule set 1: rule [12] .* fixed limits first"):
+            Bank([0], [LATE], [(), [Rule(params) for params in wrong]], [1])
+    Bank([0], [LATE], [[Rule(limit), Rule(reason), Rule(rate)]], [0])
+
+
+@pytest.mark.parametrize("delay", [-1, LONGEST + 1])
+def test_a_delay_that_no_time_can_take_is_refused(delay: int) -> None:
+    """A negative delay, or one whose end no integer holds, is refused with what is allowed."""
+    for rule in (
+        Rule(LimitParams(1.0, high=True), on_delay=delay),
+        Rule(LimitParams(1.0, high=True), off_delay=delay),
+    ):
+        with pytest.raises(ValueError, match=rf"rule 0 has .*{delay}.*; need 0 to {LONGEST} ns"):
+            Bank([0], [LATE], [[rule]], [0])
+
+
+def test_the_longest_delay_does_not_begin_at_once() -> None:
+    """The longest delay that is allowed is still one that has not run out."""
+    bank = Bank([0], [LATE], [[Rule(LimitParams(1.0, high=True), on_delay=LONGEST)]], [0])
+    assert feed(bank, [(0, START, START, 5.0, 0)]) == []
+    assert bank.tick(START + 3600 * SECOND) == []
+    assert bank.next_due() >= START + LONGEST
 
 
 def test_a_point_stands_on_one_cache_line() -> None:

@@ -38,6 +38,7 @@ SECTIONS: dict[type[BaseModel], str] = {
     plant.AreaSettings: "`[[area]]`",
     plant.DeviceSettings: "`[[device]]`",
     plant.PointSettings: "`[[device.point]]`",
+    plant.ConvertSettings: "`[device.point.convert]`",
     plant.LimitSettings: "`[device.point.limits]`",
     plant.LevelSettings: "`[device.point.limits.hh]`, and so for each limit",
     plant.TrendSettings: "`[device.point.trend]`",

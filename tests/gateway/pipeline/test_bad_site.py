@@ -63,7 +63,7 @@ BAD = {
     "unknown rule set": ("limits = { l = 19.5 }", 'rules = ["no.such"]', 31,
                          ["no.such", "ammonia.machine_room"]),
     "unit that does not match": ('tag = "AR1-AT-102"', 'tag = "AR1-AT-102"\nunit = "ppm"', 31,
-                                 ["ppm", "%vol", "scale"]),
+                                 ["ppm", 'or add convert = { from = "%vol" }']),
     "rule in another unit": ('tag = "AR1-AT-102"',
                              'tag = "AR1-AT-102"\nrules = ["ammonia.machine_room"]', 31,
                              ["%vol", "ppm"]),

@@ -275,11 +275,12 @@ def test_a_snapshot_of_the_first_version_is_taken_up(plant: Plant) -> None:
     assert other.heard.tolist() == whole.heard.tolist()
     stepped = [engine.bank.state.points["stepped"][0] for engine in (other, whole)]
     assert stepped == [SPOKEN_BEFORE[-1][1]] * 2
-    for name in ("kept", "since"):
-        # The first gateway divided where this one multiplies.
-        assert np.allclose(
-            other.bank.state.memory[name], whole.bank.state.memory[name], rtol=1e-12, atol=1e-12
-        )
+    trend, rate = 0, 1
+    assert np.array_equal(other.bank.state.memory["since"], whole.bank.state.memory["since"])
+    # The first gateway divided where this one multiplies, and had a rate without a median.
+    kept, now = other.bank.state.memory["kept"], whole.bank.state.memory["kept"]
+    assert np.allclose(kept[trend], now[trend], rtol=1e-12, atol=1e-12)
+    assert kept[rate, 0] == now[rate, 2]
     later: list[Step | Row] = [START + 14 * NANOSECONDS]
     later += [
         (p, START + n * NANOSECONDS, START + n * NANOSECONDS, 20.0 if n > 20 else 200.0, 0)

@@ -1,0 +1,1 @@
+"""How well the detectors detect: on generated data whose truth is known."""
