@@ -10,13 +10,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from detectors import reference_sensor
+from detectors.fall import FallParams
 from detectors.limit import LimitParams
+from detectors.noise import NoiseParams
 from detectors.rate import RateParams
 from detectors.reason import FAULT, NONE, SHIFT, ReasonParams
+from detectors.rules import Params
+from detectors.spike import SpikeParams
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 
-Params = LimitParams | RateParams | TrendParams | StuckParams | ReasonParams
 SECOND = 1_000_000_000
 BUCKET = 600 * SECOND
 AHEAD = 6 * SECOND
@@ -183,6 +187,12 @@ class Row:
                 return self._trend(self.params, time, value)
             case StuckParams():
                 return (*self._stuck(self.params, time, value), 0)
+            case SpikeParams():
+                return (*reference_sensor.spike(self, self.params, time, value), 0)
+            case NoiseParams():
+                return (*reference_sensor.noise(self, self.params, time, value), 0)
+            case FallParams():
+                return (*reference_sensor.fall(self, self.params, time, value), 0)
 
     def _restart(self, time: int, gap_s: float) -> float | None:
         """Return seconds since the last value, or None when watching starts anew here."""
