@@ -106,6 +106,7 @@ def sweep(
             prefetch(devices, coming.device)
             prefetch(memory, coming.memory)
             prefetch(memory, coming.memory + 2)
+            prefetch(memory, coming.memory + 3)
         now, arrived, number = time[i], received[i], value[i]
         # So it is signed: shifted, an unsigned number and a constant would make a double.
         given = grade[i] & 255
