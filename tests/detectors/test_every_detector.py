@@ -75,7 +75,7 @@ EXAMPLES = {
     "rate": Example(RateParams(2.0, deadband=0.5, tau_s=2.0, gap_s=30.0), (2.0,),
                     [n * 3.0 for n in range(9)], [24.0] * 9),
     "trend": Example(TrendParams(20.0, high=True, tau_s=2.0, horizon_s=30.0, gap_s=30.0), (20.0,),
-                     [n * 0.5 for n in range(20)], [10.0] * 9),
+                     [n * 0.5 for n in range(24)], [12.0] * 9),
     "stuck": Example(StuckParams(0.1, 10.0, zero_band=0.5), (0.1, 0.5), [3.0] * 11, [5.0]),
     "reason": Example(ReasonParams((FAULT, ABOVE)), (), [7.0], [7.0], grade=FAULTY),
     "spike": Example(SpikeParams(5.0, 3.0, 3, 60.0), (5.0, 2.5),

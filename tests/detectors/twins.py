@@ -28,7 +28,7 @@ STATE = ("points", "devices", "delays", "memory")
 #: How many numbers each kind of detector keeps.
 KEPT: dict[type, int] = {
     RateParams: 3,
-    TrendParams: 3,
+    TrendParams: 4,
     StuckParams: 1,
     SpikeParams: 3,
     NoiseParams: 3,
