@@ -15,7 +15,9 @@ from detectors.admission import GOOD, SECOND
 from detectors.bank import Bank
 from detectors.limit import LimitParams
 from detectors.rate import RateParams
+from detectors.reason import ABOVE, BELOW, FAULT, ReasonParams
 from detectors.rules import Rule
+from detectors.spike import SpikeParams
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 
@@ -29,14 +31,16 @@ START_NS: Final = 1_767_225_600 * SECOND
 
 
 def always_on(points: int) -> Bank:
-    """Return a bank with everything that is always on: four limits, rate, trend, stuck."""
+    """Return a bank with what is always on: four limits, fault, rate, trend, spike, stuck."""
     rules = (
         Rule(LimitParams(95.0, high=True, deadband=1.0)),
         Rule(LimitParams(90.0, high=True, deadband=1.0)),
         Rule(LimitParams(10.0, high=False, deadband=1.0)),
         Rule(LimitParams(5.0, high=False, deadband=1.0)),
+        Rule(ReasonParams((FAULT, BELOW, ABOVE))),
         Rule(RateParams(40.0, deadband=8.0)),
         Rule(TrendParams(90.0, high=True, tau_s=10.0, horizon_s=30.0)),
+        Rule(SpikeParams(30.0, 5.0, 3, 3_600.0)),
         Rule(StuckParams(0.001, 1_800.0)),
     )
     devices = np.arange(points) // POINTS_A_DEVICE
@@ -71,15 +75,17 @@ def measure(points: int, readings: int, *, shuffled: bool) -> float:
 def vectorised(points: int, readings: int, *, shuffled: bool) -> float:
     """Return readings a second of the same judgements in numpy, a whole round of points at a time.
 
-    What it leaves out: admission, duplicates, disorder, gaps, delays, deadbands and what stands. It
-    may take a round at once only since each point speaks once in it.
+    What it leaves out: admission, reasons, duplicates, disorder, gaps, delays, deadbands and what
+    stands. It may take a round at once only since each point speaks once in it.
     """
     chance = np.random.default_rng(SEED)
     said = chance.normal(50.0, 2.0, (4, points))
     order = np.arange(points)
     last = np.zeros(points, np.int64)
-    previous, rate, level, slope, noise, anchor = (np.zeros(points) for _ in range(6))
-    since = np.zeros(points, np.int64)
+    previous, median, rate, level, slope, noise = (np.zeros(points) for _ in range(6))
+    anchor, base, bucket = (np.zeros(points) for _ in range(3))
+    outside = np.full(points, -1.0)
+    since, spiked = np.zeros(points, np.int64), np.zeros(points, np.int64)
     spent = 0.0
     for number in range(-(-readings // points) + 1):
         if shuffled:
@@ -94,8 +100,13 @@ def vectorised(points: int, readings: int, *, shuffled: bool) -> float:
             dt = (when - last[which]) * 1e-9
             last[which] = when
             share = 1.0 / (10.0 + dt)
-            turned = rate[which] + (value - previous[which] - dt * rate[which]) * share
-            rate[which], previous[which] = turned, value
+            agreed = np.clip(
+                median[which],
+                np.minimum(previous[which], value),
+                np.maximum(previous[which], value),
+            )
+            turned = rate[which] + (agreed - median[which] - dt * rate[which]) * share
+            rate[which], median[which], previous[which] = turned, agreed, value
             found |= np.abs(turned) >= 40.0
             was, steep, loud = level[which], slope[which], noise[which]
             innovation = value - (was + steep * dt)
@@ -105,6 +116,17 @@ def vectorised(points: int, readings: int, *, shuffled: bool) -> float:
             loud = loud + dt * share * (np.abs(innovation) - loud)
             level[which], slope[which], noise[which] = flat, steep, loud
             found |= (90.0 - flat <= 30.0 * steep) & (steep * 10.0 >= 1.5 * loud)
+            away = np.abs(value - base[which])
+            left = np.where(when - spiked[which] >= 3_600 * SECOND, 0.0, bucket[which])
+            gone = np.where(outside[which] < 0.0, outside[which], outside[which] + dt)
+            back = (gone >= 0.0) & (gone <= 5.0) & (away <= 15.0)
+            rests = back | (gone > 5.0) | ((gone < 0.0) & (away < 30.0))
+            base[which] = np.where(rests, value, base[which])
+            outside[which] = np.where(rests, -1.0, np.maximum(gone, 0.0))
+            leaked = np.maximum(0.0, left - (when - spiked[which]) / (3_600.0 * SECOND))
+            bucket[which] = np.where(back, np.minimum(leaked + 1.0, 3.0), left)
+            spiked[which] = np.where(back, when, spiked[which])
+            found |= bucket[which] > 2.0
             still = np.abs(value - anchor[which]) <= 0.001
             anchor[which] = np.where(still, anchor[which], value)
             since[which] = np.where(still, since[which], when)

@@ -29,12 +29,15 @@ from detectors.admission import (
     forget,
 )
 from detectors.arrays import Records, prefetch
+from detectors.fall import fall_step
 from detectors.jit import entry, kernel
 from detectors.limit import limit_step
 from detectors.memory import BEGINS, ENDS, NEITHER, empty
+from detectors.noise import noise_step
 from detectors.rate import rate_step
 from detectors.reason import FAULT, NONE, SHIFT
-from detectors.rules import RATE, TREND
+from detectors.rules import NOISE, RATE, SPIKE, STUCK, TREND
+from detectors.spike import spike_step
 from detectors.stuck import stuck_step
 from detectors.trend import trend_step
 
@@ -103,6 +106,7 @@ def sweep(
             prefetch(devices, coming.device)
             prefetch(memory, coming.memory)
             prefetch(memory, coming.memory + 2)
+            prefetch(memory, coming.memory + 3)
         now, arrived, number = time[i], received[i], value[i]
         # So it is signed: shifted, an unsigned number and a constant would make a double.
         given = grade[i] & 255
@@ -215,8 +219,14 @@ def sweep(
                 verdict = rate_step(rule, kept, elapsed, spacing, now, number)
             elif rule.kind == TREND:
                 verdict, predicted = trend_step(rule, kept, elapsed, now, number)
-            else:
+            elif rule.kind == SPIKE:
+                verdict = spike_step(rule, kept, elapsed, now, number)
+            elif rule.kind == STUCK:
                 verdict = stuck_step(rule, kept, now, number)
+            elif rule.kind == NOISE:
+                verdict = noise_step(rule, kept, now, number)
+            else:
+                verdict = fall_step(rule, kept, elapsed, now, number)
             if verdict == BEGINS or state.stirred & bit_of(place) != 0:
                 written = turn(
                     edges,

@@ -1,21 +1,18 @@
-"""The one place where kernels are compiled, and where their compiled form is kept.
+"""The one place where kernels are compiled.
 
 No kernel sets flags of its own. ``fastmath`` stays off: with it ``isnan`` is False and a missing
-value would pass as a normal one. numba's cache does not notice an edit in another file, so its
-folder is named by a hash of every file of the packages that have kernels; where no folder can be
-written, nothing is cached.
+value would pass as a normal one. Their compiled form is kept (`detectors.kernel_cache`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import numba
+
+from detectors.kernel_cache import cache_folder, keep_in
 
 #: Packages whose modules hold kernels that call each other, or constants compiled into them.
 WITH_KERNELS: Final = ("detectors", "device_profiles", "gateway/southbound")
@@ -23,37 +20,10 @@ WITH_KERNELS: Final = ("detectors", "device_profiles", "gateway/southbound")
 P = ParamSpec("P")
 R = TypeVar("R")
 
-
-def cache_folder() -> Path | None:
-    """Return a writable folder for this very version of the kernels, or None."""
-    digest = hashlib.sha256()
-    root = Path(__file__).parent.parent
-    for package in WITH_KERNELS:
-        for source in sorted((root / package).rglob("*.py")):
-            digest.update(source.read_bytes())
-    stated = os.environ.get("HAZGATE_KERNEL_CACHE") or os.environ.get("NUMBA_CACHE_DIR")
-    homes = [Path(stated)] if stated else []
-    homes += [
-        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hazgate",
-        Path(tempfile.gettempdir()) / f"hazgate-{os.getuid()}",
-    ]
-    for home in homes:
-        folder = home / f"kernels-{digest.hexdigest()[:16]}"
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # A cache holds machine code: one that somebody else may write is not loaded.
-            if folder.stat().st_uid != os.getuid():
-                continue
-            with tempfile.TemporaryFile(dir=folder):
-                return folder
-        except OSError:
-            continue
-    return None
-
-
-FOLDER = cache_folder()
+ROOT: Final = Path(__file__).parent.parent
+FOLDER = cache_folder(ROOT / package for package in WITH_KERNELS)
 if FOLDER is not None:
-    setattr(numba.config, "CACHE_DIR", str(FOLDER))
+    keep_in(FOLDER)
 
 
 #: Options of every kernel. numba counts who holds an array, with an atomic operation each time one

@@ -1,7 +1,7 @@
 """What a detector remembers of a point, and what it answers.
 
-Every detector but the fixed limit has a memory. Half a cache line holds three numbers and an
-instant; each detector names the numbers it keeps.
+Every detector but the fixed limit has a memory: up to five numbers and an instant, so that four of
+them fill three cache lines. Each detector names the numbers it keeps.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NEITHER: Final = 0
 NANO: Final = 1e-9
 
 #: Numbers of a detector's own, and since when it watches, ns; NEVER before its first value.
-MEMORY: Final = np.dtype([("kept", "f8", (3,)), ("since", "i8")])
+MEMORY: Final = np.dtype([("kept", "f8", (5,)), ("since", "i8")])
 
 
 def new_memory(count: int) -> Records:
@@ -38,4 +38,6 @@ def empty(memory: Records) -> None:
     memory.kept[0] = 0.0
     memory.kept[1] = 0.0
     memory.kept[2] = 0.0
+    memory.kept[3] = 0.0
+    memory.kept[4] = 0.0
     memory.since = NEVER

@@ -10,13 +10,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from detectors import reference_sensor
+from detectors.fall import FallParams
 from detectors.limit import LimitParams
+from detectors.noise import NoiseParams
 from detectors.rate import RateParams
 from detectors.reason import FAULT, NONE, SHIFT, ReasonParams
+from detectors.rules import Params
+from detectors.spike import SpikeParams
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 
-Params = LimitParams | RateParams | TrendParams | StuckParams | ReasonParams
 SECOND = 1_000_000_000
 BUCKET = 600 * SECOND
 AHEAD = 6 * SECOND
@@ -183,6 +187,12 @@ class Row:
                 return self._trend(self.params, time, value)
             case StuckParams():
                 return (*self._stuck(self.params, time, value), 0)
+            case SpikeParams():
+                return (*reference_sensor.spike(self, self.params, time, value), 0)
+            case NoiseParams():
+                return (*reference_sensor.noise(self, self.params, time, value), 0)
+            case FallParams():
+                return (*reference_sensor.fall(self, self.params, time, value), 0)
 
     def _restart(self, time: int, gap_s: float) -> float | None:
         """Return seconds since the last value, or None when watching starts anew here."""
@@ -218,33 +228,35 @@ class Row:
     def _trend(self, rule: TrendParams, time: int, value: float) -> tuple[bool, bool, int]:
         dt = self._restart(time, rule.gap_s)
         if dt is None:
-            self.memory = {"level": value, "slope": 0.0, "noise": 0.0}
+            self.memory = {"once": value, "twice": value, "thrice": value, "bend": 0.0}
             return False, False, 0
-        share = 1.0 / (rule.tau_s + dt)
-        weight = dt * share
-        was, slope, noise = self.memory["level"], self.memory["slope"], self.memory["noise"]
-        expected = was + slope * dt
-        innovation = value - expected
-        step = weight * innovation
-        level = expected + step
-        slope += step * share
-        noise += weight * (abs(innovation) - noise)
-        self.memory = {"level": level, "slope": slope, "noise": noise}
-        if not math.isfinite(level + slope + noise):
-            self.start, self.memory = time, {"level": value, "slope": 0.0, "noise": 0.0}
+        once, twice, thrice, mean = self.memory.values()
+        weight = dt / (rule.tau_s + dt)
+        once += weight * (value - once)
+        twice += weight * (once - twice)
+        thrice += weight * (twice - thrice)
+        rise = once - twice
+        bend = abs(rise - (twice - thrice))
+        age = float(time - self.start) * 1e-9
+        mean += (weight * (1.0 / 20.0) if age >= 20.0 * rule.tau_s else dt / age) * (bend - mean)
+        self.memory = {"once": once, "twice": twice, "thrice": thrice, "bend": mean}
+        if not math.isfinite(once + twice + thrice + mean):
+            self.start = time
+            self.memory = {"once": value, "twice": value, "thrice": value, "bend": 0.0}
             return False, False, 0
-        if float(time - self.start) < 3.0 * rule.tau_s * 1e9:
+        if age < 3.0 * rule.tau_s:
             return False, False, 0
         sign = 1.0 if rule.high else -1.0
-        distance, towards = (rule.limit - level) * sign, slope * sign
-        if distance <= 0.0:
+        distance, towards = (rule.limit - (once + rise)) * sign, rise * sign
+        if distance <= 0.0 or (rule.limit - value) * sign <= 0.0:
             return False, False, 0
-        moved, strong = towards * rule.tau_s, rule.significance * noise
-        if towards <= 0.0 or moved < 0.5 * strong or distance > 1.5 * rule.horizon_s * towards:
+        reach = rule.horizon_s / rule.tau_s
+        doubt = rule.significance * (math.sqrt(4.0 / 3.0) * math.sqrt(math.pi / 2.0)) * mean
+        if distance > rule.release * reach * (towards - 0.5 * doubt):
             return False, True, 0
-        if moved < strong or distance > rule.horizon_s * towards:
+        if distance > reach * (towards - doubt):
             return False, False, 0
-        return True, False, time + int(distance / towards * 1e9)
+        return True, False, time + int(distance / towards * rule.tau_s * 1e9)
 
     def _stuck(self, rule: StuckParams, time: int, value: float) -> tuple[bool, bool]:
         anchor = self.memory.get("anchor")

@@ -13,22 +13,37 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from detectors.arrays import Records, new_records
+from detectors.fall import FallParams
 from detectors.limit import LimitParams, calm_band
+from detectors.noise import NoiseParams
 from detectors.rate import RateParams
 from detectors.reason import ReasonParams
+from detectors.spike import SpikeParams
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 
-Params = LimitParams | RateParams | TrendParams | StuckParams | ReasonParams
+Params = (
+    LimitParams
+    | RateParams
+    | TrendParams
+    | StuckParams
+    | ReasonParams
+    | SpikeParams
+    | NoiseParams
+    | FallParams
+)
 
 # Kinds of detector. A limit and a reason have no memory; all others have.
-LIMIT, RATE, TREND, STUCK, REASON = 0, 1, 2, 3, 4
+LIMIT, RATE, TREND, STUCK, REASON, SPIKE, NOISE, FALL = 0, 1, 2, 3, 4, 5, 6, 7
 KIND: Final[dict[type, int]] = {
     LimitParams: LIMIT,
     RateParams: RATE,
     TrendParams: TREND,
     StuckParams: STUCK,
     ReasonParams: REASON,
+    SpikeParams: SPIKE,
+    NoiseParams: NOISE,
+    FallParams: FALL,
 }
 WIDTH: Final = 7  # parameters a rule may have
 #: Rules whose state has a bit of its own in `detectors.admission.POINT`; the last is shared.

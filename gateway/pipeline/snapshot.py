@@ -26,6 +26,8 @@ from gateway.pipeline.names import Names, limits
 from gateway.pipeline.snapshot_v1 import SnapshotV1, take_up_v1
 
 VERSION: Final = 2
+#: What a detector remembered before a trend kept four numbers.
+NARROW: Final = np.dtype([("kept", "f8", (3,)), ("since", "i8")])
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +119,7 @@ def _take_up(saved: Snapshot, bank: Bank, present: Names, *, same: bool) -> None
     first, first_memory = past.firsts()
     points = _read(saved.points, POINT, len(past.tags))
     devices = _read(saved.devices, DEVICE, len(past.devices))
-    memory = _read(saved.memory, MEMORY, int(first_memory[-1]))
+    memory = _read_memory(saved.memory, int(first_memory[-1]))
     rows = np.frombuffer(saved.rows, np.int64)
     delays = np.zeros(int(first[-1]), DELAY)
     delays["since"] = NEVER
@@ -157,6 +159,15 @@ def _read(data: bytes, dtype: npt.DTypeLike, count: int) -> Records:
     if len(data) != count * np.dtype(dtype).itemsize:
         raise ValueError(f"a snapshot with {len(data)} bytes for {count} records of {dtype}")
     return np.frombuffer(data, dtype)
+
+
+def _read_memory(data: bytes, count: int) -> Records:
+    """Return memories; of narrow ones the numbers that they lack are 0."""
+    if len(data) != count * NARROW.itemsize:
+        return _read(data, MEMORY, count)
+    narrow, memory = np.frombuffer(data, NARROW), np.zeros(count, MEMORY)
+    memory["kept"][:, :3], memory["since"] = narrow["kept"], narrow["since"]
+    return memory
 
 
 def _pairs(past: Sequence[str], present: Sequence[str]) -> tuple[npt.NDArray[np.intp], ...]:

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 from detectors.admission import NEVER
 from detectors.bank import Bank
+from detectors.fall import FallParams
 from detectors.limit import LimitParams
+from detectors.noise import NoiseParams
 from detectors.rate import RateParams
 from detectors.reason import ABOVE, BELOW, CLOCK, FAULT, MISSING, UNDATED, WARMING, ReasonParams
 from detectors.rules import LONGEST, Rule
+from detectors.spike import SpikeParams
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 from tests.detectors.twins import (
@@ -66,12 +69,16 @@ SETS = [
         Rule(ReasonParams((WARMING,)), on_delay=5 * SECOND),
         Rule(ReasonParams((CLOCK, UNDATED)), off_delay=SECOND),
         Rule(RateParams(2.0, tau_s=3.0)),
+        Rule(SpikeParams(5.0, 10.0, 2, 60.0)),
+        Rule(NoiseParams(3.0, 30)),
+        Rule(FallParams(5.0, 10.0, 60.0, deadband=1.0)),
         Rule(StuckParams(1.0, 4.0)),
     ),
     # Rules on reasons on both sides of the last bit.
     (
         *(Rule(LimitParams(n - 31.0, high=n > 35), on_delay=n % 3 * SECOND) for n in range(61)),
         *(Rule(ReasonParams((FAULT, n % 7 + 1)), on_delay=n % 2 * SECOND) for n in range(8)),
+        Rule(SpikeParams(8.0, 20.0, 1, 10.0)),
     ),
 ]
 #: Two points share the first set: one state each.

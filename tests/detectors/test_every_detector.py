@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 
 from detectors.admission import BAD
 from detectors.bank import Bank
+from detectors.fall import FallParams
 from detectors.limit import LimitParams
+from detectors.noise import NoiseParams
 from detectors.rate import RateParams
 from detectors.reason import ABOVE, FAULT, SHIFT, ReasonParams
 from detectors.rules import KIND, Rule
+from detectors.spike import SpikeParams
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 from tests.detectors.twins import (
@@ -72,9 +75,14 @@ EXAMPLES = {
     "rate": Example(RateParams(2.0, deadband=0.5, tau_s=2.0, gap_s=30.0), (2.0,),
                     [n * 3.0 for n in range(9)], [24.0] * 9),
     "trend": Example(TrendParams(20.0, high=True, tau_s=2.0, horizon_s=30.0, gap_s=30.0), (20.0,),
-                     [n * 0.5 for n in range(20)], [10.0] * 9),
+                     [n * 0.5 for n in range(24)], [12.0] * 9),
     "stuck": Example(StuckParams(0.1, 10.0, zero_band=0.5), (0.1, 0.5), [3.0] * 11, [5.0]),
     "reason": Example(ReasonParams((FAULT, ABOVE)), (), [7.0], [7.0], grade=FAULTY),
+    "spike": Example(SpikeParams(5.0, 3.0, 3, 60.0), (5.0, 2.5),
+                     [0.0, 9.0] * 3 + [0.0], [0.0] * 60),
+    "noise": Example(NoiseParams(4.0, 30), (4.0, -4.0), [0.0, 9.0] * 6, [0.0] * 40),
+    "fall": Example(FallParams(1.0, 10.0, 3600.0, deadband=0.2), (1.0, 0.5, 20.9, 19.9),
+                    [20.9] * 11 + [19.5], [20.9]),
 }  # fmt: skip
 
 every = pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)

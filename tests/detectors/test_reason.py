@@ -11,7 +11,7 @@ from detectors.bank import Bank
 from detectors.limit import LimitParams
 from detectors.reason import ABOVE, BELOW, CLOCK, FAULT, MISSING, NONE, SHIFT, WARMING, ReasonParams
 from detectors.rules import Rule
-from tests.detectors.twins import LATE, SECOND, START, Reading, at_once, feed, one, told
+from tests.detectors.twins import LATE, SECOND, START, Reading, at_once, feed, one, read, told
 
 HIGH, LOST, OVER = 0, 1, 2
 RULES = (
@@ -24,11 +24,6 @@ WARM = Rule(ReasonParams((WARMING,)), on_delay=5 * SECOND)
 
 def graded(verdict: int, reason: int) -> int:
     return verdict | reason << SHIFT
-
-
-def read(second: float, value: float, grade: int = GOOD, *, delay: int = 0) -> Reading:
-    time = START + int(second * SECOND)
-    return (0, time, time + delay, value, grade)
 
 
 def bank() -> Bank:

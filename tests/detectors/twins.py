@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 from detectors.admission import NEVER
 from detectors.bank import Bank, Edge
+from detectors.fall import FallParams
+from detectors.noise import NoiseParams
 from detectors.rate import RateParams
 from detectors.reason import ABOVE, CLOCK, FAULT, SHIFT, WARMING
 from detectors.reference import Device, Point, Reference, Row
 from detectors.rules import Params, Rule, has_memory
+from detectors.spike import SpikeParams
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 
@@ -25,8 +28,11 @@ STATE = ("points", "devices", "delays", "memory")
 #: How many numbers each kind of detector keeps.
 KEPT: dict[type, int] = {
     RateParams: 3,
-    TrendParams: 3,
+    TrendParams: 4,
     StuckParams: 1,
+    SpikeParams: 3,
+    NoiseParams: 3,
+    FallParams: 2,
 }
 
 Reading = tuple[int, int, int, float, int]
@@ -154,6 +160,12 @@ def feed(bank: Bank, batch: Sequence[Reading]) -> list[Edge]:
         np.array(columns[4], np.uint8),
     )
     return edges
+
+
+def read(second: float, value: float, grade: int = 0, *, delay: int = 0) -> Reading:
+    """A reading of the first point, of so many seconds after the begin."""
+    time = START + int(second * SECOND)
+    return (0, time, time + delay, value, grade)
 
 
 def at_once(
