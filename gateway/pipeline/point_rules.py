@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import NO_DATA, AlarmDefinition, KindAlarms, Level
 from gateway.model import Priority
 from gateway.pipeline.converting import conversion_of, pack_problem, unit_problem
+from gateway.pipeline.health import Watch, behaviour, levels, reasons
 from gateway.pipeline.plant import SECOND, SILENT_INTERVALS
 from gateway.pipeline.points import PointKind
 from gateway.pipeline.returning import LevelAlarm, never_returning
@@ -187,9 +188,21 @@ class _PointBinder:
         if own is not None:
             for name, settings in own.levels():
                 yield self._limit_alarm(Level(name), settings)
+        health, span = self.settings.health, self.kind()
+        yield from self._watched(levels(health))
+        high = any(alarm.high for alarm in self._level_alarms())
+        ranged = self.range is not None
+        yield from self._watched(
+            reasons(self.channel, ranged=ranged, high=high, silence_ns=span.silence_ns)
+        )
         yield from self._trend()
         yield from self._rate()
         yield from self._stuck()
+        yield from self._watched(behaviour(health))
+
+    def _watched(self, watches: Iterable[Watch]) -> Iterator[Bound]:
+        for name, rule, fields in watches:
+            yield Bound(self._define(name, **fields), rule)
 
     def _pack_problems(self, number: int, name: str, rule_set: RuleSet) -> Iterator[Problem]:
         at: Path = ("rules", number)

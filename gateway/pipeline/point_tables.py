@@ -32,8 +32,12 @@ NUMBERS = frozenset(
         *(f"limits.{level}" for level in LEVELS),
         *(f"limits.{level}.{key}" for level in LEVELS for key in ("limit", "deadband")),
         *("trend.significance", "rate.limit", "stuck.zero_band"),
+        *("health.spikes.height", "health.noise.height", "health.zero.tolerance"),
+        *("health.saturated.at", "health.fall.amount", "health.fall.deadband"),
     }
 )
+#: Columns that hold a whole number.
+COUNTS = frozenset({"health.spikes.count", "health.noise.readings"})
 FLAGS = frozenset({"limits.latch", *(f"limits.{level}.latch" for level in LEVELS)})
 
 
@@ -241,6 +245,10 @@ def _value(text: str, column: str) -> object:
         return [_number(part) for part in text.split()]
     if column in NUMBERS:
         return _number(text)
+    if column in COUNTS:
+        if not text.isdecimal():
+            raise ValueError(f"{text!r} is no whole number; write it as 60")
+        return int(text)
     if column in FLAGS:
         if text not in {"true", "false"}:
             raise ValueError(f"must be true or false, not {text!r}")

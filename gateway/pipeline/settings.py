@@ -183,6 +183,61 @@ class ConvertSettings(Written):
     basis: str | None = None
 
 
+class SpikeSettings(Written):
+    """So many jumps that are soon back."""
+
+    height: Positive
+    longest: PositiveDurationNs
+    count: Annotated[int, Field(strict=True, ge=1)]
+    within: PositiveDurationNs
+    priority: Priority = Priority.LOW
+
+
+class NoiseSettings(Written):
+    """Readings that turn back by more than they should."""
+
+    height: Positive
+    readings: Annotated[int, Field(strict=True, ge=30)] = 60
+    priority: Priority = Priority.LOW
+
+
+class ZeroSettings(Written):
+    """How far the zero may lie from zero, and for how long."""
+
+    tolerance: Positive
+    below_for: PositiveDurationNs
+    above_for: PositiveDurationNs | None = None
+    priority: Priority = Priority.MEDIUM
+
+
+class SaturatedSettings(Written):
+    """A value that hangs at the end of what the sensor can tell."""
+
+    at: Number
+    after: PositiveDurationNs
+    priority: Priority = Priority.HIGH
+
+
+class FallSettings(Written):
+    """A value below what is usual for it, as oxygen that another gas pushes away."""
+
+    amount: Positive
+    deadband: NotNegative = 0.0
+    tau: PositiveDurationNs
+    hold: PositiveDurationNs
+    priority: Priority = Priority.MEDIUM
+
+
+class HealthSettings(Written):
+    """Sensor health of a point; what is not stated is not watched."""
+
+    spikes: SpikeSettings | None = None
+    noise: NoiseSettings | None = None
+    zero: ZeroSettings | None = None
+    saturated: SaturatedSettings | None = None
+    fall: FallSettings | None = None
+
+
 class PointSettings(Written):
     """A channel of a device, bound to the plant under a tag."""
 
@@ -201,6 +256,7 @@ class PointSettings(Written):
     trend: TrendSettings | None = None
     rate: RateSettings | None = None
     stuck: StuckSettings | None = None
+    health: HealthSettings | None = None
 
 
 class DeviceSettings(Written):
