@@ -20,11 +20,12 @@ from device_profiles.hazards import RuleSet
 from device_profiles.schema import Profile
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import Catalogue
+from gateway.pipeline.bound import BoundKind, Problem
 from gateway.pipeline.converting import converted_binding
 from gateway.pipeline.derived_points import BasePoint, DerivedBinder, DerivedSource
 from gateway.pipeline.derived_settings import DerivedSettings
 from gateway.pipeline.plant import Device, Plant
-from gateway.pipeline.point_rules import BoundKind, Problem, bind_kind
+from gateway.pipeline.point_rules import bind_kind
 from gateway.pipeline.points import Points
 from gateway.pipeline.settings import (
     DEVICE,

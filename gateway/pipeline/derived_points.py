@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -24,6 +24,7 @@ from device_profiles.schema import Channel
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import NO_DATA, AlarmDefinition, KindAlarms, Level
 from gateway.model import Priority
+from gateway.pipeline.bound import BoundKind, Problem
 from gateway.pipeline.derived_settings import (
     DerivedSettings,
     DeviationSettings,
@@ -32,7 +33,6 @@ from gateway.pipeline.derived_settings import (
     VoteSettings,
 )
 from gateway.pipeline.plant import SILENT_INTERVALS
-from gateway.pipeline.point_rules import BoundKind, Problem
 from gateway.pipeline.points import PointKind
 from gateway.pipeline.settings import AreaSettings, PointSettings
 
@@ -150,6 +150,7 @@ class DerivedBinder:
                     self.problems.append((at, text))
                     return
                 high = vote.side == "high"
+                self.problems += list(_wrong_side(wanted.at, settings, high=high))
                 beyond = span[1] if high else span[0]
                 voted = VoteParams(vote.need, len(members), high=high, beyond=beyond)
                 self._derive(wanted, voted, members, unit=first.unit, span=span)
@@ -287,6 +288,17 @@ class DerivedBinder:
             hazard=area.hazard,
             **fields,  # type: ignore[arg-type]
         )
+
+
+def _wrong_side(at: Path, settings: DerivedSettings, *, high: bool) -> Iterator[Problem]:
+    """Yield the limits that a vote for the other side cannot serve once a member is lost."""
+    if settings.limits is None:
+        return
+    for name, _ in settings.limits.levels():
+        if name.startswith("h") != high:
+            side, other = ("high", "low") if high else ("low", "high")
+            text = f'this vote is for {side} limits; write a second one with side = "{other}"'
+            yield (*at, "limits", name), text
 
 
 def _facts(tag: str, point: BasePoint) -> MemberFacts:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Protocol
 
 from detectors.limit import LimitParams
 from detectors.rate import RateParams
@@ -12,10 +10,10 @@ from detectors.rules import Rule
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 from device_profiles.hazards import LevelRule, RuleSet
-from device_profiles.schema import Channel
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import NO_DATA, AlarmDefinition, KindAlarms, Level
 from gateway.model import Priority
+from gateway.pipeline.bound import Bound, BoundKind, Problem, Source
 from gateway.pipeline.converting import conversion_of, pack_problem, unit_problem
 from gateway.pipeline.health import Watch, behaviour, levels, reasons
 from gateway.pipeline.plant import SECOND, SILENT_INTERVALS
@@ -24,49 +22,6 @@ from gateway.pipeline.returning import LevelAlarm, never_returning
 from gateway.pipeline.settings import AreaSettings, LevelSettings, LimitSettings, PointSettings
 
 HIGHS = (Level.H, Level.HH)
-Problem = tuple[Path, str]
-
-
-class Source(Protocol):
-    """Where a point's values come from, as a `Profile` tells it.
-
-    Without channels a point says itself what its unit and its range are.
-    """
-
-    @property
-    def id(self) -> str:
-        """Its name, for a person."""
-
-    @property
-    def channel(self) -> Mapping[str, Channel]:
-        """What it offers."""
-
-    @property
-    def interval(self) -> int:
-        """How often a value is expected, ns."""
-
-    @property
-    def silence_interval(self) -> int:
-        """By which silence is judged, ns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """One alarm of a point before it gets its number; its definition names no point."""
-
-    definition: AlarmDefinition
-    rule: Rule
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoundKind:
-    """What points that are described alike share: alarms and rules, fixed limits first."""
-
-    kind: PointKind
-    rules: tuple[Rule, ...]
-    alarms: KindAlarms
-    #: Everything that does not fit, at its key below the point.
-    problems: tuple[Problem, ...]
 
 
 def bind_kind(
@@ -161,6 +116,9 @@ class _PointBinder:
         if settings.limits is not None:
             yield from self._own_problems(settings.limits)
         yield from never_returning(list(self._level_alarms()), self.range)
+        if settings.health is not None and settings.health.saturated is not None:
+            at = settings.health.saturated.at
+            yield from self._outside(("health", "saturated"), "saturated", at)
         if settings.trend is not None and self._first_limit() is None:
             yield ("trend",), "there is no limit to foretell; add limits or rules"
         if settings.stuck is not None and (

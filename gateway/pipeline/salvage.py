@@ -17,7 +17,7 @@ from device_profiles.hazards import RuleSet
 from device_profiles.schema import Profile
 from device_profiles.toml_lines import Path
 from gateway.pipeline.binding import SiteError, bind
-from gateway.pipeline.point_rules import Problem
+from gateway.pipeline.bound import Problem
 from gateway.pipeline.settings import AreaSettings, DeviceSettings, PointSettings
 
 #: In place of a device's id or topic that is wrong; nobody reads it.

@@ -5,9 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from math import isfinite
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from device_profiles.duration import DurationNs, PositiveDurationNs
@@ -226,6 +233,15 @@ class FallSettings(Written):
     tau: PositiveDurationNs
     hold: PositiveDurationNs
     priority: Priority = Priority.MEDIUM
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.deadband >= self.amount:
+            raise ValueError(
+                f"deadband = {self.deadband:g} is not below amount = {self.amount:g}; need "
+                "deadband < amount, or a fall that began would never end"
+            )
+        return self
 
 
 class HealthSettings(Written):

@@ -53,7 +53,7 @@ class _Versioned(msgspec.Struct):
     v: int
 
 
-def encode(bank: Bank, names: bytes, derived: list[Kept]) -> bytes:
+def encode(bank: Bank, names: bytes, derived: Sequence[Kept] = ()) -> bytes:
     """Return the whole state of a bank and of the derived points."""
     state = bank.state
     rows = bank.stirred_rows()
@@ -65,7 +65,7 @@ def encode(bank: Bank, names: bytes, derived: list[Kept]) -> bytes:
             memory=_bytes_of(state.memory),
             rows=_bytes_of(rows),
             delays=_bytes_of(state.delays[rows]),
-            derived=derived,
+            derived=list(derived),
         )
     )
 

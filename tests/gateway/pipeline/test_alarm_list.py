@@ -28,8 +28,10 @@ def rows(tmp_path: Path) -> dict[str, AlarmRow]:
 def test_every_alarm_of_the_plant_is_a_row(rows: dict[str, AlarmRow]) -> None:
     """None is left out, those for points without data stand last."""
     assert list(rows) == [
-        "gw/AR1-AT-101/ammonia.machine_room.h", "gw/AR1-AT-101/h", "gw/AR1-AT-101/trend",
-        "gw/AR1-AT-101/rate", "gw/AR1-AT-102/l", "gw/AR1-AT-101/no_data", "gw/AR1-AT-102/no_data",
+        "gw/AR1-AT-101/ammonia.machine_room.h", "gw/AR1-AT-101/h", "gw/AR1-AT-101/fault",
+        "gw/AR1-AT-101/over_range", "gw/AR1-AT-101/trend", "gw/AR1-AT-101/rate",
+        "gw/AR1-AT-102/l", "gw/AR1-AT-102/fault", "gw/AR1-AT-102/over_range",
+        "gw/AR1-AT-102/warm_up", "gw/AR1-AT-101/no_data", "gw/AR1-AT-102/no_data",
     ]  # fmt: skip
 
 
