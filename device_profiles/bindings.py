@@ -11,8 +11,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from device_profiles.loop import Loop, Signal, over
 from device_profiles.pointer import Steps, compile_pointer
-from device_profiles.schema import RECEIVED, Profile
+from device_profiles.schema import RECEIVED, Channel, Profile, Said
+
+#: Between a range and what its scale makes of 4 and 20 mA, as a share of it: a converted range has
+#: room for the last digit of a product (1e-12).
+_ROUNDING = 1e-9
 
 
 class BindingError(ValueError):
@@ -37,7 +42,8 @@ class ChannelBinding:
         Raw to unit of the point: ``raw * scale + offset``. Who changes these changes the unit, so
         `low` and `high` must then be given too.
     low, high
-        Valid range in the point's unit, both ends valid; given together.
+        Valid range in the point's unit, both ends valid; given together. Of a current: what 4 and
+        20 mA stand for, from which scale and offset follow.
     """
 
     channel: str
@@ -48,13 +54,30 @@ class ChannelBinding:
     high: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """Where a device says something of a number, and the values by which it does.
+
+    `values` are pairs of (is a boolean, value), since in Python True equals 1.
+    """
+
+    steps: Steps
+    values: frozenset[tuple[bool, str | int | float]]
+
+    def holds(self, found: object) -> bool:
+        """Return whether what stands there is one of the values."""
+        plain = isinstance(found, str | int | float)
+        return plain and (isinstance(found, bool), found) in self.values
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
     """A binding with nothing left open: what one channel of a plan does to one raw number.
 
-    Without a range `low` and `high` are the largest doubles, so that infinity is never within.
-    `faults` holds what the device's own flag says when the channel is faulty, as pairs of (is a
-    boolean, value), since in Python True equals 1.
+    Without a range `low` and `high` are the largest doubles, so that infinity is never within. At
+    `failed_low` and below it, at `failed_high` and above it, the number itself says that the device
+    failed; infinite where no number does. `fault` and `warming` hold where the device says that the
+    channel is faulty or warms up, `unit` where it says in which unit it reports.
     """
 
     channel: str
@@ -63,10 +86,13 @@ class Bound:
     offset: float
     low: float
     high: float
+    failed_low: float
+    failed_high: float
     sentinels: frozenset[float]
     text: bool
-    fault_steps: Steps | None
-    faults: frozenset[tuple[bool, str | int | float]]
+    fault: Saying | None
+    warming: Saying | None
+    unit: Saying | None
 
 
 def resolve_time(profile: Profile, time: str | None) -> Steps | None:
@@ -148,33 +174,85 @@ def _number_misfits(profile: Profile, binding: ChannelBinding) -> list[str]:
     rescaled = binding.scale is not None or binding.offset is not None
     if profile.channel and rescaled and binding.low is None:
         problems.append("another scale is another unit; give low and high in it too")
+    if not problems and _signal(profile, binding) is not None:
+        return _current_misfits(profile, binding)
     return problems
+
+
+def _current_misfits(profile: Profile, binding: ChannelBinding) -> list[str]:
+    if binding.low is None or binding.high is None:
+        told = binding.channel in profile.channel
+        return [] if told else ["a current needs a range: what 4 and 20 mA stand for"]
+    span = over(binding.low, binding.high)
+    if span.blurred:
+        return ["range is too fine for its size: no double tells the currents apart in it"]
+    loop = _loop(profile, binding)
+    stated, meant = (loop.value(4.0), loop.value(20.0)), (binding.low, binding.high)
+    room = _ROUNDING * (binding.high - binding.low)
+    if any(abs(a - b) > room for a, b in zip(stated, meant, strict=True)):
+        by_scale, by_range = (f"{low:g} and {high:g}" for low, high in (stated, meant))
+        text = f"4 and 20 mA are {by_scale} by its scale, {by_range} by its range"
+        return [f"{text}; state the range alone, without scale, offset or convert"]
+    return []
+
+
+def _signal(profile: Profile, binding: ChannelBinding) -> Signal | None:
+    channel = profile.channel.get(binding.channel)
+    return profile.signal if channel is None else channel.signal
+
+
+def _loop(profile: Profile, binding: ChannelBinding) -> Loop:
+    """Return what a current means to a binding that fits: its own scale, else that of its range."""
+    if binding.low is not None and binding.high is not None:
+        span = over(binding.low, binding.high)
+    else:
+        span = over(*profile.channel[binding.channel].range)
+    return Loop(
+        span.scale if binding.scale is None else float(binding.scale),
+        span.offset if binding.offset is None else float(binding.offset),
+    )
 
 
 def _complete(profile: Profile, binding: ChannelBinding) -> Bound:
     channel = profile.channel.get(binding.channel)
     pointer = binding.pointer
     scale, offset, low, high = 1.0, 0.0, -sys.float_info.max, sys.float_info.max
-    sentinels: frozenset[float] = frozenset()
-    faults: frozenset[tuple[bool, str | int | float]] = frozenset()
-    fault_steps = None
+    failed_low, failed_high = -math.inf, math.inf
     if channel is not None:
         pointer = pointer if pointer is not None else channel.pointer
-        scale, offset = channel.scale, channel.offset
+        scale, offset = channel.line
         low, high = channel.range
-        sentinels = frozenset(channel.sentinels)
-        faults = frozenset((isinstance(value, bool), value) for value in channel.fault_values)
-        if channel.fault_pointer is not None:
-            fault_steps = compile_pointer(channel.fault_pointer)
+    scale = scale if binding.scale is None else float(binding.scale)
+    offset = offset if binding.offset is None else float(binding.offset)
+    low = low if binding.low is None else float(binding.low)
+    high = high if binding.high is None else float(binding.high)
+    if _signal(profile, binding) is not None:
+        loop = _loop(profile, binding)
+        scale, offset = loop.scale, loop.offset
+        low, high = loop.measured
+        failed_low, failed_high = loop.failed
     return Bound(
         channel=binding.channel,
         steps=compile_pointer(pointer or ""),
-        scale=scale if binding.scale is None else float(binding.scale),
-        offset=offset if binding.offset is None else float(binding.offset),
-        low=low if binding.low is None else float(binding.low),
-        high=high if binding.high is None else float(binding.high),
-        sentinels=sentinels,
+        scale=scale,
+        offset=offset,
+        low=low,
+        high=high,
+        failed_low=failed_low,
+        failed_high=failed_high,
+        sentinels=frozenset() if channel is None else frozenset(channel.sentinels),
         text=channel is not None and channel.text,
-        fault_steps=fault_steps,
-        faults=faults,
+        fault=_saying(channel, "fault"),
+        warming=_saying(channel, "warm_up"),
+        unit=_saying(channel, "unit"),
+    )
+
+
+def _saying(channel: Channel | None, what: str) -> Saying | None:
+    pointer = None if channel is None else getattr(channel, f"{what}_pointer")
+    if pointer is None:
+        return None
+    values: tuple[Said, ...] = getattr(channel, f"{what}_values")
+    return Saying(
+        compile_pointer(pointer), frozenset((isinstance(each, bool), each) for each in values)
     )

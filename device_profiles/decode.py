@@ -1,10 +1,10 @@
 """Payload to values, with a quality for each: the only way a device's bytes become readings.
 
 Nothing here is dropped and nothing becomes "normal". A channel that is missing, of the wrong type,
-not finite, a sentinel, out of range or flagged by the device is BAD with its reason, and its
-neighbours keep theirs. A payload that cannot be read at all is a `DecodeError` whose reason goes to
-quarantine; no other exception leaves this module, whatever the bytes. Pure: no clock, no files, no
-log.
+not finite, a sentinel, out of range, in another unit or flagged by the device is BAD with its
+reason, and its neighbours keep theirs. A payload that cannot be read at all is a `DecodeError`
+whose reason goes to quarantine; no other exception leaves this module, whatever the bytes. Pure: no
+clock, no files, no log.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ _SENTINEL = int(Quality.SENTINEL)
 _BELOW = int(Quality.BELOW_RANGE)
 _ABOVE = int(Quality.ABOVE_RANGE)
 _FAULT = int(Quality.DEVICE_FAULT)
+_WARMING = int(Quality.WARMING_UP)
 
 #: A channel's quick test: its key (None where the test does not apply), the first key of its fault
 #: flag (None where it has none; no JSON key is None), and what makes a number valid.
@@ -74,7 +75,7 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
         In the point's unit. NaN where there is no number; a value out of range or flagged by the
         device is kept, for people to see.
     qualities
-        Codes of `Quality`; anything but GOOD is BAD.
+        Codes of `Quality`: GOOD, WARMING_UP, which is UNCERTAIN, or one that is BAD.
     """
 
     time_ns: int | None
@@ -131,7 +132,10 @@ class Plan:
         Where a key is written twice, the last one counts. NaN and Infinity, which are not JSON but
         are sent, and numbers beyond a double make their channel NOT_FINITE and leave the others
         alone. Missing and null are MISSING; booleans, lists, objects and (without ``text``) strings
-        are WRONG_TYPE. A fault flag that is not sent reports no fault.
+        are WRONG_TYPE. A fault flag that is not sent reports no fault, a unit that is not sent (or
+        null) is that of the profile. A number in another unit is no number of this channel:
+        WRONG_TYPE, without a value, whatever it is. A fault wins over all else; that a device warms
+        up makes a GOOD reading WARMING_UP, and no other.
         """
         size = len(payload)
         if size > MAX_PAYLOAD:
@@ -202,8 +206,9 @@ def compile_plan(
 
 
 def _row(bound: Bound) -> Row:
-    key = bound.steps[0][0] if len(bound.steps) == 1 else None
-    flag = bound.fault_steps[0][0] if bound.fault_steps else None
+    told = bound.warming is not None or bound.unit is not None
+    key = bound.steps[0][0] if len(bound.steps) == 1 and not told else None
+    flag = bound.fault.steps[0][0] if bound.fault is not None and bound.fault.steps else None
     return key, flag, bound.scale, bound.offset, bound.low, bound.high, bound.sentinels, bound
 
 
@@ -217,10 +222,15 @@ def _channel(document: object, bound: Bound) -> tuple[float, int]:
         value, code = _scaled(float(raw), bound)
     else:
         value, code = math.nan, _WRONG_TYPE
-    if bound.fault_steps is not None:
-        flag = resolve(document, bound.fault_steps)
-        if isinstance(flag, str | int | float) and (isinstance(flag, bool), flag) in bound.faults:
-            return value, _FAULT
+    if bound.unit is not None:
+        unit = resolve(document, bound.unit.steps)
+        if unit is not ABSENT and unit is not None and not bound.unit.holds(unit):
+            value, code = math.nan, _WRONG_TYPE
+    if bound.fault is not None and bound.fault.holds(resolve(document, bound.fault.steps)):
+        return value, _FAULT
+    if code == _GOOD and bound.warming is not None:
+        warming = resolve(document, bound.warming.steps)
+        code = _WARMING if bound.warming.holds(warming) else _GOOD
     return value, code
 
 
@@ -234,9 +244,9 @@ def _scaled(raw: float, bound: Bound) -> tuple[float, int]:
     if not math.isfinite(value):
         return math.nan, _NOT_FINITE
     if value < bound.low:
-        return value, _BELOW
+        return value, _FAULT if value <= bound.failed_low else _BELOW
     if value > bound.high:
-        return value, _ABOVE
+        return value, _FAULT if value >= bound.failed_high else _ABOVE
     return value, _GOOD
 
 

@@ -13,7 +13,7 @@ import msgspec
 from device_profiles.bindings import Bound, ChannelBinding, resolve_bindings, resolve_time
 from device_profiles.instant import from_nanoseconds
 from device_profiles.pointer import Steps, compile_pointer
-from device_profiles.schema import Profile
+from device_profiles.schema import Profile, Said
 
 _write_json = msgspec.json.Encoder().encode
 
@@ -30,6 +30,7 @@ def compose(
     time_ns: int,
     time: str | None = None,
     faults: Collection[str] = (),
+    warming: Collection[str] = (),
 ) -> bytes:
     """Return the payload with which this device type would report `values`.
 
@@ -48,20 +49,24 @@ def compose(
         What the device states instead of the profile's own time pointer.
     faults
         Channels whose fault flag is set, to its first fault value.
+    warming
+        Channels that say they warm up, by the first value that means it.
 
     Raises
     ------
     BindingError
         A channel does not fit the profile.
     ComposeError
-        Counts differ, an infinite value, a name that is not bound, a fault on a channel without a
-        flag, a plain number without its value, or a pointer that lies inside another.
+        Counts differ, an infinite value, a name that is not bound, a fault or warm-up of a channel
+        that has no place to say so, a plain number without its value, or a pointer that lies inside
+        another.
 
     Notes
     -----
     The raw number is ``(value - offset) / scale`` in double precision: decoding returns the value
     exactly where scale is 1 and offset 0, else to within rounding. A step of digits in a pointer is
-    an array index; what an array lacks before it is null.
+    an array index; what an array lacks before it is null. A channel that says its unit says it by
+    the first of its values.
     """
     bound = resolve_bindings(profile, bindings)
     time_steps = resolve_time(profile, time)
@@ -76,8 +81,10 @@ def compose(
         tree = _placed(tree, time_steps, from_nanoseconds(time_ns, profile.time_format))
     for each, raw in raws:
         tree = _placed(tree, each.steps, raw)
-    for steps, flag in _flags(profile, bound, faults):
-        tree = _placed(tree, steps, flag)
+    units = {each.channel for each, _ in raws if each.unit is not None}
+    for what, names in (("unit", units), ("warm_up", warming), ("fault", faults)):
+        for steps, said in _said(profile, bound, what, names):
+            tree = _placed(tree, steps, said)
     return _write_json({} if tree is None else tree)
 
 
@@ -103,15 +110,16 @@ def _raw(bound: Bound, value: float) -> float | str | None:
     return str(raw) if bound.text else raw
 
 
-def _flags(
-    profile: Profile, bound: Sequence[Bound], faults: Collection[str]
-) -> Iterator[tuple[Steps, str | int | float]]:
-    flagged = {each.channel for each in bound if each.fault_steps is not None}
-    for name in sorted(faults):
-        if name not in flagged:
-            raise ComposeError(f"channel {name!r} has no fault flag here; bind one that has")
-        channel = profile.channel[name]
-        yield compile_pointer(channel.fault_pointer or ""), channel.fault_values[0]
+def _said(
+    profile: Profile, bound: Sequence[Bound], what: str, names: Collection[str]
+) -> Iterator[tuple[Steps, Said]]:
+    here = {each.channel for each in bound} & set(profile.channel)
+    for name in sorted(names):
+        pointer = getattr(profile.channel[name], f"{what}_pointer") if name in here else None
+        if pointer is None:
+            text = f"channel {name!r} has no {what}_pointer here; bind one that has"
+            raise ComposeError(text)
+        yield compile_pointer(pointer), getattr(profile.channel[name], f"{what}_values")[0]
 
 
 def _placed(tree: object, steps: Steps, leaf: object) -> object:

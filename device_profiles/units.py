@@ -27,7 +27,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from device_profiles.schema import Channel
+from device_profiles.schema import HEIGHTS, Channel
 
 PPM: Final = "ppm"
 VOLUME: Final = "%vol"
@@ -147,14 +147,15 @@ class Conversion:
         """Return a channel that gives the target, as if its profile had it so."""
         factor = self.factor
         low, high = channel.range
-        floor = channel.noise_floor
+        scale, offset = channel.line
+        inside = {key: getattr(channel, key) for key in (*HEIGHTS, "noise_floor", "saturates")}
         return channel.model_copy(
             update={
                 "unit": self.target,
-                "scale": channel.scale * factor,
-                "offset": channel.offset * factor,
+                "scale": scale * factor,
+                "offset": offset * factor,
                 "range": (low * factor, high * factor),
-                "noise_floor": None if floor is None else floor * factor,
+                **{key: None if each is None else each * factor for key, each in inside.items()},
             }
         )
 

@@ -61,7 +61,7 @@ def summary(results: Iterable[VectorResult]) -> dict[str, int]:
 
 def _differences(profile: Profile, example: Example) -> list[str]:
     names = tuple(profile.channel or example.pointers or example.channels)
-    bindings = [ChannelBinding(channel=name, pointer=example.pointers.get(name)) for name in names]
+    bindings = [_binding(example, name) for name in names]
     try:
         plan = compile_plan(profile, channels=bindings, time=example.time_pointer)
         decoded = plan.decode(example.payload.encode())
@@ -83,6 +83,11 @@ def _differences(profile: Profile, example: Example) -> list[str]:
             hint = 'it is written without a zone; add utc_offset = "+08:00", or whose it is'
             problems = [f"{p}; {hint}" if p.startswith("time: ") else p for p in problems]
     return problems
+
+
+def _binding(example: Example, name: str) -> ChannelBinding:
+    low, high = example.ranges.get(name, (None, None))
+    return ChannelBinding(channel=name, pointer=example.pointers.get(name), low=low, high=high)
 
 
 def _channel_differences(example: Example, names: tuple[str, ...], decoded: Decoded) -> list[str]:

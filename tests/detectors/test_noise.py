@@ -85,6 +85,12 @@ def test_a_slope_a_step_and_a_wave_are_no_noise(slope: float) -> None:
     assert edges(50.0 * np.sin(2.0 * np.pi * time / 9.0)) == []
 
 
+@pytest.mark.parametrize("way", [1.0, -1.0])
+def test_a_sawtooth_is_no_noise(way: float) -> None:
+    """What leaps one way and creeps back turns often, but never back by as much."""
+    assert edges(way * np.tile([0.0, 2.0, 1.5, 1.0, 0.5], 1000)) == []
+
+
 def test_a_spike_is_no_noise() -> None:
     """Single readings that are off, one in ten, by anything: that is what spikes are for."""
     value = noise(0.1)

@@ -24,6 +24,7 @@ from device_profiles.schema import Profile
 PROFILES = load_registry()
 JSON = PROFILES["generic/json"]
 NUMBER = PROFILES["generic/number"]
+LOOP = PROFILES["generic/current-loop"]
 UPLINK = PROFILES["chirpstack/multigas-4"]
 TS = 1_767_225_600
 
@@ -175,7 +176,8 @@ def bind(profile: Profile, *, time: str | None = None) -> Plan:
     if not channels and profile.payload == "number":
         channels = [ChannelBinding(channel="value")]
     elif not channels:
-        channels = [ChannelBinding(channel="nh3", pointer="/nh3")]
+        span = (None, None) if profile.signal is None else (0.0, 100.0)
+        channels = [ChannelBinding(channel="nh3", pointer="/nh3", low=span[0], high=span[1])]
     return compile_plan(profile, channels=channels, time=time)
 
 
@@ -314,6 +316,7 @@ def test_every_misfit_of_a_device_is_told_at_once() -> None:
         (NUMBER, [ChannelBinding(channel=name) for name in "ab"], None, "bind one channel"),
         (NUMBER, [ChannelBinding(channel="a")], "/ts", "carries no time"),
         (JSON, [], "ts", "JSON pointer"),
+        (LOOP, [ChannelBinding(channel="a", pointer="/a")], None, "a current needs a range"),
     ],
 )
 def test_open_profiles_say_what_a_point_must_state(

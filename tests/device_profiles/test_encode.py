@@ -108,6 +108,21 @@ def test_a_fault_is_flagged_as_the_device_flags_it() -> None:
     assert qualities == [Quality.GOOD, Quality.DEVICE_FAULT, Quality.GOOD, Quality.GOOD]
 
 
+def test_a_warm_up_and_a_unit_are_told_as_the_device_tells_them() -> None:
+    """A simulated warm-up arrives as WARMING_UP, and a device that states its unit states it."""
+    profile = PROFILES["generic/multigas-4"]
+    told = {"warm_up_pointer": "/state", "warm_up_values": ["warm-up"], "unit_pointer": "/u"}
+    co = profile.channel["co"].model_copy(update={**told, "unit_values": ("PPM",)})
+    warming = profile.model_copy(update={"channel": {"co": co}})
+    bindings = [ChannelBinding(channel="co")]
+    payload = compose(warming, bindings, values=[3.0], time_ns=NEW_YEAR_NS, warming=["co"])
+    assert b'"u":"PPM","state":"warm-up"' in payload.replace(b'"co":3.0,', b"")
+    decoded = compile_plan(warming, channels=bindings).decode(payload)
+    assert (decoded.values, decoded.qualities) == ([3.0], [Quality.WARMING_UP])
+    with pytest.raises(ComposeError, match="no warm_up_pointer"):
+        compose(JSON, [], values=[], time_ns=NEW_YEAR_NS, warming=["co"])
+
+
 @pytest.mark.parametrize(("value", "payload"), [(12.5, b"12.5"), (math.nan, b"nan")])
 def test_a_plain_number_is_only_that(value: float, payload: bytes) -> None:
     """A device that sends one number sends nothing around it."""
@@ -130,7 +145,7 @@ def test_an_uplink_always_has_its_object() -> None:
         (["/a"], [1.0, 2.0], [], "2 values for 1"),
         (["/a"], {"c9": 1.0}, [], "c9: not bound"),
         (["/a"], [math.inf], [], "finite"),
-        (["/a"], [1.0], ["c0"], "no fault flag"),
+        (["/a"], [1.0], ["c0"], "no fault_pointer"),
         (["/a", "/a/b"], [1.0, 2.0], [], "inside another"),
         (["/a/b", "/a"], [1.0, 2.0], [], "inside another"),
         (["/ts"], [1.0], [], "inside another"),

@@ -95,6 +95,42 @@ def test_profiles_are_frozen(tmp_path: Path) -> None:
         ("[0, 1000]", '[0, 9]\nfault_pointer = "/f"', "10: channel.nh3: fault_pointer and"),
         ("[0, 1000]", "[0, 9]\nfault_values = [1]", "10: channel.nh3: fault_pointer and"),
         ("[0, 1000]", "[0, 9]\nnoise_floor = 0", "15: channel.nh3.noise_floor: input should be g"),
+        ("[0, 1000]", '[0, 9]\nwarm_up_pointer = "/f"', "10: channel.nh3: warm_up_pointer and"),
+        ("[0, 1000]", '[0, 9]\nunit_values = ["ppm"]', "10: channel.nh3: unit_pointer and"),
+        ("[0, 1000]", '[0, 9]\nsignal = "0-20mA"', "15: channel.nh3.signal: input should be '4-20"),
+        ("[0, 1000]", '[0, 9]\nsignal = "4-20mA"\nscale = 2', "16: channel.nh3.scale: follows"),
+        ("[0, 1000]", '[0, 9]\nsignal = "4-20mA"\noffset = 0', "16: channel.nh3.offset: follows"),
+        (
+            "[0, 1000]",
+            '[1e16, 1.0000000000000004e16]\nsignal = "4-20mA"',
+            "14: channel.nh3.range: is",
+        ),
+        (
+            'interval = "10s"',
+            'interval = "10s"\nsignal = "4-20mA"',
+            "9: signal: only for profiles w",
+        ),
+        ("[0, 1000]", "[0, 9]\nspike = 9", "15: channel.nh3.spike: 9 is as high as range = [0, 9]"),
+        ("[0, 1000]", "[0, 9]\nnoise = 90", "15: channel.nh3.noise: 90 is as high as range"),
+        ("[0, 1000]", "[0, 9]\nnoise = 0", "15: channel.nh3.noise: input should be greater than 0"),
+        ("[0, 1000]", "[0, 9]\nzero_drift = 9.5", "15: channel.nh3.zero_drift: 9.5 is as high"),
+        ("[0, 1000]", "[0, 9]\nzero_drift = -1", "15: channel.nh3.zero_drift: input should be gr"),
+        ("[0, 1000]", "[0, 9]\nsaturates = 9.5", "15: channel.nh3.saturates: 9.5 is not within"),
+        ("[0, 1000]", "[0, 9]\nsaturates = 0", "15: channel.nh3.saturates: 0 is not within"),
+        ("[0, 1000]", '[0, 9]\ncalibration = "0s"', "15: channel.nh3.calibration: input should be"),
+        ("[0, 1000]", "[0, 9]\ncalibration = 90", "15: channel.nh3.calibration: '90' is not a dur"),
+        ("[0, 1000]", "[0, 9]\nmin_oxygen = 10", "15: channel.nh3.min_oxygen: only a catalytic"),
+        (
+            "[0, 1000]",
+            '[0, 9]\nprinciple = "infrared"\nmin_oxygen = 10',
+            "16: channel.nh3.min_oxygen: only a catalytic",
+        ),
+        (
+            "[0, 1000]",
+            '[0, 9]\nprinciple = "catalytic"\nmin_oxygen = 21',
+            "16: channel.nh3.min_oxygen: input should be less than 20.9476",
+        ),
+        ("expect =", "ranges = { nh3 = [0, 9] }\nexpect =", "18: example[0].ranges: only for"),
         ('"10s"', "10", "8: interval: '10' is not a duration"),
         ('"10s"', '"0s"', "8: interval: input should be greater than 0"),
         ('"/nh3"', '"nh3"', "11: channel.nh3.pointer: 'nh3' is not a JSON pointer"),
@@ -126,6 +162,38 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, pro
     assert old in GOOD
     found = problems_of(tmp_path, GOOD.replace(old, new, 1))
     assert any(each.startswith(problem) for each in found), found
+
+
+FACTS = """\
+principle = "catalytic"
+min_oxygen = 10
+noise = 2
+spike = 50
+zero_drift = 5
+saturates = 1000
+calibration = "180d"
+"""
+
+
+def test_the_facts_of_a_sensor_are_kept_and_none_is_invented(tmp_path: Path) -> None:
+    """What a data sheet says is read as it stands; what it leaves out is None."""
+    path = tmp_path / "acme" / "gas-1.toml"
+    path.parent.mkdir()
+    keys = ("min_oxygen", "noise", "spike", "zero_drift", "saturates", "calibration")
+    for text, meant in ((GOOD, [None] * 6), (FACTS, [10, 2, 50, 5, 1000, 180 * 86400 * 10**9])):
+        whole = GOOD if text is GOOD else GOOD.replace("[0, 1000]\n", f"[0, 1000]\n{text}")
+        path.write_text(whole, encoding="utf-8")
+        channel = load_profile(path).channel["nh3"]
+        assert [getattr(channel, key) for key in keys] == meant
+
+
+def test_a_number_payload_says_nothing_beside_its_number(tmp_path: Path) -> None:
+    """A payload that is one number has no place for a flag, a warm-up or a unit."""
+    told = 'warm_up_pointer = "/w"\nwarm_up_values = [1]\nunit_pointer = "/u"\nunit_values = [1]\n'
+    text = GOOD.replace('"json"', '"number"').replace("[0, 1000]\n", f"[0, 1000]\n{told}")
+    found = "\n".join(problems_of(tmp_path, text))
+    assert "channel.nh3.warm_up_pointer: the whole payload is the number" in found
+    assert "channel.nh3.unit_pointer: the whole payload is the number" in found
 
 
 def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:

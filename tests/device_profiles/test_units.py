@@ -112,6 +112,26 @@ def test_a_folded_channel_is_the_converted_value(
     assert METHANE.fold(channel.model_copy(update={"noise_floor": None})).noise_floor is None
 
 
+def test_every_fact_in_the_channels_unit_is_converted() -> None:
+    """Noise, spike, drift and saturation follow the unit; oxygen and time have one of their own."""
+    facts = {"noise": 1.0, "spike": 50.0, "zero_drift": 5.0, "saturates": 900.0}
+    other = {"principle": "catalytic", "min_oxygen": 10.0, "calibration": "90d"}
+    said = {"quantity": "ch4", "unit": "ppm", "range": (0, 1000), **facts, **other}
+    channel = Channel.model_validate(said)
+    folded = METHANE.fold(channel)
+    for key, value in facts.items():
+        assert getattr(folded, key) == value * METHANE.factor
+    assert (folded.min_oxygen, folded.calibration) == (10.0, channel.calibration)
+
+
+def test_a_current_is_folded_with_the_scale_of_its_range() -> None:
+    """4 and 20 mA stand for the ends of the converted range."""
+    said = {"quantity": "ch4", "unit": "ppm", "range": (0, 1000), "signal": "4-20mA"}
+    folded = METHANE.fold(Channel.model_validate(said))
+    assert folded.scale * 4 + folded.offset == pytest.approx(0.0, abs=1e-9)
+    assert folded.scale * 20 + folded.offset == pytest.approx(folded.range[1])
+
+
 @pytest.mark.parametrize(("source", "target"), list(permutations(UNITS, 2)))
 def test_what_a_site_is_told_to_write_converts(source: str, target: str) -> None:
     """Each key that is named is needed, and with all of them nothing is missing."""

@@ -20,11 +20,11 @@ BUCKETS: Final = 2
 MASK: Final = 3
 PLACES: Final = 4
 PLACES_SIZE: Final = 5
-# What stands here: numbers of channels, and rows of faults.
+# What stands here: numbers of channels, and rows of sayings.
 CHANNELS: Final = 6
 CHANNELS_END: Final = 7
-FAULTS: Final = 8
-FAULTS_END: Final = 9
+SAYINGS: Final = 8
+SAYINGS_END: Final = 9
 ROLE: Final = 10
 # Written by the kernel: the child that came first the last time, the sibling that came after this
 # one, and the stamp of the message in which this one was met.
@@ -33,11 +33,13 @@ NEXT: Final = 12
 SEEN: Final = 13
 NODE_SIZE: Final = 14
 
-# Bits of a role. OBJECT: the message is no uplink unless an object stands here.
+# Bits of a role. OBJECT: the message is no uplink unless an object stands here. UNIT: a value here
+# that is none of the sayings is another unit.
 INNER: Final = 0
 LEAF: Final = 1
 TIME: Final = 2
 OBJECT: Final = 4
+UNIT: Final = 8
 
 #: Steps of a pointer that a kernel follows.
 DEEPEST: Final = 16
@@ -49,7 +51,7 @@ BASE: Final = 2
 COUNT: Final = 3
 REQUIRED: Final = 4
 TIMED: Final = 5
-UNIT: Final = 6
+TIME_UNIT: Final = 6
 ZONE: Final = 7
 PLAN_SIZE: Final = 8
 
@@ -66,7 +68,8 @@ NO_ZONE: Final = 10_000
 #: No time: in the time column of what is decoded, and where a kernel finds none.
 NO_TIME: Final = -(2**63)
 
-# A channel, in `floats` at its number times CHANNEL_SIZE. Sentinels stand in `floats` too.
+# A channel, in `floats` at its number times CHANNEL_SIZE. Sentinels stand in `floats` too, and the
+# two values at which, and beyond which, the number itself says that the device failed.
 SCALE: Final = 0
 OFFSET: Final = 1
 LOW: Final = 2
@@ -74,15 +77,17 @@ HIGH: Final = 3
 TEXT: Final = 4
 SENTINELS: Final = 5
 SENTINELS_END: Final = 6
+FAILED: Final = 7
 CHANNEL_SIZE: Final = 8
 
-# A fault, in `ints`: the channel, what kind of value means it, and that value: 0 or 1, a place in
-# `floats`, or a stretch of `text`.
-FAULT_CHANNEL: Final = 0
-FAULT_KIND: Final = 1
-FAULT_VALUE: Final = 2
-FAULT_TEXT_SIZE: Final = 3
-FAULT_SIZE: Final = 4
+# A saying, in `ints`: the channel, the quality that is said of it (GOOD: that it is in its unit),
+# what kind of value says it, and that value: 0 or 1, a place in `floats`, or a stretch of `text`.
+SAYING_CHANNEL: Final = 0
+SAYING_MEANS: Final = 1
+SAYING_KIND: Final = 2
+SAYING_VALUE: Final = 3
+SAYING_TEXT_SIZE: Final = 4
+SAYING_SIZE: Final = 5
 
 # Kinds of a JSON value at a leaf.
 NULL: Final = 0
@@ -91,12 +96,14 @@ NUMBER: Final = 2
 STRING: Final = 3
 
 # What the kernel works with: the stamp of the last message, how many numbers, times and slow
-# messages it leaves, the brackets that are open, then the slow messages.
+# messages it leaves, how often a warm-up was told before its number, the brackets that are open,
+# then the slow messages.
 STAMP: Final = 0
 NUMBERS: Final = 1
 TIMES: Final = 2
 SLOW: Final = 3
-FRAMES: Final = 4
+EARLY: Final = 4
+FRAMES: Final = 5
 # An open bracket: its node, whether of an object, the place in a list, the child before.
 NODE: Final = 0
 INSIDE: Final = 1

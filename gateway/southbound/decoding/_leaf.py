@@ -23,7 +23,7 @@ from gateway.southbound.decoding._json import (
     number,
     string,
 )
-from gateway.southbound.decoding._values import FAULT, GOOD, WRONG_TYPE, flag, put
+from gateway.southbound.decoding._values import FAULT, GOOD, WRONG_TYPE, heed, put
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -63,7 +63,7 @@ def time(
 ) -> None:
     """Write the time that a value tells, or leave it to Python."""
     found = layout.NO_TIME
-    unit = ints[plan + layout.UNIT]
+    unit = ints[plan + layout.TIME_UNIT]
     later = kind == layout.NUMBER and form & REAL != 0
     if kind == layout.STRING:
         if unit == layout.BY_MAGNITUDE or unit == layout.BY_TEXT:
@@ -143,13 +143,18 @@ def leaf(
                 note_number(noted, work, reading, channel, start, stop)
         elif said != layout.NULL and quality[reading] != FAULT:
             quality[reading] = WRONG_TYPE
-    if ints[node + layout.FAULTS] < ints[node + layout.FAULTS_END]:
+    role = ints[node + layout.ROLE]
+    if ints[node + layout.SAYINGS] < ints[node + layout.SAYINGS_END]:
         if not certain:
             return -1
         quote = 1 if kind == layout.STRING else 0
         start, stop = begin + quote, at - quote
-        flag(node, shift, kind, raw, buffer, start, stop, ints, floats, text, quality)
-    if ints[node + layout.ROLE] & layout.TIME and kind != layout.NULL:
+        expected = heed(
+            node, shift, kind, raw, buffer, start, stop, ints, floats, text, quality, work
+        )
+        if role & layout.UNIT and not expected and kind != layout.NULL:
+            return -1
+    if role & layout.TIME and kind != layout.NULL:
         if (form & WHOLE and form & LONG) or (kind == layout.STRING and not certain):
             return -1
         time(

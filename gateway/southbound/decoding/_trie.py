@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 
 from device_profiles.decode import Plan
 from device_profiles.pointer import Step, Steps
-from gateway.southbound.decoding._layout import DEEPEST, INNER, LEAF, OBJECT, TIME
+from device_profiles.quality import Quality
+from device_profiles.schema import Said
+from gateway.southbound.decoding._layout import DEEPEST, INNER, LEAF, OBJECT, TIME, UNIT
 
-Fault = tuple[int, str | int | float]
+#: A channel, the quality that a device says it has, and the value that says so.
+SaidOf = tuple[int, Quality, Said]
 
 
 class UnfitError(Exception):
@@ -27,17 +30,16 @@ class Node:
     ----------
     step
         The key and the index that lead here.
-    channels, faults
-        What is read here: numbers of channels, and for each of its flags the channel and the value
-        that means a fault.
+    channels, sayings
+        What is read here: numbers of channels, and what each value here says of one.
     role
-        Bits of INNER, LEAF, TIME and OBJECT.
+        Bits of INNER, LEAF, TIME, OBJECT and UNIT.
     """
 
     step: Step
     children: dict[str, Node] = field(default_factory=dict)
     channels: list[int] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    sayings: list[SaidOf] = field(default_factory=list)
     role: int = INNER
 
     def at(self, steps: Steps) -> Node:
@@ -63,10 +65,15 @@ def grow(plan: Plan) -> Node:
         leaf = root.at(bound.steps)
         leaf.role |= LEAF
         leaf.channels.append(number)
-        if bound.fault_steps is not None:
-            leaf = root.at(bound.fault_steps)
-            leaf.role |= LEAF
-            leaf.faults += [(number, value) for _, value in bound.faults]
+        for saying, means in (
+            (bound.fault, Quality.DEVICE_FAULT),
+            (bound.warming, Quality.WARMING_UP),
+        ):
+            if saying is not None:
+                leaf = root.at(saying.steps)
+                leaf.role |= LEAF
+                leaf.sayings += [(number, means, value) for _, value in saying.values]
+    _grow_units(root, plan)
     if plan.time is not None:
         root.at(plan.time).role |= LEAF | TIME
     if plan.payload == "chirpstack":
@@ -74,3 +81,18 @@ def grow(plan: Plan) -> Node:
     if root.role & LEAF:
         raise UnfitError
     return root
+
+
+def _grow_units(root: Node, plan: Plan) -> None:
+    """Add what every channel with its unit at a place takes there; the judge sees to the rest."""
+    shared: dict[Steps, frozenset[tuple[bool, Said]]] = {}
+    for bound in plan.bound:
+        if bound.unit is not None:
+            steps, values = bound.unit.steps, bound.unit.values
+            shared[steps] = shared.get(steps, values) & values
+    for steps, values in shared.items():
+        if not values:
+            raise UnfitError
+        leaf = root.at(steps)
+        leaf.role |= LEAF | UNIT
+        leaf.sayings += [(0, Quality.GOOD, value) for _, value in values]

@@ -1,4 +1,4 @@
-"""What a number means to a channel, and a value to a fault flag."""
+"""What a number means to a channel, and a value to what its device says of it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ SENTINEL = int(Quality.SENTINEL)
 BELOW = int(Quality.BELOW_RANGE)
 ABOVE = int(Quality.ABOVE_RANGE)
 FAULT = int(Quality.DEVICE_FAULT)
+WARMING = int(Quality.WARMING_UP)
 
 
 @step
@@ -39,9 +40,11 @@ def scaled(raw: float, channel: int, floats: Floats) -> tuple[float, int]:
     if not math.isfinite(value):
         return math.nan, NOT_FINITE
     if value < floats[row + layout.LOW]:
-        return value, BELOW
+        failed = value <= floats[int(floats[row + layout.FAILED])]
+        return value, FAULT if failed else BELOW
     if value > floats[row + layout.HIGH]:
-        return value, ABOVE
+        failed = value >= floats[int(floats[row + layout.FAILED]) + 1]
+        return value, FAULT if failed else ABOVE
     return value, GOOD
 
 
@@ -49,10 +52,14 @@ def scaled(raw: float, channel: int, floats: Floats) -> tuple[float, int]:
 def put(
     raw: float, reading: int, channel: int, floats: Floats, value: Floats, quality: Bytes
 ) -> None:
-    """Write the reading of a raw number; what its flag said already stands."""
+    """Write the reading of a raw number; what its device said of it already stands.
+
+    A fault stays whatever the number, a warm-up where the number is GOOD.
+    """
     found, code = scaled(raw, channel, floats)
     value[reading] = found
-    if quality[reading] != FAULT:
+    said = quality[reading]
+    if said != FAULT and (said != WARMING or code != GOOD):
         quality[reading] = code
 
 
@@ -65,7 +72,7 @@ def settle(noted: Ints, raw: Floats, floats: Floats, value: Floats, quality: Byt
 
 
 @kernel
-def flag(
+def heed(
     node: int,
     shift: int,
     kind: int,
@@ -77,20 +84,38 @@ def flag(
     floats: Floats,
     text: Bytes,
     quality: Bytes,
-) -> None:
-    """Mark the readings that a flag calls faulty: one of this kind, with its number or its text."""
-    for fault in range(
-        ints[node + layout.FAULTS], ints[node + layout.FAULTS_END], layout.FAULT_SIZE
+    work: Ints,
+) -> bool:
+    """Mark the readings of which a value says something: one of a kind, with its number or text.
+
+    Returns whether the value is a unit that was expected. A warm-up told of a reading that has no
+    number yet is marked all the same, and counted: the number may not come.
+    """
+    expected = False
+    for row in range(
+        ints[node + layout.SAYINGS], ints[node + layout.SAYINGS_END], layout.SAYING_SIZE
     ):
-        if ints[fault + layout.FAULT_KIND] != kind:
+        if ints[row + layout.SAYING_KIND] != kind:
             continue
-        meant = ints[fault + layout.FAULT_VALUE]
+        meant = ints[row + layout.SAYING_VALUE]
         if kind == layout.BOOLEAN:
-            means_fault = raw == meant
+            said = raw == meant
         elif kind == layout.NUMBER:
-            means_fault = raw == floats[meant]
+            said = raw == floats[meant]
         else:
-            size = ints[fault + layout.FAULT_TEXT_SIZE]
-            means_fault = end - at == size and same(buffer, at, size, text, meant)
-        if means_fault:
-            quality[ints[fault + layout.FAULT_CHANNEL] + shift] = FAULT
+            size = ints[row + layout.SAYING_TEXT_SIZE]
+            said = end - at == size and same(buffer, at, size, text, meant)
+        if not said:
+            continue
+        means = ints[row + layout.SAYING_MEANS]
+        reading = ints[row + layout.SAYING_CHANNEL] + shift
+        if means == GOOD:
+            expected = True
+        elif means == FAULT:
+            quality[reading] = FAULT
+        elif quality[reading] == GOOD:
+            quality[reading] = WARMING
+        elif quality[reading] == MISSING:
+            quality[reading] = WARMING
+            work[layout.EARLY] += 1
+    return expected

@@ -42,7 +42,7 @@ class Bulk:
     value : ndarray, shape (readings,), float64
         In the point's unit; NaN where there is no number.
     quality : ndarray, shape (readings,), uint8
-        Codes of `Quality`; anything but GOOD is BAD.
+        Codes of `Quality`: GOOD, WARMING_UP, or one that is BAD.
     time_ns : ndarray, shape (messages,), int64
         Source time in nanoseconds since 1970 UTC, or `NO_TIME`.
     time_quality : ndarray, shape (messages,), uint8
@@ -142,11 +142,15 @@ class BulkDecoder:
             self._work,
         ):
             raise ValueError("a payload outside the buffer, or of no device that was given")
-        _, numbers, times, self.slow = self._work[: layout.FRAMES].tolist()
-        if numbers or times or self.slow:
+        _, numbers, times, self.slow, early = self._work[: layout.FRAMES].tolist()
+        if numbers or times or self.slow or early:
             whole = buffer.data
             if numbers:
                 self._read_numbers(bulk, whole, numbers)
+            if early:
+                # A warm-up was told, and no number came.
+                told = bulk.quality == Quality.WARMING_UP
+                bulk.quality[told & np.isnan(bulk.value)] = Quality.MISSING
             if times:
                 self._read_times(bulk, whole, times, device)
             for message in self._work[layout.SLOW_MESSAGES :][: self.slow].tolist():

@@ -18,7 +18,7 @@ from device_profiles.bindings import Bound
 from device_profiles.decode import Plan
 from gateway.southbound.decoding import _layout as layout
 from gateway.southbound.decoding._keys import hash_key
-from gateway.southbound.decoding._trie import Fault, Node, UnfitError, grow
+from gateway.southbound.decoding._trie import Node, SaidOf, UnfitError, grow
 
 _UNITS = {
     "auto": layout.BY_MAGNITUDE,
@@ -37,12 +37,12 @@ class Tables:
     Parameters
     ----------
     ints : ndarray, int64
-        The plans, and the nodes of their tries with children, channels and faults; in part written
+        The plans, and the nodes of their tries with children, channels and sayings; in part written
         by the kernel.
     floats : ndarray, float64
-        Channels, their sentinels, and numbers that mean a fault.
+        Channels, their sentinels and failures, and numbers that say something.
     text : ndarray, uint8
-        Keys, and texts that mean a fault.
+        Keys, and texts that say something.
     plan_of : ndarray, int64
         Where in `ints` the plan of each device stands.
     counts : ndarray, int64
@@ -94,7 +94,7 @@ class _Writer:
         row[layout.MODE], row[layout.REQUIRED] = layout.ALWAYS_SLOW, layout.NO_NODE
         base = len(self.floats) // layout.CHANNEL_SIZE
         row[layout.BASE], row[layout.COUNT] = base, len(plan.bound)
-        row[layout.TIMED], row[layout.UNIT] = plan.time is not None, _UNITS[plan.time_format]
+        row[layout.TIMED], row[layout.TIME_UNIT] = plan.time is not None, _UNITS[plan.time_format]
         zone = plan.utc_offset_minutes
         row[layout.ZONE] = layout.NO_ZONE if zone is None else zone
         # The channels first, since their place tells their number; then the numbers they need.
@@ -105,7 +105,7 @@ class _Writer:
             if plan.payload != "number":
                 row[layout.ROOT], row[layout.REQUIRED] = self._node(grow(plan), base)
                 row[layout.MODE] = layout.DOCUMENT
-            elif all(bound.fault_steps is None for bound in plan.bound):
+            elif all(_alone(bound) for bound in plan.bound):
                 row[layout.MODE] = layout.BARE
         except (UnfitError, UnicodeEncodeError):
             pass
@@ -119,7 +119,8 @@ class _Writer:
         self.floats[at + layout.TEXT] = bound.text
         self.floats[at + layout.SENTINELS] = len(self.floats)
         self.floats += [_exact(each) for each in bound.sentinels]
-        self.floats[at + layout.SENTINELS_END] = len(self.floats)
+        self.floats[at + layout.SENTINELS_END] = self.floats[at + layout.FAILED] = len(self.floats)
+        self.floats += [bound.failed_low, bound.failed_high]
 
     def _node(self, node: Node, base: int) -> tuple[int, int]:
         """Append a node and what is below it; return where it stands, and the OBJECT among it."""
@@ -132,10 +133,10 @@ class _Writer:
         row[layout.MASK] = row[layout.FIRST] = row[layout.NEXT] = layout.NO_NODE
         row[layout.CHANNELS] = len(self.ints)
         self.ints += [base + channel for channel in node.channels]
-        row[layout.CHANNELS_END] = row[layout.FAULTS] = len(self.ints)
-        for channel, value in node.faults:
-            self.ints += self._fault((base + channel, value))
-        row[layout.FAULTS_END] = len(self.ints)
+        row[layout.CHANNELS_END] = row[layout.SAYINGS] = len(self.ints)
+        for channel, means, value in node.sayings:
+            self.ints += self._saying((base + channel, means, value))
+        row[layout.SAYINGS_END] = len(self.ints)
         children, required = {}, layout.NO_NODE
         for child in node.children.values():
             children[child.step], below = self._node(child, base)
@@ -167,23 +168,27 @@ class _Writer:
         row[layout.PLACES], row[layout.PLACES_SIZE] = len(self.ints), len(places)
         self.ints += places
 
-    def _fault(self, fault: Fault) -> list[int]:
-        row = [0] * layout.FAULT_SIZE
-        row[layout.FAULT_CHANNEL], value = fault
+    def _saying(self, said: SaidOf) -> list[int]:
+        row = [0] * layout.SAYING_SIZE
+        row[layout.SAYING_CHANNEL], row[layout.SAYING_MEANS], value = said
         if isinstance(value, bool):
-            row[layout.FAULT_KIND], row[layout.FAULT_VALUE] = layout.BOOLEAN, value
+            row[layout.SAYING_KIND], row[layout.SAYING_VALUE] = layout.BOOLEAN, value
         elif isinstance(value, str):
-            said = value.encode()
-            row[layout.FAULT_KIND], row[layout.FAULT_VALUE] = layout.STRING, self._spell(said)
-            row[layout.FAULT_TEXT_SIZE] = len(said)
+            word = value.encode()
+            row[layout.SAYING_KIND], row[layout.SAYING_VALUE] = layout.STRING, self._spell(word)
+            row[layout.SAYING_TEXT_SIZE] = len(word)
         else:
-            row[layout.FAULT_KIND], row[layout.FAULT_VALUE] = layout.NUMBER, len(self.floats)
+            row[layout.SAYING_KIND], row[layout.SAYING_VALUE] = layout.NUMBER, len(self.floats)
             self.floats.append(_exact(value))
         return row
 
     def _spell(self, said: bytes) -> int:
         self.text += said
         return len(self.text) - len(said)
+
+
+def _alone(bound: Bound) -> bool:
+    return bound.fault is None and bound.warming is None and bound.unit is None
 
 
 def _exact(value: float) -> float:

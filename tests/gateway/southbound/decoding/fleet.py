@@ -67,6 +67,33 @@ FLAGGED = profile_of(
         "d": {"fault_pointer": "/ts", "fault_values": [0]},
     }
 )
+SAYING = profile_of(
+    {
+        "a": {"warm_up_pointer": "/status", "warm_up_values": ["ok", True, 1], "range": [0, 50]},
+        "b": {"warm_up_pointer": "/a", "warm_up_values": [65535, 2.5], "sentinels": [1]},
+        "c": {
+            "text": True,
+            "warm_up_pointer": "/status",
+            "warm_up_values": ["err", True],
+            "fault_pointer": "/status",
+            "fault_values": ["E5", True],
+        },
+        "d": {
+            "unit_pointer": "/e",
+            "unit_values": ["ok", 1, 0, "故障"],
+            "fault_pointer": "/e",
+            "fault_values": [0, False],
+        },
+        "lel": {"unit_pointer": "/e", "unit_values": ["ok", 1, False], "signal": "4-20mA"},
+    }
+)
+LOOPS = profile_of(
+    {
+        "a": {"signal": "4-20mA", "range": [0, 100]},
+        "b": {"signal": "4-20mA", "range": [-0.1, 0.2], "sentinels": [0]},
+        "c": {"signal": "4-20mA", "range": [15, 25], "text": True},
+    }
+)
 FORMATS = ("auto", "iso8601", "unix_s", "unix_ms", "unix_us", "unix_ns")
 TIMED = [profile_of({"a": {}}, time_format=each) for each in FORMATS]
 ZONED = profile_of({"a": {}}, utc_offset="+08:00")
@@ -81,6 +108,7 @@ PLANS = [
     bind(SCALED),
     bind(FLAGGED),
     bind(FLAGGED, time="received"),
+    *(bind(each, time=time) for each in (SAYING, LOOPS) for time in (None, "received")),
     *(bind(each) for each in (*TIMED, ZONED)),
     open_plan("/a/b/c", "/a/b/d", "/a/e", "/status/0", time="/status/1"),
     open_plan("/0", "/1/a", "/1/b", "/2/0/0", "/17"),
@@ -155,6 +183,7 @@ def check(decoder: BulkDecoder, payloads: Sequence[bytes]) -> None:
 LITERALS = (
     *("0", "-0", "-0.0", "0.0", "0e5", "-0e-5", "0.5", "65535", "65535.0", "-9999", "2.5", "1"),
     *("1e400", "-1e400", "1e-400", "1E2", "1e+2", "1e999999999999", "NaN", "Infinity"),
+    *("3.5", "3.6", "3.7", "3.8", "3.95", "20.5", "20.6", "21", "21.1", "4"),
     *("-Infinity", "01", "1.", ".5", "+1", "-", "1e", "1e+", "-.5", "1_0", "0x1F"),
 )
 YEARS = (1999, 2000, 2001, 2024, 2026, 2100, 2199, 2200)
