@@ -41,7 +41,7 @@ FolderOption = Annotated[
 profiles = typer.Typer(no_args_is_help=True, help="Device profiles and their test vectors.")
 
 #: Fields that are nanoseconds here and texts in the file.
-DURATIONS: Final = {"interval", "keep_alive", "t90", "warm_up"}
+DURATIONS: Final = {"interval", "keep_alive", "t90", "warm_up", "calibration"}
 TEMPLATE = """# How this device speaks. Field reference: device_profiles/README.md
 id = "{id}"
 title_en = "{id}"

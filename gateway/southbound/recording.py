@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO, cast
 
 from device_profiles.instant import to_nanoseconds
-from device_profiles.quality import Quality
+from device_profiles.quality import Quality, Verdict
 from gateway.pipeline.points import Point
 from gateway.readings import Row
 
@@ -180,7 +180,9 @@ def reading(point: Point, time_ns: int, cell: object, stated: str) -> Row:
     except (TypeError, ValueError):
         return point.index, time_ns, time_ns, math.nan, int(Quality.WRONG_TYPE)
     quality = VERDICTS.get(stated) or Quality.__members__.get(stated, Quality.WRONG_TYPE)
-    if not math.isfinite(value):
+    if quality.verdict == Verdict.BAD:
+        pass  # for the reason it had then: what a message did not say is no fault
+    elif not math.isfinite(value):
         quality = Quality.NOT_FINITE
     elif point.low is not None and value < point.low:
         quality = Quality.BELOW_RANGE

@@ -116,6 +116,13 @@ def test_a_stated_quality_is_kept(tmp_path: Path, stated: str, quality: Quality)
     assert Quality(found) == quality
 
 
+def test_what_was_bad_is_bad_for_the_reason_it_had(tmp_path: Path) -> None:
+    """A message that said nothing of a point is no fault of its sensor, in a replay as live."""
+    text = "time,tag,value,quality\n1790000000,A,nan,MISSING\n1790000001,A,nan,GOOD\n"
+    found = [Quality(row[-1]) for row in rows_of(as_csv(tmp_path, text))]
+    assert found == [Quality.MISSING, Quality.NOT_FINITE]
+
+
 @pytest.mark.parametrize(
     "time",
     ["1790000000", "1790000000.0", "1790000000000", "2026-09-21T14:13:20Z",

@@ -54,7 +54,8 @@ async def run(folder: Path, disk: Path, port: int) -> dict[str, Any]:
         found["shed"] = edge.node.metrics.shed._value.get()
     events = stored(disk / "data")
     found["shed_events"] = [e.detail["count"] for e in events if e.kind == "shed"]
-    found["raised"] = sum(1 for e in events if (e.tag, e.cause) == ("A", "raise"))
+    rose = ("A", "h", "raise")
+    found["raised"] = sum(1 for e in events if (e.tag, e.rule, e.cause) == rose)
     found["full"] = [e.cause for e in events if e.rule == "storage_full"]
     found["problems"] = verified(disk / "data").problems
     return found

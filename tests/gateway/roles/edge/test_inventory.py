@@ -28,8 +28,8 @@ def test_the_inventory_names_every_point_and_every_alarm(tmp_path: Path) -> None
     ]
     alarms = {point.tag: {rule.alarm for rule in point.rules} for point in told.points}
     assert alarms == {
-        "A": {"gw/A/hh", "gw/A/h", "gw/A/no_data"},
-        "B": {"gw/B/h", "gw/B/no_data"},
+        "A": {"gw/A/hh", "gw/A/h", "gw/A/fault", "gw/A/over_range", "gw/A/no_data"},
+        "B": {"gw/B/h", "gw/B/fault", "gw/B/over_range", "gw/B/no_data"},
     }
     limits = {r.alarm: (r.level, r.limit) for point in told.points for r in point.rules}
     assert limits["gw/A/hh"] == ("hh", 500.0)
