@@ -138,34 +138,18 @@ def sweep(
         if effect == IGNORE:
             ignored += 1
             continue
-        reason = given >> SHIFT
+        reason, sees = given >> SHIFT, effect
         if effect == HOLD:
             held += 1
+            sees = FIXED if now <= state.last else RAISE
             if reason == NONE or given & VERDICT != BAD:
                 reason = FAULT
-            written = doubt(
-                edges,
-                written,
-                i,
-                own,
-                where,
-                rules,
-                delays,
-                state,
-                now,
-                number,
-                usable,
-                FIXED if now <= state.last else RAISE,
-                historical,
-                reason,
-            )
-            continue
-        if effect == FIXED:
+        elif effect == FIXED:
             out_of_order += 1
         elif historical:
             late += 1
         calm = own.calm_low < number < own.calm_high
-        if not calm or state.stirred & own.limits != 0:
+        if effect != HOLD and (not calm or state.stirred & own.limits != 0):
             for place in range(limits):
                 rule = rules[begin + place]
                 begins, ends = limit_step(rule, number)
@@ -201,16 +185,17 @@ def sweep(
                 now,
                 number,
                 usable,
-                effect,
+                sees,
                 historical,
                 reason,
             )
-        if effect == FIXED:
+        if effect in (HOLD, FIXED):
             continue
         elapsed = now - state.stepped
         # A state that an earlier program kept has no interval before the last.
         spacing = state.spacing if state.spacing > 0 else elapsed
         state.stepped, state.spacing = now, elapsed
+        restless = state.stirred != 0
         for place in range(forgetful, count):
             rule = rules[begin + place]
             kept = memory[first_memory + place - forgetful]
@@ -227,7 +212,7 @@ def sweep(
                 verdict = noise_step(rule, kept, now, number)
             else:
                 verdict = fall_step(rule, kept, elapsed, now, number)
-            if verdict == BEGINS or state.stirred & bit_of(place) != 0:
+            if verdict == BEGINS or (restless and state.stirred & bit_of(place) != 0):
                 written = turn(
                     edges,
                     written,

@@ -81,12 +81,7 @@ def rate_step(
         return NEITHER
     dt = spacing * NANO
     before, previous = kept[MEDIAN], kept[PREVIOUS]
-    low, high = (previous, value) if previous < value else (value, previous)
-    median = before
-    if before < low:
-        median = low
-    elif before > high:
-        median = high
+    median = max(min(previous, value), min(before, max(previous, value)))
     rate = kept[RATE]
     rate += (median - before - dt * rate) * (1.0 / (params[TAU] + dt))
     if not np.isfinite(rate):

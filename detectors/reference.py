@@ -272,8 +272,7 @@ class Row:
 
 def clamp(value: float, one: float, other: float) -> float:
     """Return what lies between two numbers and is nearest to a value: the median of the three."""
-    low, high = (one, other) if one < other else (other, one)
-    return low if value < low else min(value, high)
+    return max(min(one, other), min(value, max(one, other)))
 
 
 def judge_limit(rule: LimitParams, value: float) -> tuple[bool, bool]:
