@@ -18,7 +18,18 @@ import numpy.typing as npt
 from detectors.admission import BAD, FENCED, GOOD, UNCERTAIN, UNTIMED
 from detectors.bank import Bank, Counts, Edge
 from detectors.limit import LimitParams
-from detectors.reason import ABOVE, BELOW, CLOCK, FAULT, MISSING, NONE, SHIFT, UNDATED, WARMING
+from detectors.reason import (
+    ABOVE,
+    BELOW,
+    CLOCK,
+    FAULT,
+    MISSING,
+    NONE,
+    SHIFT,
+    UNDATED,
+    WARMING,
+    ReasonParams,
+)
 from detectors.reference import judge_limit
 from device_profiles.quality import Quality, Verdict
 from gateway.model import Detection
@@ -150,6 +161,10 @@ class Engine:
                 continue
             if isinstance(rule.params, LimitParams) and judge_limit(rule.params, newest.value)[1]:
                 continue
+            if isinstance(rule.params, ReasonParams) and not newest.unknown:
+                reason = newest.grade >> SHIFT
+                if reason not in rule.params.reasons:
+                    continue
             found.append(alarm)
         return found
 
