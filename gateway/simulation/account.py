@@ -19,6 +19,10 @@ from gateway.simulation.player import Said
 
 GRACE_NS = 200_000_000
 GOOD, BAD = 0, 2
+#: Why a value is none, as the rules tell reasons apart: the message says nothing of the point, or
+#: the value is below or above its range.
+MISSING, BELOW, ABOVE = 2, 3, 4
+REASON_SHIFT = 3
 Key = tuple[str, str, int]
 
 
@@ -70,7 +74,7 @@ def expected_transitions(plant: Plant, said: Sequence[Said], *, end_ns: int) -> 
             take(reference.tick(second * NANOSECONDS), number)
             result += silence.tick(second * NANOSECONDS, reference.points)
         point = plant.points[entry.point]
-        grade = GOOD if in_range(entry.value, point.low, point.high) else BAD
+        grade = grade_of(entry.value, point.low, point.high)
         take(
             reference.take(
                 number, entry.point, entry.source_ns, entry.published_ns, entry.value, grade
@@ -84,11 +88,16 @@ def expected_transitions(plant: Plant, said: Sequence[Said], *, end_ns: int) -> 
     return result
 
 
-def in_range(value: float, low: float | None, high: float | None) -> bool:
-    """Return whether a value is one that its sensor can mean."""
+def grade_of(value: float, low: float | None, high: float | None) -> int:
+    """Return whether a value is one that its sensor can mean, and if not, why."""
+    reason = 0
     if not math.isfinite(value):
-        return False
-    return (low is None or value >= low) and (high is None or value <= high)
+        reason = MISSING  # what has no value is written as null
+    elif low is not None and value < low:
+        reason = BELOW
+    elif high is not None and value > high:
+        reason = ABOVE
+    return BAD | reason << REASON_SHIFT if reason else GOOD
 
 
 def build(plant: Plant) -> tuple[Reference, list[int]]:
