@@ -19,6 +19,7 @@ from bench.workload import (
     write_site,
 )
 from detectors.limit import LimitParams
+from detectors.reason import ReasonParams
 from detectors.stuck import StuckParams
 from device_profiles.quality import Quality
 from gateway.observe import Metrics
@@ -50,7 +51,7 @@ def received(packet: bytes) -> Message:
 def test_every_point_has_every_detector_that_is_always_on(
     tmp_path: Path, shape: Shape, points: int
 ) -> None:
-    """The site passes `check`; a point has four limits, rate, trend, and stuck by its profile."""
+    """The site passes `check`; a point has four limits, rate, trend, its faults, maybe stuck."""
     plant = site_of(tmp_path, shape).plant
     assert len(plant.points) == points == shape.points
     kinds = Counter(
@@ -59,6 +60,7 @@ def test_every_point_has_every_detector_that_is_always_on(
     stuck = kinds.pop(StuckParams)
     assert stuck == shape.devices * sum(c.noise_floor is not None for c in shape.channels) > 0
     assert kinds.pop(LimitParams) == 4 * points
+    assert kinds.pop(ReasonParams) == 2 * points  # without a value, and beyond the range
     assert set(kinds.values()) == {points}
     assert len(kinds) == 2
 
@@ -70,12 +72,12 @@ def resident() -> int:
 
 
 def test_a_plant_of_440_000_points_fits(tmp_path: Path) -> None:
-    """It costs less than 1 KB a point, with three million alarms, each found by its id."""
+    """It costs less than 1 KB a point, with four million alarms, each found by its id."""
     before = resident()
     plant = site_of(tmp_path, NATION).plant
     assert len(plant.points) == NATION.points == 440_000
     assert resident() - before < 1_000 * NATION.points
-    assert len(plant.definitions) == 440_000 * 7 + 8_800 * sum(
+    assert len(plant.definitions) == 440_000 * 9 + 8_800 * sum(
         each.noise_floor is not None for each in NATION.channels
     )
     last = plant.definitions[len(plant.definitions) - 1]
