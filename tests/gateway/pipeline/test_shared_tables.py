@@ -108,7 +108,7 @@ def test_what_devices_share_is_bound_once(tmp_path: Path, monkeypatch: pytest.Mo
     assert (len(calls), len(plant.points), len(plant.rule_sets)) == (2, 200, 2)
     assert len({id(each.plan) for each in plant.devices}) == 1
     gc.collect()
-    assert not [each for each in gc.get_objects() if isinstance(each, PointSettings)]
+    assert not [each for each in gc.get_objects() if type(each) is PointSettings]
 
 
 def test_a_profile_or_an_area_of_its_own_is_bound_apart(tmp_path: Path) -> None:
