@@ -106,7 +106,7 @@ def _level(written: object) -> object:
         return written
     raise PydanticCustomError(
         "level",
-        "input should be a valid number, or a table as {example}",
+        "input should be a valid number, finite, or a table as {example}",
         {"example": "{ limit = 25, deadband = 1 }"},
     )
 

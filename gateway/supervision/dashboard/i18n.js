@@ -115,6 +115,7 @@ const TEXTS = {
   "level.rate": ["变化率", "Rate"],
   "level.trend": ["趋势预警", "Trend"],
   "level.stuck": ["数值冻结", "Stuck"],
+  "level.fault": ["传感器故障", "Sensor fault"],
   "level.no_data": ["无数据", "No data"],
   "level.node": ["网关", "Gateway"],
 

@@ -38,7 +38,7 @@ def test_a_limit_says_what_is_its_own_and_has_the_rest_of_all(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("written", "key", "words"),
     [
-        ('h = "x"', "limits.h", "valid number, or a table as { limit = 25"),
+        ('h = "x"', "limits.h", "valid number, finite, or a table as { limit = 25"),
         ("h = true", "limits.h", "valid number"),
         ("h = nan", "limits.h", "valid number"),
         ("h = { deadband = 1 }", "limits.h.limit", "is missing"),

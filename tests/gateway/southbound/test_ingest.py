@@ -135,8 +135,12 @@ def test_a_value_that_is_none_is_bad_and_holds_what_stands(plant: Plant, value: 
     else:
         assert Quality(by_point[0]).verdict == Verdict.BAD
         assert by_point[1] == Quality.GOOD
-    cleared, _ = engine.process(taken.batch)
-    assert 0 not in {plant.point_of(edge.row) for edge in cleared}
+    moved = [edge for edge in engine.process(taken.batch)[0] if plant.point_of(edge.row) == 0]
+    assert all(edge.active for edge in moved)
+    # What says nothing of the point is no fault of its sensor; anything else is, at once.
+    rules = [plant.definitions[edge.row].rule for edge in moved]
+    wanted = {Quality.MISSING: [], Quality.ABOVE_RANGE: ["over_range"]}
+    assert rules == wanted.get(Quality(by_point[0]), ["fault"])
 
 
 TIMES = {
