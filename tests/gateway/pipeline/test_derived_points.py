@@ -150,7 +150,7 @@ def test_devices_that_are_derived_from_are_one_share_of_a_replay(tmp_path: Path)
         (('tag = "AT-SPREAD"', 'tag = "AT-VOTE"'), "tag", "given once"),
         (("limits = { h = 10, deadband = 1 }", "limits = { h = 1000 }"), "limits.h", "outside"),
         (("spread = {", "vote = { of = ['AT-1', 'AT-2'], need = 1 }\nspread = {"), "", "one way"),
-        (("need = 2", "ned = 2"), "vote.ned", "did you mean 'need'?"),
+        (("need = 2", "needs = 2"), "vote.needs", "did you mean 'need'?"),
         (('measure = "stel"', 'measure = "stl"'), "exposure.measure", "stel"),
         (('measure = "stel"', 'measure = "twa_sum"'), "exposure", "without a marker"),
         (('from = "AT-1"', 'from = "AT-3"'), "deviation", "compared with itself"),
