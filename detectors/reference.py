@@ -238,7 +238,8 @@ class Row:
         rise = once - twice
         bend = abs(rise - (twice - thrice))
         age = float(time - self.start) * 1e-9
-        mean += (weight * (1.0 / 20.0) if age >= 20.0 * rule.tau_s else dt / age) * (bend - mean)
+        share = weight * (1.0 / 100.0) if age >= 100.0 * rule.tau_s else dt / age
+        mean += share * (bend - mean)
         self.memory = {"once": once, "twice": twice, "thrice": thrice, "bend": mean}
         if not math.isfinite(once + twice + thrice + mean):
             self.start = time

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 
@@ -34,11 +34,15 @@ ONCE, TWICE, THRICE, BEND = 0, 1, 2, 3  # kept: smoothed so often; `since` is wh
 #: Time constants to watch before the first verdict.
 WATCHED: Final = 3.0
 #: Time constants over which the bend is averaged; over all there is until then.
-LEARNT: Final = 20.0
+LEARNT: Final = 100.0
 #: Standard error of the rise for a mean bend of 1. Of white noise the rise has 4/3 of the bend's
 #: variance (their transfer functions are p / (1 + p)^2 and p^2 / (1 + p)^3), and a normal number's
 #: mean magnitude is sqrt(2 / pi) of its deviation.
 ERROR: Final = math.sqrt(4.0 / 3.0) * math.sqrt(math.pi / 2.0)
+#: It looks this many times as far ahead as it looks back, where nothing else is said.
+AHEAD: Final = 24.0
+#: Time constants for which the end of the condition must last before a warning is taken back.
+HELD: Final = 3.0
 #: Standard errors that still count against the end of the condition: half of those for its begin.
 HALF: Final = 0.5
 
@@ -58,8 +62,8 @@ class TrendParams:
     horizon_s
         Begin when the limit is this near, s.
     significance
-        Standard errors that are taken off the slope before it must lead to the limit, >= 0. Two are
-        a one-sided confidence of 98 %.
+        Standard errors that are taken off the slope before it must lead to the limit, >= 0. Three
+        are a one-sided confidence of 99.9 %, against noise no slower than `tau_s`.
     gap_s
         A longer gap starts it anew, s.
     release
@@ -68,10 +72,10 @@ class TrendParams:
 
     limit: float
     high: bool
-    tau_s: float = 90.0
+    tau_s: float = 75.0
     horizon_s: float = 1800.0
-    significance: float = 2.0
-    gap_s: float = 540.0
+    significance: float = 3.0
+    gap_s: float = 450.0
     release: float = 1.5
 
     def __post_init__(self) -> None:
@@ -85,6 +89,38 @@ class TrendParams:
                 f"trend to {self.limit}: significance={self.significance} must not be negative, "
                 f"release={self.release} not below 1"
             )
+
+    @classmethod
+    def suited(
+        cls,
+        limit: float,
+        *,
+        high: bool,
+        interval_s: float,
+        silence_s: float,
+        t90_s: float = 0.0,
+        tau_s: float | None = None,
+        horizon_s: float = 1800.0,
+        significance: float = 3.0,
+    ) -> Self:
+        """Return what suits a point that says how it reports, and no more than that.
+
+        Parameters
+        ----------
+        interval_s, silence_s, t90_s
+            The point's interval, the longest pause between readings of a healthy device (its
+            keep-alive where it reports on change), and its lag, all s.
+        tau_s
+            None for the horizon over `AHEAD`, but no less than the interval or the lag.
+        """
+        tau = max(horizon_s / AHEAD, interval_s, t90_s) if tau_s is None else tau_s
+        gap = max(10.0 * interval_s, 3.0 * silence_s, 6.0 * tau)
+        return cls(limit, high, tau, horizon_s, significance, gap)
+
+    @property
+    def held_s(self) -> float:
+        """The off-delay that suits it, s: what comes and goes is one warning."""
+        return HELD * self.tau_s
 
     def pack(self) -> tuple[float, ...]:
         """Return the parameters as the kernel reads them."""
