@@ -81,8 +81,14 @@ def style_of(number: int) -> str:
     raise ValueError(f"the styles' shares are {PARAMETERS.styles}, they must make 100")
 
 
-def new_point(kind: str, seed: int, style: str) -> Point:
-    """Return point `seed` of a kind of data, as it is before its first second."""
+def new_point(kind: str, seed: int, style: str, *, louder: float = 1.0) -> Point:
+    """Return point `seed` of a kind of data, as it is before its first second.
+
+    Parameters
+    ----------
+    louder
+        How many times the noise of the file.
+    """
     chance = Random(f"{kind} {seed} point")
     sensor, around, reporting = PARAMETERS.sensor, PARAMETERS.background, PARAMETERS.reporting
     record = new_records(1, RECORD)
@@ -94,8 +100,8 @@ def new_point(kind: str, seed: int, style: str) -> Point:
     own["drift"] = draw(chance, around.drift) / (30 * DAY) * (not clean)
     own["lag"] = lag = 1.0 - math.exp(-math.log(10.0) / sensor.t90)
     before = draw(chance, sensor.turbulent)
-    own["turbulence"] = sensor.noise * math.sqrt(before * (2.0 - lag) / lag)
-    own["electronics"] = sensor.noise * math.sqrt(1.0 - before)
+    own["turbulence"] = louder * sensor.noise * math.sqrt(before * (2.0 - lag) / lag)
+    own["electronics"] = louder * sensor.noise * math.sqrt(1.0 - before)
     own["dead_zone"] = reporting.dead_zone if clean else -math.inf
     own["step"] = reporting.step if style == "coarse" else 0.0
     own["moved"] = reporting.moved if style == "on_change" else 0.0
