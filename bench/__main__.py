@@ -25,6 +25,7 @@ from bench import (
     startup,
     throughput,
 )
+from bench.detection import measure as detection
 from bench.machine import machine
 from bench.peers import measure as peers
 
@@ -40,6 +41,7 @@ BENCHES = {
     "startup": startup,
     "record": record,
     "load": load,
+    "detection": detection,
     "compare": compare,
 }
 RESULTS = Path(__file__).parent / "results"
