@@ -22,7 +22,7 @@ from gateway.simulation.broker import mosquitto
 
 NAMED = {
     "kernels", "throughput", "peers", "latency", "capacity", "scale", "nation", "soak", "startup",
-    "record", "load", "compare",
+    "record", "load", "detection", "compare",
 }  # fmt: skip
 needs_mosquitto = pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
 

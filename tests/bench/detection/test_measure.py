@@ -1,4 +1,4 @@
-"""The bench of detection: what it says where a folder is missing, and what it holds the numbers to."""
+"""The bench of detection: what it says where a folder is missing, and what it proves."""
 
 from __future__ import annotations
 
