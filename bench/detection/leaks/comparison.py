@@ -9,8 +9,7 @@ does not see what is missed. All look half an hour ahead.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
@@ -18,9 +17,19 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from bench.detection.leaks.estimators import DIFFERENCE, HOLT, NAMES, new_states, watch
+from bench.detection.leaks.estimators import (
+    DIFFERENCE,
+    HOLT,
+    KALMAN,
+    NAMES,
+    PAGE,
+    REGRESSION,
+    SCALES,
+    STAGES,
+    new_states,
+    watch,
+)
 from bench.detection.leaks.evaluation import (
-    DEVELOPMENT,
     KINDS,
     MONTH,
     Floats,
@@ -58,8 +67,17 @@ COMPARED_DAYS: Final = 3
 ROOM: Final = 60
 
 Setting = tuple[float, float]
-#: What `tune` found best; found anew with ``python -m bench.detection.leaks.comparison``.
-BEST: Final[dict[int, Setting]] = {}
+#: What `tune` found best; found anew with ``python -m bench.detection.leaks``.
+BEST: Final[dict[int, Setting]] = {
+    DIFFERENCE: (1200.0, 0.0),
+    HOLT: (180.0, 0.125),
+    REGRESSION: (120.0, 1.0),
+    STAGES: (75.0, 2.5),
+    SCALES: (180.0, 2.0),
+    KALMAN: (90.0, 2.5),
+    PAGE: (120.0, 5.0),
+    BANK: (75.0, 3.0),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,41 +192,49 @@ class Watcher:
         return [float(each) for each in instants]
 
 
-def measure(estimator: int, settings: Sequence[Setting], sample: Sample) -> Iterator[Row]:
-    """Yield what an estimator reaches with each setting."""
-    came: dict[str, list[list[Warned]]] = {kind: [[] for _ in settings] for kind in KINDS}
+def measure(tried: Mapping[int, Sequence[Setting]], sample: Sample) -> list[Row]:
+    """Return what each of some estimators reaches with each of its settings."""
+    pairs = [(which, setting) for which, settings in tried.items() for setting in settings]
+    came: dict[str, list[list[Warned]]] = {kind: [[] for _ in pairs] for kind in KINDS}
     for kind in KINDS:
         for event in events(kind, sample.events, sample.half):
-            watcher = Watcher(estimator, settings, event.point.style)
-            watcher.take(*event.readings())
-            for which, found in enumerate(came[kind]):
-                found.append(warned(event, watcher.begun(which)))
-    false = _falsely(estimator, settings, sample, louder=1.0)
-    loud = _falsely(estimator, settings, sample, louder=2.0)
-    for which, (tau, strict) in enumerate(settings):
-        yield Row(
-            ALL[estimator],
+            readings = event.readings()
+            found = []
+            for which, settings in tried.items():
+                watcher = Watcher(which, settings, event.point.style)
+                watcher.take(*readings)
+                found += [warned(event, watcher.begun(at)) for at in range(len(settings))]
+            for one, more in zip(came[kind], found, strict=True):
+                one.append(more)
+    false = _falsely(tried, sample, louder=1.0)
+    loud = _falsely(tried, sample, louder=2.0)
+    return [
+        Row(
+            ALL[which],
             tau,
             strict,
-            {kind: leads(came[kind][which]) for kind in LEAKS},
-            steps(came["steps"][which]),
-            int(false[which]),
+            {kind: leads(came[kind][at]) for kind in LEAKS},
+            steps(came["steps"][at]),
+            int(false[at]),
             sample.points * sample.days / MONTH,
-            int(loud[which]),
+            int(loud[at]),
         )
+        for at, (which, (tau, strict)) in enumerate(pairs)
+    ]
 
 
 def _falsely(
-    estimator: int, settings: Sequence[Setting], sample: Sample, *, louder: float
+    tried: Mapping[int, Sequence[Setting]], sample: Sample, *, louder: float
 ) -> npt.NDArray[np.float64]:
-    count = np.zeros(len(settings))
+    count = np.zeros(sum(map(len, tried.values())))
     for number in range(sample.points):
         style = style_of(number)
-        watcher = Watcher(estimator, settings, style)
+        watchers = [Watcher(which, settings, style) for which, settings in tried.items()]
         point = new_point("normal", 2 * number + sample.half, style, louder=louder)
         for times, values in normal_days(point, sample.days):
-            watcher.take(times, values)
-        count += watcher.begins[:, 0]
+            for watcher in watchers:
+                watcher.take(times, values)
+        count += np.concatenate([watcher.begins[:, 0] for watcher in watchers])
     return count
 
 
@@ -220,7 +246,7 @@ def settings_of(estimator: int) -> list[Setting]:
 
 def compare(sample: Sample) -> list[Row]:
     """Return what each estimator reaches with its best setting."""
-    return [row for each, best in BEST.items() for row in measure(each, [best], sample)]
+    return measure({which: [setting] for which, setting in BEST.items()}, sample)
 
 
 def tune(sample: Sample, only: str | None = None) -> None:
@@ -229,27 +255,9 @@ def tune(sample: Sample, only: str | None = None) -> None:
     for estimator, name in enumerate(ALL):
         if only not in {None, name}:
             continue
-        rows = list(measure(estimator, settings_of(estimator), sample))
+        rows = measure({estimator: settings_of(estimator)}, sample)
         for row in rows:
             print(row, "" if row.admitted else " -", flush=True)
         admitted = [row for row in rows if row.admitted]
         best = max(admitted, key=lambda row: row.merit, default=None)
         print(f"best of {name}: {best or 'none admitted'}\n", flush=True)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Tune every estimator on the development half.")
-    parser.add_argument("--events", type=int, default=200, help="of each kind")
-    parser.add_argument("--points", type=int, default=200, help="of normal data")
-    parser.add_argument("--only", choices=ALL, help="this estimator")
-    parser.add_argument("--days", type=int, default=8, help="of each point")
-    arguments = parser.parse_args()
-    tune(
-        Sample(
-            half=DEVELOPMENT,
-            events=arguments.events,
-            points=arguments.points,
-            days=arguments.days,
-        ),
-        arguments.only,
-    )

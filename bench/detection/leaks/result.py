@@ -127,7 +127,7 @@ class LeakResult:
             yield from map(str, self.rows)
 
 
-def run(*, months: int = 1000, events: int = 500, compared: int = 30) -> LeakResult:
+def run(*, months: int = 1000, events: int = 500, compared: int | None = None) -> LeakResult:
     """Measure the trend detector on the report half of the seeds.
 
     Parameters
@@ -137,8 +137,10 @@ def run(*, months: int = 1000, events: int = 500, compared: int = 30) -> LeakRes
     events
         Leaks of each kind, and steps.
     compared
-        Point-months without a leak that the other estimators see; 0 compares none.
+        Point-months without a leak that the other estimators see, a tenth of `months` unless
+        stated; 0 compares none.
     """
+    compared = months // 10 if compared is None else compared
     came = warn(KINDS, events)
     slow = came["slow"][1]
     rows: list[Row] = []

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from bench.detection.leaks import LeakResult, run
-from bench.detection.leaks.comparison import Sample, measure
+from bench.detection.leaks.comparison import (
+    ALL,
+    BANK,
+    BEST,
+    Sample,
+    Watcher,
+    compare,
+    measure,
+    settings_of,
+)
 from bench.detection.leaks.estimators import (
     DIFFERENCE,
     NAMES,
@@ -19,6 +28,7 @@ from bench.detection.leaks.estimators import (
     watch,
 )
 from bench.detection.leaks.evaluation import (
+    DEVELOPMENT,
     REPORT,
     Falsely,
     Steps,
@@ -27,9 +37,12 @@ from bench.detection.leaks.evaluation import (
     normally,
     poisson_bound,
     steps,
+    trend_rule,
+    warn,
     warned,
 )
 from bench.detection.leaks.events import LEAKS, new_event
+from detectors.trend import TrendParams
 
 SECOND = 1_000_000_000
 #: A setting with which every estimator sees a clear ramp.
@@ -154,9 +167,40 @@ def test_the_regression_is_the_weighted_one() -> None:
 def test_a_setting_that_alarms_falsely_is_not_admitted() -> None:
     """A difference over a minute of noise is refused; a row tells its leads and false alarms."""
     sample = Sample(half=REPORT, events=2, points=4, days=1)
-    hasty, calm = measure(DIFFERENCE, [(60.0, 0.0), (3600.0, 0.0)], sample)
+    hasty, calm = measure({DIFFERENCE: [(60.0, 0.0), (3600.0, 0.0)]}, sample)
     assert hasty.false > 0
     assert not hasty.admitted
     assert calm.false < hasty.false
     assert "difference" in str(hasty)
     assert 0.0 <= calm.merit <= 1.0
+
+
+def test_the_winner_is_compared_in_the_products_own_bank() -> None:
+    """Given an event, the comparison's last row finds what the evaluation finds."""
+    found = warn(("slow", "steps"), 6)
+    for kind in ("slow", "steps"):
+        for number, expected in enumerate(found[kind][1]):
+            event = new_event(kind, 2 * number + REPORT)
+            watcher = Watcher(BANK, [BEST[BANK]], event.point.style)
+            watcher.take(*event.readings())
+            assert str(warned(event, watcher.begun(0))) == str(expected)
+
+
+def test_the_best_setting_of_the_winner_is_what_a_site_file_means() -> None:
+    """What was found best on the development half is the default, and each was tried."""
+    assert set(BEST) == set(range(len(ALL)))
+    for estimator, setting in BEST.items():
+        assert setting in settings_of(estimator)
+    params = trend_rule("plain").params
+    assert isinstance(params, TrendParams)
+    assert BEST[BANK] == (params.tau_s, params.significance)
+
+
+def test_estimators_are_compared_on_the_same_data() -> None:
+    """Together or alone an estimator reaches the same, on the half that was asked for."""
+    sample = Sample(half=REPORT, events=3, points=3, days=1)
+    rows = compare(sample)
+    assert [row.estimator for row in rows] == list(ALL)
+    alone = measure({REGRESSION: [BEST[REGRESSION]]}, sample)
+    assert alone == [rows[REGRESSION]]
+    assert compare(replace(sample, half=DEVELOPMENT)) != rows
