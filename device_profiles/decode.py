@@ -243,11 +243,16 @@ def _scaled(raw: float, bound: Bound) -> tuple[float, int]:
         return math.nan, _NOT_FINITE
     if not math.isfinite(value):
         return math.nan, _NOT_FINITE
+    return value, judged(value, bound)
+
+
+def judged(value: float, bound: Bound) -> int:
+    """Return the code of quality of a finite value in the point's unit: where it lies."""
     if value < bound.low:
-        return value, _FAULT if value <= bound.failed_low else _BELOW
+        return _FAULT if value <= bound.failed_low else _BELOW
     if value > bound.high:
-        return value, _FAULT if value >= bound.failed_high else _ABOVE
-    return value, _GOOD
+        return _FAULT if value >= bound.failed_high else _ABOVE
+    return _GOOD
 
 
 def _document(payload: bytes) -> object:

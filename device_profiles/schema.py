@@ -72,7 +72,7 @@ class Described(BaseModel):
 
 
 #: Heights of a signal, in the channel's unit: each must fit into its range.
-HEIGHTS: Final = ("noise", "spike", "zero_drift")
+HEIGHTS: Final = ("noise", "noise_floor", "spike", "zero_drift")
 #: A pointer to what a device says of a number, and the values that mean it.
 SAYINGS: Final = ("fault", "warm_up", "unit")
 

@@ -148,7 +148,7 @@ class Conversion:
         factor = self.factor
         low, high = channel.range
         scale, offset = channel.line
-        inside = {key: getattr(channel, key) for key in (*HEIGHTS, "noise_floor", "saturates")}
+        inside = {key: getattr(channel, key) for key in (*HEIGHTS, "saturates")}
         return channel.model_copy(
             update={
                 "unit": self.target,

@@ -17,13 +17,14 @@ from detectors.fall import FallParams
 from detectors.limit import LimitParams
 from detectors.noise import NoiseParams
 from detectors.reason import ReasonParams
-from detectors.rules import Rule
+from detectors.rules import Params, Rule
 from detectors.spike import SpikeParams
+from detectors.stuck import StuckParams
 from device_profiles.schema import Channel
 from gateway.alarms.catalogue import Level
 from gateway.model import Priority
 from gateway.pipeline.plant import SECOND
-from gateway.pipeline.settings import HealthSettings
+from gateway.pipeline.settings import HealthSettings, StuckSettings
 
 CATALYTIC: Final = "catalytic"
 #: Reasons on which a reading has no usable value. What says nothing of a point is no fault.
@@ -31,7 +32,7 @@ FAULTS: Final = (reason.FAULT, reason.BELOW)
 
 
 class Watch(NamedTuple):
-    """An alarm of a sensor's health: its rule's name, the rule, and what its definition states."""
+    """A rule that watches beside the limits: its name, the rule, and what its definition states."""
 
     name: str
     rule: Rule
@@ -43,8 +44,8 @@ def levels(settings: HealthSettings | None) -> Iterator[Watch]:
     if settings is None:
         return
     zero, saturated = settings.zero, settings.saturated
-    if zero is not None:
-        yield _watch(
+    if zero is not None and zero.tolerance is not None:
+        yield watch(
             "zero_below",
             LimitParams(-zero.tolerance, high=False, strict=True),
             ("Zero has drifted down", "零点负漂移"),
@@ -53,7 +54,7 @@ def levels(settings: HealthSettings | None) -> Iterator[Watch]:
             on_delay=zero.below_for,
         )
         if zero.above_for is not None:
-            yield _watch(
+            yield watch(
                 "zero_above",
                 LimitParams(zero.tolerance, high=True, strict=True),
                 ("Zero has drifted up", "零点正漂移"),
@@ -61,8 +62,8 @@ def levels(settings: HealthSettings | None) -> Iterator[Watch]:
                 limit=zero.tolerance,
                 on_delay=zero.above_for,
             )
-    if saturated is not None:
-        yield _watch(
+    if saturated is not None and saturated.at is not None:
+        yield watch(
             "saturated",
             LimitParams(saturated.at, high=True),
             ("Saturated: hangs at the end of what it can tell", "读数饱和"),
@@ -86,7 +87,7 @@ def reasons(
     silence_ns
         For so long a sensor must be well before a fault is over.
     """
-    yield _watch(
+    yield watch(
         "fault",
         ReasonParams(FAULTS),
         ("Sensor fault", "传感器故障"),
@@ -94,7 +95,7 @@ def reasons(
         off_delay=silence_ns,
     )
     if ranged:
-        yield _watch(
+        yield watch(
             "over_range",
             ReasonParams((reason.ABOVE,)),
             ("Beyond the range", "超量程"),
@@ -103,7 +104,7 @@ def reasons(
             latch=channel is not None and channel.principle == CATALYTIC,
         )
     if channel is not None and channel.warm_up:
-        yield _watch(
+        yield watch(
             "warm_up",
             ReasonParams((reason.WARMING,)),
             ("Warms up for too long", "预热超时"),
@@ -112,13 +113,30 @@ def reasons(
         )
 
 
-def behaviour(settings: HealthSettings | None) -> Iterator[Watch]:
-    """Yield what how a value moves tells: spikes, noise, a fall."""
+def behaviour(
+    settings: HealthSettings | None, stuck: StuckSettings | None, facts: Channel | None
+) -> Iterator[Watch]:
+    """Yield what how a value moves tells: that it does not, spikes, noise, a fall.
+
+    Parameters
+    ----------
+    facts
+        What the profile states of the channel, in the point's unit.
+    """
+    floor = None if facts is None else facts.noise_floor
+    if stuck is not None and floor is not None:
+        yield watch(
+            "stuck",
+            StuckParams(floor, stuck.after / SECOND, zero_band=stuck.zero_band),
+            ("Value does not move", "数值不变化"),
+            priority=Priority.MEDIUM,
+            level=Level.STUCK,
+        )
     if settings is None:
         return
     spikes, noise, fall = settings.spikes, settings.noise, settings.fall
-    if spikes is not None:
-        yield _watch(
+    if spikes is not None and spikes.height is not None:
+        yield watch(
             "spikes",
             SpikeParams(
                 spikes.height, spikes.longest / SECOND, spikes.count, spikes.within / SECOND
@@ -126,15 +144,15 @@ def behaviour(settings: HealthSettings | None) -> Iterator[Watch]:
             ("Jumps, and is soon back, too often", "读数毛刺频繁"),
             priority=spikes.priority,
         )
-    if noise is not None:
-        yield _watch(
+    if noise is not None and noise.height is not None:
+        yield watch(
             "noise",
             NoiseParams(noise.height, noise.readings),
             ("Noise has risen", "噪声增大"),
             priority=noise.priority,
         )
     if fall is not None:
-        yield _watch(
+        yield watch(
             "fall",
             FallParams(fall.amount, fall.tau / SECOND, fall.hold / SECOND, deadband=fall.deadband),
             ("Below what is usual for it", "低于平常值"),
@@ -142,9 +160,9 @@ def behaviour(settings: HealthSettings | None) -> Iterator[Watch]:
         )
 
 
-def _watch(
+def watch(
     name: str,
-    params: LimitParams | ReasonParams | SpikeParams | NoiseParams | FallParams,
+    params: Params,
     title: tuple[str, str],
     *,
     priority: Priority,
@@ -152,6 +170,13 @@ def _watch(
     off_delay: int = 0,
     **fields: Any,
 ) -> Watch:
+    """Return an alarm that sounds no siren, of a sensor's fault unless `fields` say otherwise.
+
+    Parameters
+    ----------
+    title
+        In English and in Chinese.
+    """
     english, chinese = title
     stated = {"level": Level.FAULT, "sounds": False, "priority": priority, **fields}
     return Watch(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from detectors.derived import Derivation
 from detectors.exposure import ExposureParams
 from detectors.rules import Rule
-from device_profiles.bindings import ChannelBinding
+from device_profiles.bindings import Bound, ChannelBinding
 from device_profiles.decode import Plan
 from device_profiles.schema import Profile
 from gateway.alarms.catalogue import Catalogue
@@ -76,6 +76,16 @@ class Plant:
     def reported(self) -> int:
         """How many of the points devices report: the first ones."""
         return sum(len(device.points) for device in self.devices)
+
+    @property
+    def bounds(self) -> dict[str, Bound]:
+        """What the number of each point that a device reports means, by tag."""
+        tags = self.points.tags
+        return {
+            tags[point]: bound
+            for device in self.devices
+            for point, bound in zip(device.points, device.plan.bound, strict=True)
+        }
 
     def point_of(self, number: int) -> int:
         """Return the point that a rule watches, by the number of the rule."""

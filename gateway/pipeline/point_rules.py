@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from detectors.limit import LimitParams
-from detectors.rate import RateParams
 from detectors.rules import Rule
-from detectors.stuck import StuckParams
-from detectors.trend import TrendParams
 from device_profiles.hazards import LevelRule, RuleSet
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import NO_DATA, AlarmDefinition, KindAlarms, Level
@@ -16,9 +13,11 @@ from gateway.model import Priority
 from gateway.pipeline.bound import Bound, BoundKind, Problem, Source
 from gateway.pipeline.converting import conversion_of, pack_problem, unit_problem
 from gateway.pipeline.health import Watch, behaviour, levels, reasons
-from gateway.pipeline.plant import SECOND, SILENT_INTERVALS
+from gateway.pipeline.movement import Reporting, rate, trend, trend_problems
+from gateway.pipeline.plant import SILENT_INTERVALS
 from gateway.pipeline.points import PointKind
 from gateway.pipeline.returning import LevelAlarm, never_returning
+from gateway.pipeline.sensor_facts import completed
 from gateway.pipeline.settings import AreaSettings, LevelSettings, LimitSettings, PointSettings
 
 HIGHS = (Level.H, Level.HH)
@@ -63,6 +62,10 @@ class _PointBinder:
         self.unit = settings.unit or (self.channel.unit if self.channel else "")
         own = None if self.channel is None or self.unconverted else self.channel.range
         self.range = settings.range or own
+        # What a profile says of its channel in another unit says nothing of the point.
+        same = self.channel is not None and self.channel.unit == self.unit
+        self.facts = self.channel if same else None
+        self.health, self.unstated = completed(settings.health, self.facts, device=source.id)
         self.packs = [(name, packs.get(name)) for name in settings.rules]
         self.known = packs
 
@@ -116,14 +119,15 @@ class _PointBinder:
         if settings.limits is not None:
             yield from self._own_problems(settings.limits)
         yield from never_returning(list(self._level_alarms()), self.range)
-        if settings.health is not None and settings.health.saturated is not None:
-            at = settings.health.saturated.at
-            yield from self._outside(("health", "saturated"), "saturated", at)
+        yield from self.unstated
+        saturated = None if self.health is None else self.health.saturated
+        if saturated is not None and saturated.at is not None:
+            yield from self._outside(("health", "saturated"), "saturated", saturated.at)
         if settings.trend is not None and self._first_limit() is None:
             yield ("trend",), "there is no limit to foretell; add limits or rules"
-        if settings.stuck is not None and (
-            self.channel is None or self.channel.noise_floor is None
-        ):
+        elif settings.trend is not None:
+            yield from trend_problems(settings.trend, self._reporting())
+        if settings.stuck is not None and (self.facts is None or self.facts.noise_floor is None):
             yield ("stuck",), f"{self.source.id} states no noise_floor for this channel; remove it"
 
     def _unit_problems(self) -> Iterator[Problem]:
@@ -146,17 +150,33 @@ class _PointBinder:
         if own is not None:
             for name, settings in own.levels():
                 yield self._limit_alarm(Level(name), settings)
-        health, span = self.settings.health, self.kind()
+        health, span = self.health, self.kind()
         yield from self._watched(levels(health))
         high = any(alarm.high for alarm in self._level_alarms())
         ranged = self.range is not None
         yield from self._watched(
             reasons(self.channel, ranged=ranged, high=high, silence_ns=span.silence_ns)
         )
-        yield from self._trend()
-        yield from self._rate()
-        yield from self._stuck()
-        yield from self._watched(behaviour(health))
+        yield from self._watched(self._movement())
+        yield from self._watched(behaviour(health, self.settings.stuck, self.facts))
+
+    def _reporting(self) -> Reporting:
+        interval = self.settings.interval
+        t90 = self.channel.t90 if self.channel and self.channel.t90 else 0
+        return Reporting(
+            interval_ns=interval or self.source.interval,
+            pause_ns=interval or self.source.silence_interval,
+            t90_ns=t90,
+        )
+
+    def _movement(self) -> Iterator[Watch]:
+        first = self._first_limit()
+        if self.settings.trend is not None and first is not None:
+            level, limit = first
+            reporting = self._reporting()
+            yield trend(self.settings.trend, limit, high=level in HIGHS, reporting=reporting)
+        if self.settings.rate is not None:
+            yield rate(self.settings.rate, self._reporting())
 
     def _watched(self, watches: Iterable[Watch]) -> Iterator[Bound]:
         for name, rule, fields in watches:
@@ -292,70 +312,3 @@ class _PointBinder:
         if highs:
             return highs[0][1], highs[0][0]
         return (lows[-1][1], lows[-1][0]) if lows else None
-
-    def _trend(self) -> Iterator[Bound]:
-        settings, first = self.settings.trend, self._first_limit()
-        if settings is None or first is None:
-            return
-        level, limit = first
-        interval = (self.settings.interval or self.source.interval) / SECOND
-        t90 = self.channel.t90 if self.channel and self.channel.t90 else 0
-        tau = settings.tau / SECOND if settings.tau else max(10 * interval, t90 / SECOND)
-        params = TrendParams(
-            limit,
-            high=level in HIGHS,
-            tau_s=tau,
-            horizon_s=settings.horizon / SECOND,
-            significance=settings.significance,
-            gap_s=max(10 * interval, 6 * tau),
-        )
-        definition = self._define(
-            "trend",
-            Level.TREND,
-            limit=limit,
-            priority=settings.priority,
-            sounds=False,
-            title_en="Limit will be reached",
-            title_zh="趋势将达到限值",
-        )
-        yield Bound(definition, Rule(params))
-
-    def _rate(self) -> Iterator[Bound]:
-        settings = self.settings.rate
-        if settings is None:
-            return
-        interval = (self.settings.interval or self.source.interval) / SECOND
-        tau = settings.tau / SECOND
-        limit = settings.limit / (settings.per / SECOND)
-        params = RateParams(
-            limit,
-            direction={"rising": 1, "falling": -1, "both": 0}[settings.direction],
-            deadband=0.2 * limit,
-            tau_s=tau,
-            gap_s=max(10 * interval, 6 * tau),
-        )
-        definition = self._define(
-            "rate",
-            Level.RATE,
-            priority=settings.priority,
-            sounds=False,
-            title_en="Changes too fast",
-            title_zh="变化过快",
-        )
-        yield Bound(definition, Rule(params, on_delay=settings.on_delay))
-
-    def _stuck(self) -> Iterator[Bound]:
-        settings = self.settings.stuck
-        floor = None if self.channel is None else self.channel.noise_floor
-        if settings is None or floor is None:
-            return
-        params = StuckParams(floor, settings.after / SECOND, zero_band=settings.zero_band)
-        definition = self._define(
-            "stuck",
-            Level.STUCK,
-            priority=Priority.MEDIUM,
-            sounds=False,
-            title_en="Value does not move",
-            title_zh="数值不变化",
-        )
-        yield Bound(definition, Rule(params))

@@ -155,9 +155,9 @@ class LimitSettings(Written):
 class TrendSettings(Written):
     """Warn before the first high (or low) limit is reached."""
 
-    horizon: PositiveDurationNs = 600 * SECONDS
+    horizon: PositiveDurationNs = 1800 * SECONDS
     tau: PositiveDurationNs | None = None
-    significance: Positive = 1.5
+    significance: Positive = 3.0
     priority: Priority = Priority.HIGH
 
 
@@ -191,9 +191,9 @@ class ConvertSettings(Written):
 
 
 class SpikeSettings(Written):
-    """So many jumps that are soon back."""
+    """So many jumps that are soon back; as high as the profile states, or as stated here."""
 
-    height: Positive
+    height: Positive | None = None
     longest: PositiveDurationNs
     count: Annotated[int, Field(strict=True, ge=1)]
     within: PositiveDurationNs
@@ -203,7 +203,7 @@ class SpikeSettings(Written):
 class NoiseSettings(Written):
     """Readings that turn back by more than they should."""
 
-    height: Positive
+    height: Positive | None = None
     readings: Annotated[int, Field(strict=True, ge=30)] = 60
     priority: Priority = Priority.LOW
 
@@ -211,7 +211,7 @@ class NoiseSettings(Written):
 class ZeroSettings(Written):
     """How far the zero may lie from zero, and for how long."""
 
-    tolerance: Positive
+    tolerance: Positive | None = None
     below_for: PositiveDurationNs
     above_for: PositiveDurationNs | None = None
     priority: Priority = Priority.MEDIUM
@@ -220,7 +220,7 @@ class ZeroSettings(Written):
 class SaturatedSettings(Written):
     """A value that hangs at the end of what the sensor can tell."""
 
-    at: Number
+    at: Number | None = None
     after: PositiveDurationNs
     priority: Priority = Priority.HIGH
 

@@ -190,7 +190,7 @@ class Share:
 def run_share(plant: Plant, source: Path, batch: int, share: int, shares: int) -> Share:
     """Run one share of a plant's devices through a recording."""
     run = Run(plant, batch=batch, share=share, shares=shares)
-    recording = Recording(source, plant.points)
+    recording = Recording(source, plant.points, bounds=plant.bounds)
     found = list(run.detections(recording.rows()))
     unknown = tuple(recording.unknown)
     return Share(found, run.readings, run.first_ns, run.last_ns, unknown, recording.unread)

@@ -14,8 +14,11 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, TextIO, cast
 
+from device_profiles.bindings import Bound
+from device_profiles.decode import judged
 from device_profiles.instant import to_nanoseconds
 from device_profiles.quality import Quality, Verdict
 from gateway.pipeline.points import Point
@@ -24,6 +27,7 @@ from gateway.readings import Row
 CHUNK: Final = 8192
 TIME: Final = "time"
 LONG: Final = ("time", "tag", "value")
+NO_BOUNDS: Final[Mapping[str, Bound]] = MappingProxyType({})
 VERDICTS: Final = {"BAD": Quality.DEVICE_FAULT, "UNCERTAIN": Quality.WARMING_UP}
 
 
@@ -42,14 +46,20 @@ class Recording:
         The site's points; other tags of the file are passed over and named in `unknown` (those of a
         long file as its rows are read). `unread` counts the cells that hold no number.
 
+    bounds
+        Of tags, what a device's number means: a loop current measures a little beyond its range.
+
     Raises
     ------
     RecordingError
         The file is of another kind, or none of its columns is a tag of the site.
     """
 
-    def __init__(self, path: Path, points: Sequence[Point]) -> None:
+    def __init__(
+        self, path: Path, points: Sequence[Point], *, bounds: Mapping[str, Bound] = NO_BOUNDS
+    ) -> None:
         self.path = path
+        self._bounds = bounds
         self._points = {point.tag: point for point in points}
         self.columns = self._header()
         self.long = self.columns[:3] == list(LONG)
@@ -111,7 +121,7 @@ class Recording:
                 yield self._reading(point, time_ns, cell, "GOOD")
 
     def _reading(self, point: Point, time_ns: int, cell: object, stated: str) -> Row:
-        row = reading(point, time_ns, cell, stated)
+        row = reading(point, time_ns, cell, stated, self._bounds.get(point.tag))
         if row[4] == Quality.WRONG_TYPE and math.isnan(row[3]):
             self.unread += 1
         return row
@@ -173,8 +183,16 @@ def written_time(cell: object) -> object:
     return cell
 
 
-def reading(point: Point, time_ns: int, cell: object, stated: str) -> Row:
-    """Return one reading with the quality it would have had live."""
+def reading(
+    point: Point, time_ns: int, cell: object, stated: str, bound: Bound | None = None
+) -> Row:
+    """Return one reading with the quality it would have had live.
+
+    Parameters
+    ----------
+    bound
+        What the device's number means; None where the point's range alone is known.
+    """
     try:
         value = float(cast("Any", cell))
     except (TypeError, ValueError):
@@ -184,6 +202,9 @@ def reading(point: Point, time_ns: int, cell: object, stated: str) -> Row:
         pass  # for the reason it had then: what a message did not say is no fault
     elif not math.isfinite(value):
         quality = Quality.NOT_FINITE
+    elif bound is not None:
+        lies = Quality(judged(value, bound))
+        quality = quality if lies == Quality.GOOD else lies
     elif point.low is not None and value < point.low:
         quality = Quality.BELOW_RANGE
     elif point.high is not None and value > point.high:

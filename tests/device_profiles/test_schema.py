@@ -95,6 +95,7 @@ def test_profiles_are_frozen(tmp_path: Path) -> None:
         ("[0, 1000]", '[0, 9]\nfault_pointer = "/f"', "10: channel.nh3: fault_pointer and"),
         ("[0, 1000]", "[0, 9]\nfault_values = [1]", "10: channel.nh3: fault_pointer and"),
         ("[0, 1000]", "[0, 9]\nnoise_floor = 0", "15: channel.nh3.noise_floor: input should be g"),
+        ("[0, 1000]", "[0, 9]\nnoise_floor = 9", "15: channel.nh3.noise_floor: 9 is as high as"),
         ("[0, 1000]", '[0, 9]\nwarm_up_pointer = "/f"', "10: channel.nh3: warm_up_pointer and"),
         ("[0, 1000]", '[0, 9]\nunit_values = ["ppm"]', "10: channel.nh3: unit_pointer and"),
         ("[0, 1000]", '[0, 9]\nsignal = "0-20mA"', "15: channel.nh3.signal: input should be '4-20"),

@@ -99,7 +99,12 @@ def test_a_folded_channel_is_the_converted_value(
 ) -> None:
     """Whatever the channel's own scale, range and noise floor: all of it is in the new unit."""
     channel = Channel(
-        quantity="ch4", unit="ppm", scale=scale, offset=offset, range=(-span, span), noise_floor=0.5
+        quantity="ch4",
+        unit="ppm",
+        scale=scale,
+        offset=offset,
+        range=(-span, span),
+        noise_floor=span,
     )
     folded = METHANE.fold(channel)
     raw = share * span
@@ -107,7 +112,7 @@ def test_a_folded_channel_is_the_converted_value(
     slack = 1e-9 * (abs(raw * scale) + abs(offset)) * METHANE.factor
     assert raw * folded.scale + folded.offset == pytest.approx(value, abs=slack)
     assert folded.range == (-span * METHANE.factor, span * METHANE.factor)
-    assert folded.noise_floor == 0.5 * METHANE.factor
+    assert folded.noise_floor == span * METHANE.factor
     assert folded.unit == "mg/m3"
     assert METHANE.fold(channel.model_copy(update={"noise_floor": None})).noise_floor is None
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from device_profiles.bindings import ChannelBinding, resolve_bindings
 from device_profiles.quality import Quality
+from device_profiles.registry import load_registry
 from gateway.pipeline.points import Point
 from gateway.readings import Row
 from gateway.southbound.recording import CHUNK, Recording, RecordingError
@@ -159,3 +161,20 @@ def test_a_long_recording_comes_in_pieces(tmp_path: Path) -> None:
     pieces = list(Recording(as_gz(tmp_path, text), POINTS).rows())
     assert max(len(piece) for piece in pieces) <= CHUNK
     assert [row[3] for piece in pieces for row in piece] == [float(n % 1000) for n in range(count)]
+
+
+def test_a_recorded_loop_current_is_judged_as_live(tmp_path: Path) -> None:
+    """It measures a little beyond its range, and fails beyond that, in a replay as live."""
+    low, high = 0.0, 1000.0
+    [bound] = resolve_bindings(
+        load_registry()["generic/current-loop"],
+        [ChannelBinding(channel="x", pointer="/x", low=low, high=high)],
+    )
+    values = {-12.0: Quality.GOOD, 1030.0: Quality.GOOD, -20.0: Quality.BELOW_RANGE,
+              1040.0: Quality.ABOVE_RANGE, -25.0: Quality.DEVICE_FAULT,
+              1063.0: Quality.DEVICE_FAULT}  # fmt: skip
+    lines = "".join(f"{1790000000 + n},{value}\n" for n, value in enumerate(values))
+    path = as_csv(tmp_path, f"time,A\n{lines}")
+    recording = Recording(path, POINTS, bounds={"A": bound})
+    found = [Quality(row[-1]) for chunk in recording.rows() for row in chunk]
+    assert found == list(values.values())
