@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from bench.detection import leaks, tep
+from bench.detection import faults, leaks, picture, tep
 
 #: Where the Tennessee Eastman files are.
 TEP: Final = "HAZGATE_TEP"
@@ -28,28 +28,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what this bench takes."""
     parser.add_argument("--months", type=int, default=1000, help="point-months without a leak")
     parser.add_argument("--events", type=int, default=500, help="leaks of each kind")
+    parser.add_argument("--seeds", type=int, help="sensor faults of each style; all unless stated")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw it: FILE.png, .svg")
 
 
 def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
     """Measure and print each table as soon as it is there."""
     process, sound = _process()
-    found = leaks.run(months=arguments.months, events=arguments.events)
-    print(found.table())
-    return {**process, **found.figures(), "sound": sound and found.sound}
+    leaking = leaks.run(months=arguments.months, events=arguments.events)
+    print(leaking.table(), flush=True)
+    faulty = faults.run(months=arguments.months, seeds=arguments.seeds)
+    print(faulty.table(), flush=True)
+    figures = {
+        **process,
+        **leaking.figures(),
+        "trend_estimators": {
+            row.estimator: {
+                "slow_found": round(row.leaks["slow"].found, 3),
+                "slow_lead": round(row.leaks["slow"].share, 3),
+                "slow_least": round(row.leaks["slow"].least, 3),
+                "false": row.false,
+                "false_loud": row.loud,
+                "months": row.months,
+            }
+            for row in leaking.rows
+        },
+        **faulty.figures(),
+        "sound": sound and leaking.sound and faulty.sound,
+    }
+    if arguments.picture is not None:
+        picture.draw(figures, arguments.picture)
+    return figures
 
 
-def _process() -> tuple[Mapping[str, float | None], bool]:
+def _process() -> tuple[Mapping[str, Any], bool]:
     folder = os.environ.get(TEP)
     if not folder:
         print(f"Tennessee Eastman: not measured, {TEP} names no folder")
         return dict.fromkeys(TEP_KEYS), True
     result = tep.run(Path(folder))
     print(tep.table(result), flush=True)
-    named = tep.figures(result)
+    named = dict(tep.figures(result))
     sound = (
         named["tep_mean_missed"] <= MOST_MISSED
         and named["tep_false_alarm_rate"] <= MOST_FALSE
         and named["tep_false_events"] == 0
         and named["tep_mean_delay_min"] <= LATEST_MIN
     )
-    return named, sound
+    of_faults = {
+        str(each.number): {"missed": round(each.missed, 5), "delay_min": each.delay_min}
+        for each in result.own.faults
+    }
+    return {**named, "tep_faults": of_faults}, sound

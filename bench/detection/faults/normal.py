@@ -1,18 +1,18 @@
-"""Months of healthy instruments, with leaks to their limits and back: every health alarm is false."""
+"""Months of healthy instruments, with leaks to their limits and back: no health alarm is due."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from bench.detection.faults.parameters import PARAMETERS, Instrument
-from bench.detection.faults.signals import RECORD, Floats, fill, in_order, new_points
+from bench.detection.faults.signals import Floats, Ints, fill, in_order, new_points
 from bench.detection.faults.site import Judge, health_rules, new_plant
 from bench.detection.leaks.evaluation import MONTH, poisson_bound
 from bench.detection.leaks.events import LEAKS, new_event
@@ -21,8 +21,11 @@ from detectors.admission import SECOND
 from device_profiles.quality import Quality
 from gateway.readings import ReadingBatch
 
+Numbers = npt.NDArray[np.int32]
 #: Seconds that are made at once: every instrument has whole steps in it.
 CHUNK: Final = 3600
+#: So long a message is on its way.
+SENT_NS: Final = SECOND // 4
 #: Different shapes of leaks of each kind; more points have the same ones at other times.
 SHAPES: Final = 50
 
@@ -85,7 +88,7 @@ class Healthily:
 @cache
 def shapes() -> tuple[Floats, ...]:
     """Return what leaks add from start to limit, as a share of what they add at most, by second."""
-    found = []
+    found: list[Floats] = []
     for kind in LEAKS:
         for number in range(SHAPES):
             event = new_event(kind, 2 * number)
@@ -107,7 +110,8 @@ def leaks(instrument: Instrument, base: float, seed: int, days: float) -> list[L
     if not instrument.leaks:
         return []
     chance, healthy = Random(f"leaks {seed} {instrument.name}"), PARAMETERS.healthy
-    found, every, at = [], instrument.every, 0.0
+    found: list[Leak] = []
+    every, at = instrument.every, 0.0
     while True:
         at += chance.expovariate(healthy.leaks / (healthy.days * DAY))
         peak = draw(chance, healthy.peak) * (instrument.point["limits"]["h"] - base)
@@ -125,15 +129,16 @@ def leaks(instrument: Instrument, base: float, seed: int, days: float) -> list[L
 class Readings:
     """Readings of many healthy points, second by second."""
 
-    def __init__(self, instruments: list[Instrument], days: float) -> None:
-        self.instruments = instruments
-        self.points = new_points("healthy", [(each, n) for n, each in enumerate(instruments)])
+    def __init__(self, instruments: Sequence[Instrument], days: float, plume: float) -> None:
+        self.instruments, self.days = instruments, days
+        which = [(each, number) for number, each in enumerate(instruments)]
+        self.points = new_points("healthy", which, plume=plume)
         self.leaks = [
             leaks(each, float(self.points[n]["base"]), n, days)
             for n, each in enumerate(instruments)
         ]
 
-    def hours(self, days: float) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray, Floats]]:
+    def hours(self) -> Iterator[tuple[int, Ints, Numbers, Ints, Floats]]:
         """Yield an hour: its first second, where each second begins, points, times and values.
 
         The arrays are used again.
@@ -143,15 +148,13 @@ class Readings:
         times, time = np.empty(size, np.int64), np.empty(size, np.int64)
         values, value = np.empty(size), np.empty(size)
         point, begins = np.empty(size, np.int32), np.empty(CHUNK + 1, np.int64)
-        for first in range(0, round(days * DAY), CHUNK):
+        for first in range(0, round(self.days * DAY), CHUNK):
             row, added = self._added(first)
             count = fill(self.points, first, CHUNK, row, added, ends, times, values)
-            in_order(
-                ends, times, values, START_NS + first * SECOND, begins, point, time, value
-            )
+            in_order(ends, times, values, START_NS + first * SECOND, begins, point, time, value)
             yield first, begins, point[:count], time[:count], value[:count]
 
-    def _added(self, first: int) -> tuple[np.ndarray, Floats]:
+    def _added(self, first: int) -> tuple[Numbers, Floats]:
         row = np.full(len(self.points), -1, np.int32)
         rows = [np.zeros(CHUNK)]
         for number, own in enumerate(self.leaks):
@@ -169,40 +172,39 @@ class Readings:
         return row, np.array(rows)
 
 
-def healthily(
-    points: int, days: float | None = None, *, without: frozenset[str] = frozenset()
-) -> Healthily:
+def healthily(points: int, days: float | None = None, *, plume: float = 0.0) -> Healthily:
     """Run healthy points through the engine, second by second, and count health alarms.
 
     Parameters
     ----------
     points, days
         How many, for how long each; as the parameters say unless stated.
+    plume
+        Standard deviation of what a leak adds, as a share of it.
     """
     days = PARAMETERS.healthy.days if days is None else days
-    instruments = [PARAMETERS.instrument_of(number) for number in range(points)]
-    return judge_healthy(instruments, days)
+    return judged([PARAMETERS.instrument_of(number) for number in range(points)], days, plume)
 
 
-def judge_healthy(instruments: list[Instrument], days: float) -> Healthily:
-    """Do it for these points."""
+def judged(instruments: Sequence[Instrument], days: float, plume: float = 0.0) -> Healthily:
+    """Do that for these points."""
     plant = new_plant(instruments)
     judge, health = Judge(plant, START_NS), health_rules(plant)
     bounds = [device.plan.bound[0] for device in plant.devices]
     low = np.array([each.low for each in bounds])
     high = np.array([each.high for each in bounds])
     clean = np.array([each.clean for each in instruments])
-    alarms = dict.fromkeys(((rule, each.name) for rule in sorted(health) for each in instruments), 0)
-    readings = Readings(instruments, days)
+    alarms = dict.fromkeys(
+        ((rule, each.name) for rule in sorted(health) for each in instruments), 0
+    )
+    readings = Readings(instruments, days, plume)
     total = of_clean = zeros = plant_alarms = 0
-    for first, begins, point, time, value in readings.hours(days):
-        received = time + SECOND // 4
+    for first, begins, point, time, value in readings.hours():
+        # What is not in range would not be decoded as GOOD; a healthy instrument sends no such.
+        if ((value < low[point]) | (value > high[point])).any():
+            raise AssertionError("a healthy instrument reads out of its range")
         quality = np.full(point.size, Quality.GOOD, np.uint8)
-        for at in np.flatnonzero((value < low[point]) | (value > high[point])).tolist():
-            raw = (value[at] - bounds[point[at]].offset) / bounds[point[at]].scale
-            said = json.dumps({"ts": int(time[at]), "v": float(raw)}).encode()
-            quality[at] = plant.devices[point[at]].plan.decode(said).qualities[0]
-        batch = ReadingBatch(point, time, received, value, quality)
+        batch = ReadingBatch(point, time, time + SENT_NS, value, quality)
         total += point.size
         of_clean += int(clean[point].sum())
         zeros += int((clean[point] & (value == 0.0)).sum())

@@ -35,19 +35,22 @@ class Faults:
     before: Range
     good: Range
     more: Range
+    shows: int
     rise: int
     beyond: float
     rate: float
-    rate_at: Range
     trend: float
-    trend_at: Range
+    moving: Range
     outside: Range
-    currents: dict[str, Range]
-    jitter: float
-    spikes: float
-    noise: float
+    below: Range
+    above: Range
+    failed_low: Range
+    failed_high: Range
+    trembles: float
+    spikes: Range
+    noise: Range
     drift: Range
-    drift_s: float
+    drifts: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

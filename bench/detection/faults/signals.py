@@ -8,6 +8,7 @@ any step.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from random import Random
 from typing import Final
 
@@ -46,8 +47,16 @@ RECORD: Final = np.dtype(
 )
 
 
-def new_points(kind: str, instruments: list[tuple[Instrument, int]]) -> Records:
-    """Return points as they are before their first reading, one a pair of instrument and seed."""
+def new_points(
+    kind: str, instruments: Sequence[tuple[Instrument, int]], *, plume: float = 0.0
+) -> Records:
+    """Return points as they are before their first reading, one a pair of instrument and seed.
+
+    Parameters
+    ----------
+    plume
+        Standard deviation of what a leak adds, as a share of it: gas that comes in clouds.
+    """
     points = new_records(len(instruments), RECORD)
     for own, (instrument, seed) in zip(points, instruments, strict=True):
         chance = Random(f"{kind} {seed} {instrument.name}")
@@ -62,7 +71,7 @@ def new_points(kind: str, instruments: list[tuple[Instrument, int]]) -> Records:
         own["stays"], own["away"] = stays, math.sqrt(1.0 - stays * stays)
         own["turbulent"] = said.noise * math.sqrt(before)
         own["electronics"] = said.noise * math.sqrt(1.0 - before)
-        own["plume"] = PARAMETERS.healthy.plume
+        own["plume"] = plume
         own["dead_zone"] = said.dead_zone or -math.inf
         own["step"] = said.step
         own["moved"], own["silent"] = said.moved, said.silent
@@ -78,7 +87,7 @@ def new_points(kind: str, instruments: list[tuple[Instrument, int]]) -> Records:
 
 
 @entry
-def fill(
+def fill(  # noqa: PLR0917 - numba has no keyword call at speed
     points: Records,
     first: int,
     seconds: int,
@@ -142,7 +151,7 @@ def fill(
 
 
 @entry
-def in_order(
+def in_order(  # noqa: PLR0917 - the same
     ends: Ints,
     times: Ints,
     values: Floats,

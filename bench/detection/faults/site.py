@@ -72,19 +72,40 @@ def new_plant(points: Sequence[Instrument], without: frozenset[str] = frozenset(
 
 
 class Judge:
-    """Engine and liveness of a plant, which the clock moves once a second, as an edge does."""
+    """Engine and liveness of a plant, which the clock moves, as an edge does.
+
+    Parameters
+    ----------
+    began
+        The whole second (ns) at which it subscribed.
+    """
 
     def __init__(self, plant: Plant, began: int) -> None:
         self.plant = plant
         self.engine = Engine(plant)
         self.liveness = Liveness(plant)
         self.liveness.begin(began)
+        self._now = began
 
     def take(self, batch: ReadingBatch, now: int) -> list[Change]:
-        """Judge what came in the second that ends now (ns), and then the second."""
-        found = self.engine.process(batch)[0] if len(batch) else []
-        found += self.engine.tick(now)
-        found += self.liveness.tick(now, self.engine.heard)
+        """Judge the seconds that passed, what came in the one that ends now (ns), and that one."""
+        found = self._pass(now - SECOND)
+        if len(batch):
+            found += [self._change(each, now) for each in self.engine.process(batch)[0]]
+        return found + self._tick(now)
+
+    def _pass(self, until: int) -> list[Change]:
+        """Judge seconds in which nothing came; those in which nothing can happen are left out."""
+        found: list[Change] = []
+        while self._now < until:
+            heard = self.engine.heard
+            due = min(self.engine.next_due(), self.liveness.next_due(heard))
+            found += self._tick(max(self._now + SECOND, min(until, next_second(due))))
+        return found
+
+    def _tick(self, now: int) -> list[Change]:
+        self._now = now
+        found = self.engine.tick(now) + self.liveness.tick(now, self.engine.heard)
         return [self._change(each, now) for each in found]
 
     def standing(self, point: int) -> frozenset[str]:
