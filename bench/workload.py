@@ -200,10 +200,10 @@ def _profile(shape: Shape) -> str:
 
 def _points(shape: Shape) -> str:
     limits = "limits.ll,limits.l,limits.h,limits.hh,limits.deadband"
-    lines = [f"channel,tag,{limits},rate.limit,trend.horizon,trend.tau,stuck.after\n"]
+    lines = [f"channel,tag,{limits},rate.limit,trend.horizon,stuck.after\n"]
     for each in shape.channels:
         limits = ",".join(map(repr, (*each.limits, each.noise)))
         stuck = "" if each.noise_floor is None else "30min"
         rate = each.limits[2] - each.mean
-        lines.append(f"{each.name},{{device}}-{each.name},{limits},{rate},10s,2s,{stuck}\n")
+        lines.append(f"{each.name},{{device}}-{each.name},{limits},{rate},30min,{stuck}\n")
     return "".join(lines)

@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--months", type=int, default=1000, help="point-months without a leak")
     parser.add_argument("--events", type=int, default=500, help="leaks of each kind")
     parser.add_argument("--seeds", type=int, help="sensor faults of each style; all unless stated")
+    parser.add_argument("--instrument", default="", help="sensor faults of this one alone")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw it: FILE.png, .svg")
 
 
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
     process, sound = _process()
     leaking = leaks.run(months=arguments.months, events=arguments.events)
     print(leaking.table(), flush=True)
-    faulty = faults.run(months=arguments.months, seeds=arguments.seeds)
+    faulty = faults.run(months=arguments.months, seeds=arguments.seeds, only=arguments.instrument)
     print(faulty.table(), flush=True)
     figures = {
         **process,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -148,7 +149,7 @@ class Readings:
         times, time = np.empty(size, np.int64), np.empty(size, np.int64)
         values, value = np.empty(size), np.empty(size)
         point, begins = np.empty(size, np.int32), np.empty(CHUNK + 1, np.int64)
-        for first in range(0, round(self.days * DAY), CHUNK):
+        for first in range(0, math.ceil(self.days * DAY / CHUNK) * CHUNK, CHUNK):
             row, added = self._added(first)
             count = fill(self.points, first, CHUNK, row, added, ends, times, values)
             in_order(ends, times, values, START_NS + first * SECOND, begins, point, time, value)

@@ -17,7 +17,9 @@ from bench.detection.leaks.evaluation import MONTH
 #: What the contract asks for: of faults, and a point and 30 days.
 LEAST_FOUND: Final = 0.99
 MOST_FALSE: Final = 0.03
-#: In clouds of gas one leak in so many months of normal data is enough.
+#: Points in which each instrument has its share.
+KINDS_OF_POINTS: Final = 100
+#: Clouds of gas are looked at for this part of the time.
 CLOUDY: Final = 20
 
 
@@ -181,20 +183,26 @@ def _finite(number: float) -> float | None:
     return round(number, 2) if math.isfinite(number) else None
 
 
-def run(*, months: int = 1000, seeds: int | None = None) -> FaultResult:
+def run(*, months: int = 1000, seeds: int | None = None, only: str = "") -> FaultResult:
     """Inject faults, and run healthy points.
 
     Parameters
     ----------
     months
-        Point-months without a fault.
+        Point-months without a fault: of points for two weeks, or, where that would be fewer than
+        all kinds of them, of these for as long as it takes.
     seeds
         Faults of each style, in each condition, at each instrument; as the parameters say unless
         stated.
+    only
+        Faults of this instrument alone.
     """
-    days = PARAMETERS.healthy.days
+    days = float(PARAMETERS.healthy.days)
+    points = math.ceil(months * MONTH / days)
+    if points < KINDS_OF_POINTS:
+        points, days = KINDS_OF_POINTS, months * MONTH / KINDS_OF_POINTS
     return FaultResult(
-        outcomes=inject(seeds),
-        healthy=healthily(-(-months * MONTH // days)),
-        cloudy=healthily(-(-months * MONTH // days), days / CLOUDY, plume=PARAMETERS.healthy.plume),
+        outcomes=inject(seeds, only=only),
+        healthy=healthily(points, days),
+        cloudy=healthily(points, days / CLOUDY, plume=PARAMETERS.healthy.plume),
     )
