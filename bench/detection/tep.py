@@ -126,8 +126,8 @@ def judge(model: ProcessModel, folder: Path) -> TepResult:
         points=len(model.points),
         order=model.order,
         file_bytes=len(encode(model)),
-        own=_score(1.0, faulty, judged, model.consecutive),
-        yardstick=_score(
+        own=score(1.0, faulty, judged, model.consecutive),
+        yardstick=score(
             float(np.quantile(judged, 1.0 - YARDSTICK)), faulty, judged, model.consecutive
         ),
     )
@@ -204,9 +204,8 @@ def _ratios(model: ProcessModel, path: Path) -> Floats:
     return ProcessDetector(model).take(_times(len(frames)), frames).ratio
 
 
-def _score(
-    limit: float, faulty: Mapping[int, Floats], normal: Floats, consecutive: int
-) -> TepScore:
+def score(limit: float, faulty: Mapping[int, Floats], normal: Floats, consecutive: int) -> TepScore:
+    """Return what a limit does to the ratios of the files with a fault and of normal frames."""
     faults = []
     for number, ratios in faulty.items():
         beyond = ratios[BEFORE:] > limit
