@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from bench.detection import faults, leaks, picture, tep
+from bench.detection import faults, leaks, picture, tep, tep_rivals
 
 #: Where the Tennessee Eastman files are.
 TEP: Final = "HAZGATE_TEP"
@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
     figures = {
         **process,
         **leaking.figures(),
+        "level_slow_lead": round(leaking.level["slow"].share, 3),
         "trend_estimators": {
             row.estimator: {
                 "slow_found": round(row.leaks["slow"].found, 3),
@@ -68,7 +69,12 @@ def _process() -> tuple[Mapping[str, Any], bool]:
         print(f"Tennessee Eastman: not measured, {TEP} names no folder")
         return dict.fromkeys(TEP_KEYS), True
     result = tep.run(Path(folder))
-    print(tep.table(result), flush=True)
+    print(tep.table(result))
+    rivals = tep_rivals.compete(Path(folder))
+    print(
+        f"{'others, own limits:':>28}   missed   false alarms delay, of 1 % of normal_test the same"
+    )
+    print(*rivals, "", sep="\n", flush=True)
     named = dict(tep.figures(result))
     sound = (
         named["tep_mean_missed"] <= MOST_MISSED
@@ -80,4 +86,12 @@ def _process() -> tuple[Mapping[str, Any], bool]:
         str(each.number): {"missed": round(each.missed, 5), "delay_min": each.delay_min}
         for each in result.own.faults
     }
-    return {**named, "tep_faults": of_faults}, sound
+    others = {
+        each.name: {
+            "missed": round(each.own.mean_missed, 5),
+            "false_alarm_rate": round(each.own.false_alarm_rate, 5),
+            "delay_min": round(each.own.mean_delay_min, 2),
+        }
+        for each in rivals
+    }
+    return {**named, "tep_faults": of_faults, "tep_rivals": others}, sound

@@ -43,8 +43,6 @@ SMALL: Final[dict[str, dict[str, Any]]] = {
     ".png": {"pil_kwargs": {"optimize": True}},
     ".svg": {"metadata": {"Date": None}},
 }
-#: Below this share of faults found the picture has no room, %.
-LEAST_SHOWN: Final = 96.0
 
 
 def draw(figures: Mapping[str, Any], path: Path) -> None:
@@ -136,7 +134,8 @@ def leaks(axes: Axes, figures: Mapping[str, Any]) -> None:
     least = 100 * ours["slow_least"] if ours else 0.0
     found = f"{figures['trend_slow_found']:.1%}"
     rows.append((CALLED[ALL[BANK]], 100 * figures["trend_median_lead"], least, found))
-    rows.insert(0, ("level alarm", 0.0, 0.0, "-"))
+    level = 100 * figures["level_slow_lead"]
+    rows.insert(0, ("level alarm", level, level, ""))
     _titled(
         axes,
         "Slow leaks, foretold",
@@ -147,7 +146,7 @@ def leaks(axes: Axes, figures: Mapping[str, Any]) -> None:
         colour = OURS if name == CALLED[ALL[BANK]] else OTHER
         axes.plot([nine, lead], [row, row], color=colour, linewidth=5, alpha=0.35, zorder=2)
         axes.plot(lead, row, "o", color=colour, markersize=8, zorder=3)
-        _beside(axes, row, f"found {foretold}" if foretold != "-" else "at the limit")
+        _beside(axes, row, f"found {foretold}" if foretold else "at the limit")
     axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
     axes.set_xlabel("lead, % of the time from start to limit: median, bar from nine in ten")
     axes.set_xlim(-2, 100)
@@ -170,15 +169,14 @@ def faults(axes: Axes, figures: Mapping[str, Any]) -> None:
         key = f"fault_{name.lower().replace(' ', '_')}"
         share, delay = 100 * figures[f"{key}_detect_rate"], figures[f"{key}_delay_s"]
         asked = KINDS[name].asked
-        axes.plot([LEAST_SHOWN, share], [row, row], color=FAINT, linewidth=2, zorder=1)
+        axes.plot([0, share], [row, row], color=FAINT, linewidth=2, zorder=1)
         face = OURS if asked else "white"
         axes.plot(share, row, "o", color=OURS, markerfacecolor=face, markersize=8, zorder=3)
         told = "at once" if delay == 0 else "-" if delay is None else f"{_time(delay)}"
-        _beside(axes, row, f"{told:<8} of {figures[f'{key}_injected']:,}")
+        _beside(axes, row, f"{share:.4g} % of {figures[f'{key}_injected']:,}, {told}")
     axes.set_yticks(range(len(names)), names)
     axes.set_xlabel("found, % (hollow: while it lasted); at the right the median delay")
-    axes.set_xlim(LEAST_SHOWN, 100.25)
-    axes.set_xticks(range(round(LEAST_SHOWN), 101))
+    axes.set_xlim(0, 103)
     axes.set_ylim(-0.6, len(names) - 0.4)
     _limit(axes, LEAST_FOUND, height=0.0)
 

@@ -121,7 +121,9 @@ def conditions(instrument: Instrument) -> Iterator[str]:
 def lead_in(condition: str, instrument: Instrument, base: float, chance: Random) -> Floats:
     """Return what is added to a point's usual value at each step before its fault."""
     faults, limits, every = PARAMETERS.faults, instrument.point["limits"], instrument.every
-    before = np.zeros(round(draw(chance, faults.before)))
+    # Who reports on change has spoken by then, though one of his messages was lost.
+    spoken = round(2.0 * instrument.signal.silent / every)
+    before = np.zeros(round(draw(chance, faults.before)) + spoken)
     if condition == NORMAL:
         return before
     way = limits["l" if condition == "low" else "h"] - base

@@ -162,7 +162,7 @@ def drifting(seen: Seen, now: Moment) -> str:
     faults = PARAMETERS.faults
     least, most = faults.drift
     depth = (least + (most - least) * now.depth) * seen.said("zero", "tolerance")
-    noise = 0.2 * seen.instrument.signal.noise * now.chance.gauss(0.0, 1.0)
+    noise = seen.instrument.signal.noise * now.chance.gauss(0.0, 1.0)
     return seen.raw(max(noise - depth * min(1.0, now.second / faults.drifts), seen.bound.low))
 
 

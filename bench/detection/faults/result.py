@@ -33,8 +33,6 @@ class Found:
         Shares found within the stated time, and while they lasted.
     delay, latest
         Median and longest s until found, of those that were.
-    spare
-        Least s by which one was found before its stated time had passed.
     """
 
     count: int
@@ -42,7 +40,6 @@ class Found:
     ever: float
     delay: float
     latest: float
-    spare: float
     stood: int
     cleared: int
     ended: int
@@ -51,14 +48,12 @@ class Found:
 def found(outcomes: Sequence[Outcome]) -> Found:
     """Sum up faults."""
     delays = [each.delay for each in outcomes if math.isfinite(each.delay)]
-    spare = [each.stated - each.delay for each in outcomes if math.isfinite(each.delay)]
     return Found(
         count=len(outcomes),
         within=sum(each.found for each in outcomes) / max(1, len(outcomes)),
         ever=len(delays) / max(1, len(outcomes)),
         delay=median(delays) if delays else math.inf,
         latest=max(delays, default=math.inf),
-        spare=min(spare, default=-math.inf),
         stood=sum(bool(each.stood) for each in outcomes),
         cleared=sum(each.cleared for each in outcomes),
         ended=sum(each.ended for each in outcomes),

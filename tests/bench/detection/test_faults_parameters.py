@@ -14,7 +14,7 @@ from device_profiles.registry import load_profile
 from gateway.pipeline.settings import HealthSettings
 
 #: Of the file, and of the profiles of the instruments in the order of their names.
-FROZEN = "583751d8cf2952199d0d76a3710465b920c9fd5cb9f8fbff531f71d3f6f3d021"
+FROZEN = "aed88781311c2b11cfea8a90e0b0625c0eb661876d53f4a9c0ac4a2f9b9b0ab8"
 PROFILES_FROZEN = "b50dfe1f3dfdefca63b5eebb292fe25ef0b09b2d313108a228b5d0b1459f7d34"
 
 
