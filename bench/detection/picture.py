@@ -37,7 +37,7 @@ CALLED: Final = {
     "regression": "plain slope (least squares)",
     ALL[BANK]: "hazgate's trend",
 }
-DOTS: Final = 84
+DOTS: Final = 80
 #: By the ending of the file: what keeps it small, and the same each time it is drawn.
 SMALL: Final[dict[str, dict[str, Any]]] = {
     ".png": {"pil_kwargs": {"optimize": True}},
@@ -84,7 +84,9 @@ def _limit(axes: Axes, at: float, *, height: float) -> None:
     """Draw what is asked for, with its name at a height, of the axes."""
     axes.axvline(at, color=LIMIT, linewidth=1, linestyle=(0, (4, 3)), zorder=2.5)
     place = axes.get_xaxis_transform()
-    axes.text(at, height, " asked ", color=LIMIT, fontsize=8, rotation=90, transform=place)
+    axes.text(
+        at, height, " asked ", color=LIMIT, fontsize=8, rotation=90, transform=place, ha="right"
+    )
 
 
 def _beside(axes: Axes, row: float, text: str) -> None:

@@ -118,6 +118,13 @@ def test_a_fault_looks_the_same_each_time() -> None:
     assert delays[0] != delays[1]
 
 
+def test_seconds_that_are_passed_over_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judged in each single second, as an edge does, every fault has the same outcome."""
+    short = Group(NAMED[LOOP], "high", 1, NOBODY).outcomes()
+    monkeypatch.setattr(engine.Engine, "next_due", lambda _: 0)
+    assert Group(NAMED[LOOP], "high", 1, NOBODY).outcomes() == short
+
+
 def test_a_latched_limit_is_among_those_that_stand() -> None:
     """The combustible head's limit waits for a reset, and a fault is no reset."""
     limits = [each for each in new_plant([NAMED[HEAD]]).definitions.of(0) if each.rule == "h"]
