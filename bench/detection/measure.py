@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> Mapping[str, Any]:
     leaking = leaks.run(months=arguments.months, events=arguments.events)
     print(leaking.table(), flush=True)
     faulty = faults.run(months=arguments.months, seeds=arguments.seeds, only=arguments.instrument)
-    print(faulty.table(), flush=True)
+    print(f"\n{faulty.table()}", flush=True)
     figures = {
         **process,
         **leaking.figures(),

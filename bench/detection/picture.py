@@ -38,11 +38,8 @@ CALLED: Final = {
     ALL[BANK]: "hazgate's trend",
 }
 DOTS: Final = 80
-#: By the ending of the file: what keeps it small, and the same each time it is drawn.
-SMALL: Final[dict[str, dict[str, Any]]] = {
-    ".png": {"pil_kwargs": {"optimize": True}},
-    ".svg": {"metadata": {"Date": None}},
-}
+#: Nothing in a file but the picture: the same each time it is drawn.
+UNDATED: Final[dict[str, dict[str, Any]]] = {".svg": {"metadata": {"Date": None}}}
 
 
 def draw(figures: Mapping[str, Any], path: Path) -> None:
@@ -70,7 +67,7 @@ def draw(figures: Mapping[str, Any], path: Path) -> None:
             own.tick_params(axis="y", length=0)
             own.invert_yaxis()
         try:
-            figure.savefig(path, dpi=DOTS, **SMALL.get(path.suffix, {}))
+            figure.savefig(path, dpi=DOTS, **UNDATED.get(path.suffix, {}))
         except (OSError, ValueError) as error:
             raise BenchError(f"{path}: {error}") from error
 
@@ -98,7 +95,7 @@ def process(axes: Axes, figures: Mapping[str, Any]) -> None:
     """Draw what the process detector misses of each fault, and when it tells."""
     of_faults = figures.get("tep_faults")
     if not of_faults:
-        _titled(axes, "Process detector", "not measured: HAZGATE_TEP named no folder")
+        _titled(axes, "Process detector", "not measured: HAZGATE_TEP names no folder")
         axes.set_yticks([])
         return
     mean, rate = 100 * figures["tep_mean_missed"], 100 * figures["tep_false_alarm_rate"]
