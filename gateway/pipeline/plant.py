@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.companion import Ward
 from detectors.derived import Derivation
 from detectors.exposure import ExposureParams
 from detectors.rules import Rule
@@ -48,6 +49,8 @@ class Plant:
         point's.
     derivations, exposures
         What of the points no device reports: they stand behind all others.
+    wards
+        The points that are judged by the oxygen beside them.
     definitions
         Every alarm by number: the rules of each point, then its "no data" alarms.
     """
@@ -61,6 +64,7 @@ class Plant:
     definitions: Catalogue
     derivations: tuple[Derivation, ...] = ()
     exposures: tuple[ExposureParams, ...] = ()
+    wards: tuple[Ward, ...] = ()
 
     @property
     def first(self) -> npt.NDArray[np.int64]:

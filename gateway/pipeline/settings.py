@@ -32,6 +32,8 @@ IDENTIFIER: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
 #: In a point's tag and name: the id of its device, so that devices can share a table of points.
 DEVICE: Final = "{device}"
+#: In place of the tag of an oxygen point: the site answers for it that oxygen never runs short.
+NO_OXYGEN: Final = "none"
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 Hazard = Literal[
     "confined_space",
@@ -273,6 +275,7 @@ class PointSettings(Written):
     rate: RateSettings | None = None
     stuck: StuckSettings | None = None
     health: HealthSettings | None = None
+    oxygen: Tag | None = None
 
 
 class DeviceSettings(Written):

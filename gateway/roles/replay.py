@@ -91,10 +91,17 @@ def shares_of(plant: Plant, shares: int) -> npt.NDArray[np.int32]:
     """Return the share of each point, shape (points,): by its device.
 
     What is derived from points of several devices sees all of them: those devices are one share's.
+    So are a sensor and the oxygen beside it, where they are two devices.
     """
     device = plant.points.device % shares
     members = [member.point for each in plant.derivations for member in each.members]
     members += [point for each in plant.exposures for point in (each.base, each.marker)]
+    members += [
+        point
+        for ward in plant.wards
+        if plant.points.device[ward.point] != plant.points.device[ward.oxygen]
+        for point in (ward.point, ward.oxygen)
+    ]
     whole = np.isin(plant.points.device, plant.points.device[[m for m in members if m >= 0]])
     device[whole] = 0
     device[plant.reported :] = 0

@@ -147,7 +147,7 @@ class Line:
                 sync=full,
                 received_ns=arrivals.received_ns,
             )
-        self.summaries.add(batch)
+        self.summaries.add(self.engine.judged if self.engine.judged is not None else batch)
         if self.engine.derived is not None:
             self.summaries.add(self.engine.derived)
         if waiting and not full and not transitions:

@@ -182,6 +182,7 @@ def hash_of(plant: Plant) -> str:
     found = hashlib.sha256(repr((plant.node, plant.division, *kinds, plant.rule_sets)).encode())
     derived = repr((plant.derivations, plant.exposures))
     found.update(derived.encode() if plant.reported < len(points) else b"")
+    found.update(repr(plant.wards).encode() if plant.wards else b"")
     for texts in (points.tags, points.names, points.device_ids):
         # No text is cut short by what it holds: the lengths stand before it.
         found.update(np.array([len(text) for text in texts], np.int64).tobytes())
