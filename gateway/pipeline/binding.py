@@ -27,6 +27,7 @@ from gateway.pipeline.bound import BoundKind, Problem
 from gateway.pipeline.converting import converted_binding
 from gateway.pipeline.derived_points import BasePoint, DerivedBinder, DerivedSource
 from gateway.pipeline.derived_settings import DerivedSettings
+from gateway.pipeline.device_clocks import clock_alarms
 from gateway.pipeline.plant import Device, Plant
 from gateway.pipeline.point_rules import HIGHS, bind_kind
 from gateway.pipeline.points import Points
@@ -161,6 +162,7 @@ class _Site:
                 plan=shared.plan,
                 time=device.time,
                 points=range(first, len(self.owners)),
+                usual_delay=device.usual_delay,
             )
         )
 
@@ -248,7 +250,11 @@ class _Site:
             rule_sets=tuple(rule_sets),
             point_sets=np.array(sets, np.int32)[kind],
             definitions=Catalogue(
-                self.node, self.numbers, kinds=[each.alarms for each in self.kinds], kind=kind
+                self.node,
+                self.numbers,
+                kinds=[each.alarms for each in self.kinds],
+                kind=kind,
+                sparse=[clock_alarms(self.devices)],
             ),
             derivations=tuple(self.derived.derivations) if self.derived else (),
             exposures=tuple(self.derived.exposures) if self.derived else (),

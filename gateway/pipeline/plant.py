@@ -36,6 +36,8 @@ class Device:
     plan: Plan
     time: str | None
     points: range
+    #: Of its messages, as the site states it, ns; None where it does not.
+    usual_delay: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -294,5 +294,6 @@ class DeviceSettings(Written):
         ),
     ]
     time: TimeSource | None = None
+    usual_delay: PositiveDurationNs | None = None
     point: tuple[PointSettings, ...] = ()
     points: str | None = None

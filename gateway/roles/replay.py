@@ -31,6 +31,7 @@ from gateway.pipeline.plant import Plant
 from gateway.readings import ReadingBatch, Row
 from gateway.roles.edge.line import GRACE_NS
 from gateway.roles.edge.site import Site, load_site
+from gateway.southbound.clocks import Clocks
 from gateway.southbound.liveness import Liveness
 from gateway.southbound.recording import Recording, RecordingError
 
@@ -131,6 +132,7 @@ class Run:
         self._mine: list[bool] = (shares_of(plant, shares) == share).tolist()
         self._engine = Engine(plant)
         self._liveness = Liveness(plant)
+        self._clocks = Clocks(plant)
         self._newest = [0] * len(plant.points)
         self._second: int | None = None
 
@@ -161,14 +163,18 @@ class Run:
     def _process(self, rows: list[Row], numbers: list[int]) -> Iterator[tuple[Place, Detection]]:
         if not rows:
             return
-        placed, _ = self._engine.place(ReadingBatch.from_rows(rows))
+        batch = ReadingBatch.from_rows(rows)
+        placed, _ = self._engine.place(batch)
+        self._clocks.take(batch)
         for order, (at, detection) in enumerate(placed):
             yield (numbers[at], 1, order, 0, 0, 0), detection
 
     def _advance(self, second: int, number: int) -> Iterator[tuple[Place, Detection]]:
         heard = self._engine.heard
         while self._second is not None and self._second < second:
-            due = min(self._engine.next_due(), self._liveness.next_due(heard))
+            due = min(
+                self._engine.next_due(), self._liveness.next_due(heard), self._clocks.next_due()
+            )
             # Seconds in which nothing can happen are passed over, not run.
             self._second = max(self._second + 1, min(second, -(-due // NANOSECONDS)))
             now = self._second * NANOSECONDS
@@ -180,6 +186,10 @@ class Run:
                 if self._mine[point]:
                     phase = 1 if found.active else 2  # Liveness tells who fell before who spoke
                     yield (number, 0, self._second, phase, point, found.row), found
+            for found in self._clocks.tick(now):
+                phase = 3 if found.active else 4  # and so do the clocks
+                point = int(self._clocks.points[found.row - self._clocks.first_row])
+                yield (number, 0, self._second, phase, point, found.row), found
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from gateway.pipeline.engine import Engine
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.pacing import OLDEST_S, PAUSE_S, Pacing
 from gateway.southbound.arrivals import Arrivals, Receipt
+from gateway.southbound.clocks import Clocks
 from gateway.southbound.ingest import Ingest
 from gateway.southbound.liveness import Liveness
 from gateway.southbound.repeats import Newest
@@ -53,7 +54,7 @@ class Line:
 
     Parameters
     ----------
-    engine, desk, ingest, liveness, siren, summaries, pacing
+    engine, desk, ingest, liveness, clocks, siren, summaries, pacing
         The stages, built elsewhere.
     submit
         Hands work to the store thread.
@@ -71,6 +72,7 @@ class Line:
         desk: Desk,
         ingest: Ingest,
         liveness: Liveness,
+        clocks: Clocks,
         siren: Siren,
         summaries: Summaries,
         pacing: Pacing,
@@ -82,6 +84,7 @@ class Line:
         held: Callable[[], bool],
     ) -> None:
         self.engine, self.desk, self.ingest, self.liveness = engine, desk, ingest, liveness
+        self.clocks = clocks
         self.siren, self.summaries, self.pacing = siren, summaries, pacing
         self.submit = submit
         self.clock, self.metrics = clock, metrics
@@ -121,6 +124,8 @@ class Line:
         decoded = self.clock.now_ns()
         detections, counts = self.engine.process(batch)
         transitions = self._move(detections)
+        if not arrivals.fenced:
+            self.clocks.take(batch)
         if transitions:
             self._stage("decoded", decoded - arrivals.received_ns, len(transitions))
             self._stage("detected", self.clock.now_ns() - arrivals.received_ns, len(transitions))
@@ -191,6 +196,7 @@ class Line:
         LOG.warning("the clock was set", step_s=round(step / NANOSECONDS, 3))
         self._second = (now - GRACE_NS) // NANOSECONDS
         self.liveness.begin(now)
+        self.clocks.begin()
         self.emit([self.desk.note("clock", now_ns=now, detail={"step_ns": step})])
 
     def order(self, request: Request) -> tuple[Transition, ...]:
@@ -275,6 +281,7 @@ class Line:
         detections = self.engine.tick(now)
         blob = encode_tick(now) if detections else b""
         detections = detections + self.liveness.tick(now, self.engine.heard)
+        detections += self.clocks.tick(now)
         transitions = self._move(detections)
         transitions += tuple(self.desk.expire(now))
         transitions += tuple(self.desk.re_alarm(now))

@@ -183,6 +183,10 @@ def hash_of(plant: Plant) -> str:
     derived = repr((plant.derivations, plant.exposures))
     found.update(derived.encode() if plant.reported < len(points) else b"")
     found.update(repr(plant.wards).encode() if plant.wards else b"")
+    for sparse in plant.definitions.sparse:
+        found.update(repr(sparse.definition).encode() + sparse.points.tobytes())
+    delays = [(each.id, each.usual_delay) for each in plant.devices if each.usual_delay]
+    found.update(repr(delays).encode() if delays else b"")
     for texts in (points.tags, points.names, points.device_ids):
         # No text is cut short by what it holds: the lengths stand before it.
         found.update(np.array([len(text) for text in texts], np.int64).tobytes())

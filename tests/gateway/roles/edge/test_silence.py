@@ -19,6 +19,7 @@ from gateway.roles.edge.committer import Work
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.pacing import Pacing
 from gateway.southbound.arrivals import Arrivals, Message
+from gateway.southbound.clocks import Clocks
 from gateway.southbound.ingest import Ingest
 from gateway.southbound.liveness import Liveness
 from tests.gateway.southbound.test_liveness import START, plant_of
@@ -36,6 +37,7 @@ class Wired:
             desk=Desk(plant.definitions, Chain(identity)),
             ingest=Ingest(plant, metrics),
             liveness=Liveness(plant, most=most),
+            clocks=Clocks(plant, most=most),
             siren=Siren(lambda _: True),
             summaries=Summaries(plant.points.tags),
             pacing=Pacing(None),
