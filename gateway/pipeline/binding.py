@@ -39,9 +39,12 @@ from gateway.pipeline.settings import (
     is_identifier,
     not_identifier,
 )
+from gateway.pipeline.upkeep import Due, deadlines, due_at, undue
 
+#: What may be another at each point of a kind.
+OWN: Final = {"tag", "name", "calibrated", "gas_tested"}
 #: What of a point's description tells kinds apart.
-DESCRIPTION: Final = tuple(sorted(PointSettings.model_fields.keys() - {"tag", "name"}))
+DESCRIPTION: Final = tuple(sorted(PointSettings.model_fields.keys() - OWN))
 
 
 class SiteError(Exception):
@@ -92,11 +95,15 @@ def bind(
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """What devices of one profile with the same points share; `plan` is None with problems."""
+    """What devices of one profile with the same points share; `plan` is None with problems.
+
+    `due` is what falls due, each at one of their points.
+    """
 
     kinds: tuple[int, ...]
     bindings: tuple[ChannelBinding, ...]
     plan: Plan | None
+    due: tuple[tuple[int, Due], ...]
     problems: tuple[Problem, ...]
 
 
@@ -121,6 +128,7 @@ class _Site:
     owners: list[DeviceSettings] = field(default_factory=list)
     derived: DerivedBinder | None = None
     wards: list[Ward] = field(default_factory=list)
+    due: list[tuple[int, Due]] = field(default_factory=list)
     _kind_numbers: dict[Hashable, int] = field(default_factory=dict)
     _shared: dict[Hashable, _Shared] = field(default_factory=dict)
     _plans: dict[Hashable, Plan] = field(default_factory=dict)
@@ -151,6 +159,7 @@ class _Site:
         self.problems += [((*at, *key), text) for key, text in shared.problems]
         if shared.plan is None or self.problems:
             return
+        self.due += [(first + place, due) for place, due in shared.due]
         self.kind += shared.kinds
         self.device += [len(self.devices)] * len(shared.kinds)
         self.devices.append(
@@ -235,6 +244,7 @@ class _Site:
         rule_sets: dict[tuple[Rule, ...], int] = {}
         sets = [rule_sets.setdefault(each.rules, len(rule_sets)) for each in self.kinds]
         kind = np.array(self.kind, np.int32)
+        due = deadlines(self.due)
         return Plant(
             node=self.node,
             division=self.division,
@@ -254,11 +264,12 @@ class _Site:
                 self.numbers,
                 kinds=[each.alarms for each in self.kinds],
                 kind=kind,
-                sparse=[clock_alarms(self.devices)],
+                sparse=[clock_alarms(self.devices), *(each.alarm for each in due)],
             ),
             derivations=tuple(self.derived.derivations) if self.derived else (),
             exposures=tuple(self.derived.exposures) if self.derived else (),
             wards=tuple(self.wards),
+            deadlines=due,
         )
 
     def _name(self, at: Path, device: DeviceSettings, profile: Profile | None) -> Iterator[Problem]:
@@ -296,6 +307,8 @@ class _Site:
             for index, kind in enumerate(kinds)
             for key, text in self.kinds[kind].problems
         ]
+        for index, point in enumerate(device.point):
+            problems += [(("point", index, *key), text) for key, text in undue(profile, point)]
         order = oxygen.in_order(profile, device.point)
         kinds = tuple(kinds[index] for index in order)
         bindings = tuple(channel_binding(profile, device.point[index]) for index in order)
@@ -310,7 +323,12 @@ class _Site:
                 problems += [((), text) for text in error.problems if text not in told]
             else:
                 self._plans[profile.id, device.time, bindings] = plan
-        return _Shared(kinds, bindings, plan, tuple(problems))
+        due = tuple(
+            (place, each)
+            for place, index in enumerate(order)
+            for each in due_at(profile, device.point[index])
+        )
+        return _Shared(kinds, bindings, plan, due, tuple(problems))
 
     def _kind_of(self, area: AreaSettings, profile: Profile, point: PointSettings) -> int:
         written = point.__dict__

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from device_profiles.schema import RECEIVED
 from gateway.alarms.catalogue import AlarmDefinition, Level, SparseAlarm
 from gateway.model import Priority
-from gateway.pipeline.plant import Device
+from gateway.pipeline.plant import LATE_NS, SILENT_INTERVALS, Device
+from gateway.pipeline.points import Points
 
 CLOCK: Final = "clock"
 
@@ -29,3 +31,22 @@ def clock_alarms(devices: Sequence[Device]) -> SparseAlarm:
         title_zh="设备时钟异常",
     )
     return SparseAlarm(definition, np.array(points, np.int32))
+
+
+def patience_ns(points: Points, firsts: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Return for how long a clock is wrong, or right, before that is told, ns.
+
+    From then on data are late at all: three intervals of its device's slowest point, a minute at
+    least.
+
+    Parameters
+    ----------
+    firsts
+        A point of each device.
+    """
+    intervals = np.zeros(len(points.device_ids), np.int64)
+    np.maximum.at(intervals, points.device, points.interval_ns)
+    found: npt.NDArray[np.int64] = np.maximum(
+        LATE_NS, SILENT_INTERVALS * intervals[points.device[firsts]]
+    )
+    return found

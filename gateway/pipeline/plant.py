@@ -17,6 +17,7 @@ from device_profiles.decode import Plan
 from device_profiles.schema import Profile
 from gateway.alarms.catalogue import Catalogue
 from gateway.pipeline.points import Points
+from gateway.pipeline.upkeep import Deadlines
 
 SECOND: Final = 1_000_000_000
 #: A reading is late beyond the longer of this and three intervals.
@@ -53,6 +54,8 @@ class Plant:
         What of the points no device reports: they stand behind all others.
     wards
         The points that are judged by the oxygen beside them.
+    deadlines
+        When calibrations and gas tests fall due.
     definitions
         Every alarm by number: the rules of each point, then its "no data" alarms.
     """
@@ -67,6 +70,7 @@ class Plant:
     derivations: tuple[Derivation, ...] = ()
     exposures: tuple[ExposureParams, ...] = ()
     wards: tuple[Ward, ...] = ()
+    deadlines: tuple[Deadlines, ...] = ()
 
     @property
     def first(self) -> npt.NDArray[np.int64]:

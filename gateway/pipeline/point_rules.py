@@ -20,6 +20,7 @@ from gateway.pipeline.points import PointKind
 from gateway.pipeline.returning import LevelAlarm, never_returning
 from gateway.pipeline.sensor_facts import completed
 from gateway.pipeline.settings import AreaSettings, LevelSettings, LimitSettings, PointSettings
+from gateway.pipeline.upkeep import too_rare
 
 HIGHS = (Level.H, Level.HH)
 
@@ -120,6 +121,7 @@ class _PointBinder:
         if settings.limits is not None:
             yield from self._own_problems(settings.limits)
         yield from misplaced(self.channel, settings, device=self.source.id)
+        yield from too_rare(self.channel, settings, device=self.source.id)
         yield from never_returning(list(self._level_alarms()), self.range)
         yield from self.unstated
         saturated = None if self.health is None else self.health.saturated

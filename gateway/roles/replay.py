@@ -27,6 +27,7 @@ from gateway.identity import NONE, Identity
 from gateway.journal import Chain
 from gateway.model import NANOSECONDS, Cause, Detection
 from gateway.pipeline.engine import Engine
+from gateway.pipeline.overdue import Overdue
 from gateway.pipeline.plant import Plant
 from gateway.readings import ReadingBatch, Row
 from gateway.roles.edge.line import GRACE_NS
@@ -133,6 +134,7 @@ class Run:
         self._engine = Engine(plant)
         self._liveness = Liveness(plant)
         self._clocks = Clocks(plant)
+        self._overdue = Overdue(plant)
         self._newest = [0] * len(plant.points)
         self._second: int | None = None
 
@@ -173,7 +175,10 @@ class Run:
         heard = self._engine.heard
         while self._second is not None and self._second < second:
             due = min(
-                self._engine.next_due(), self._liveness.next_due(heard), self._clocks.next_due()
+                self._engine.next_due(),
+                self._liveness.next_due(heard),
+                self._clocks.next_due(),
+                self._overdue.next_due(),
             )
             # Seconds in which nothing can happen are passed over, not run.
             self._second = max(self._second + 1, min(second, -(-due // NANOSECONDS)))
@@ -186,10 +191,13 @@ class Run:
                 if self._mine[point]:
                     phase = 1 if found.active else 2  # Liveness tells who fell before who spoke
                     yield (number, 0, self._second, phase, point, found.row), found
-            for found in self._clocks.tick(now):
-                phase = 3 if found.active else 4  # and so do the clocks
-                point = int(self._clocks.points[found.row - self._clocks.first_row])
-                yield (number, 0, self._second, phase, point, found.row), found
+            # So do the others: rows of one rule stand in the order of their points.
+            for phase, part in ((3, self._clocks), (5, self._overdue)):
+                for found in part.tick(now):
+                    point = int(part.points[found.row - part.first_row])
+                    if self._mine[point]:
+                        order = phase if found.active else phase + 1
+                        yield (number, 0, self._second, order, found.row, 0), found
 
 
 @dataclass(frozen=True, slots=True)

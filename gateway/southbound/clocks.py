@@ -20,9 +20,9 @@ import numpy as np
 from detectors.admission import BUCKET
 from detectors.device_clock import RIGHT, SLOW, WRONG, new_runs, watch
 from gateway.model import Detection
-from gateway.pipeline.device_clocks import CLOCK
+from gateway.pipeline.device_clocks import CLOCK, patience_ns
 from gateway.pipeline.engine import GRADES
-from gateway.pipeline.plant import LATE_NS, SILENT_INTERVALS, Plant
+from gateway.pipeline.plant import Plant
 from gateway.pipeline.telling import Telling
 from gateway.readings import ReadingBatch
 
@@ -50,9 +50,7 @@ class Clocks:
         places[owners] = np.arange(count, dtype=np.int32)
         #: The run of each point's device.
         self._devices = places[plant.points.device]
-        intervals = np.zeros(places.size, np.int64)
-        np.maximum.at(intervals, plant.points.device, plant.points.interval_ns)
-        self._patience = np.maximum(LATE_NS, SILENT_INTERVALS * intervals[owners])
+        self._patience = patience_ns(plant.points, self.points)
         stated = [plant.devices[owner].usual_delay for owner in owners.tolist()]
         self._delay = np.array(
             [own or usual for own, usual in zip(stated, self._patience.tolist(), strict=True)],

@@ -30,6 +30,7 @@ from gateway.northbound.spool import (
 from gateway.northbound.summary import Summaries
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
+from gateway.pipeline.overdue import Overdue
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.pacing import OLDEST_S, PAUSE_S, Pacing
 from gateway.southbound.arrivals import Arrivals, Receipt
@@ -54,7 +55,7 @@ class Line:
 
     Parameters
     ----------
-    engine, desk, ingest, liveness, clocks, siren, summaries, pacing
+    engine, desk, ingest, liveness, clocks, overdue, siren, summaries, pacing
         The stages, built elsewhere.
     submit
         Hands work to the store thread.
@@ -73,6 +74,7 @@ class Line:
         ingest: Ingest,
         liveness: Liveness,
         clocks: Clocks,
+        overdue: Overdue,
         siren: Siren,
         summaries: Summaries,
         pacing: Pacing,
@@ -84,7 +86,7 @@ class Line:
         held: Callable[[], bool],
     ) -> None:
         self.engine, self.desk, self.ingest, self.liveness = engine, desk, ingest, liveness
-        self.clocks = clocks
+        self.clocks, self.overdue = clocks, overdue
         self.siren, self.summaries, self.pacing = siren, summaries, pacing
         self.submit = submit
         self.clock, self.metrics = clock, metrics
@@ -281,7 +283,7 @@ class Line:
         detections = self.engine.tick(now)
         blob = encode_tick(now) if detections else b""
         detections = detections + self.liveness.tick(now, self.engine.heard)
-        detections += self.clocks.tick(now)
+        detections += self.clocks.tick(now) + self.overdue.tick(now)
         transitions = self._move(detections)
         transitions += tuple(self.desk.expire(now))
         transitions += tuple(self.desk.re_alarm(now))

@@ -25,6 +25,7 @@ from gateway.northbound.summary import PERIOD_NS, Summaries
 from gateway.northbound.uplink import Source
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
+from gateway.pipeline.overdue import Overdue
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.inventory import inventory_of, is_told
 from gateway.roles.edge.keeping import Keeping
@@ -192,6 +193,7 @@ class EdgeNode:
             ingest=self.ingest,
             liveness=Liveness(self.plant, silent, most=MOST),
             clocks=Clocks(self.plant, active, most=MOST),
+            overdue=Overdue(self.plant, active, most=MOST),
             siren=Siren(self._send_siren),
             summaries=self.summaries,
             pacing=Pacing(stated),

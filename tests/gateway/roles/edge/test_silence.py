@@ -15,6 +15,7 @@ from gateway.model import NANOSECONDS
 from gateway.northbound.summary import Summaries
 from gateway.observe import Metrics
 from gateway.pipeline.engine import Engine
+from gateway.pipeline.overdue import Overdue
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.pacing import Pacing
@@ -38,6 +39,7 @@ class Wired:
             ingest=Ingest(plant, metrics),
             liveness=Liveness(plant, most=most),
             clocks=Clocks(plant, most=most),
+            overdue=Overdue(plant, most=most),
             siren=Siren(lambda _: True),
             summaries=Summaries(plant.points.tags),
             pacing=Pacing(None),
