@@ -23,13 +23,22 @@ from gateway.southbound.liveness import Liveness
 from tests.gateway.southbound.test_liveness import START
 
 
+class SteppedClock(ManualClock):
+    """A clock that somebody can set, while the time since the start passes as it does."""
+
+    step_ns = 0
+
+    def now_ns(self) -> int:
+        return super().now_ns() + self.step_ns
+
+
 class Wired:
     """A line of a plant, and what it hands to the store."""
 
     def __init__(self, plant: Plant, *, most: int | None = None) -> None:
         metrics = Metrics()
         identity = Identity("gw", NONE, NONE)
-        self.clock, self.held, self.work = ManualClock(START), False, list[Work]()
+        self.clock, self.held, self.work = SteppedClock(START), False, list[Work]()
         self.line = Line(
             engine=Engine(plant),
             desk=Desk(plant.definitions, Chain(identity)),
@@ -52,8 +61,8 @@ class Wired:
 
     def second(self, number: int, said: bytes | None = None, *, fenced: bool = False) -> None:
         """Let a second pass; then a device may say something."""
-        now = START + number * NANOSECONDS + NANOSECONDS // 2
-        self.clock.set(now)
+        self.clock.set(START + number * NANOSECONDS + NANOSECONDS // 2)
+        now = self.clock.now_ns()
         self.line.advance()
         if said is not None:
             self.line.take(Arrivals.of([Message("p/0", said)], received_ns=now, fenced=fenced))
