@@ -115,14 +115,15 @@ def test_a_doubtful_reading_keeps_its_doubt(verdict: int) -> None:
     assert feed(Companions(4, WARDS), low)[1:] == [BAD | LOW, verdict | LOW]
 
 
-def test_a_slow_clock_of_either_device_is_set_right() -> None:
-    """Two devices, one clock ten minutes behind: what was taken at one instant belongs together."""
-    companions, behind = Companions(4, WARDS), 600 * SECOND
-    grades = []
+@pytest.mark.parametrize(("oxygen_s", "ward_s"), [(600, 0), (0, 600), (600, 600), (600, 1200)])
+def test_a_slow_clock_of_either_device_is_set_right(oxygen_s: int, ward_s: int) -> None:
+    """Clocks minutes behind: what was taken at one instant belongs together."""
+    companions, grades = Companions(4, WARDS), []
     for minute in range(40):
         now = START + minute * 60 * SECOND
-        oxygen = (OXYGEN, now - behind, now, 5.0, GOOD)
-        grades.append(feed(companions, [oxygen, (WARD, now, now, 3.0, GOOD)])[1])
+        oxygen = (OXYGEN, now - oxygen_s * SECOND, now, 5.0, GOOD)
+        ward = (WARD, now - ward_s * SECOND, now, 3.0, GOOD)
+        grades.append(feed(companions, [oxygen, ward])[1])
     assert grades[-1] == BAD | LOW
 
 
