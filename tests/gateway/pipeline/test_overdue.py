@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gateway.config import ConfigError
@@ -116,8 +117,16 @@ def test_a_whole_plant_is_told_in_turn(tmp_path: Path) -> None:
     overdue, due = Overdue(site, most=4), JUNE + 180 * DAY
     sizes = [len(told(overdue, site, due + n * SECOND)) for n in range(5)]
     assert sizes == [4, 4, 2, 0, 0]
-    # Of points that differ in their dates alone there is one kind.
+
+
+def test_points_that_differ_in_their_dates_alone_are_of_one_kind(tmp_path: Path) -> None:
+    """A site with a date of its own at each of half a million points has a few kinds of them."""
+    dated = (device(n, GAS, OXYGEN, more=f"calibrated = 2026-06-{n:02}") for n in range(1, 9))
+    path = write(tmp_path, *dated)
+    (tmp_path / "profiles" / "acme" / "cat.toml").write_text(YEARLY, encoding="utf-8")
+    site = load_site(path).plant
     assert len(site.definitions.kinds) == 2
+    assert np.diff(site.deadlines[0].at_ns).tolist() == [DAY] * 7
 
 
 @pytest.mark.parametrize(

@@ -253,12 +253,13 @@ def test_a_companion_that_is_none_is_refused(
     assert len(found) == 1
 
 
-def test_a_mistake_elsewhere_hides_no_oxygen(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("mistake", "key"), [("l = 99", "limits.l"), ("colour = 1", "colour")])
+def test_a_mistake_elsewhere_hides_no_oxygen(tmp_path: Path, mistake: str, key: str) -> None:
     """A broken oxygen point is told for itself; that the gas then has none is no second problem."""
-    broken = OXYGEN.replace("l = 19.5", "l = 99")
+    broken = OXYGEN.replace("l = 19.5", mistake)
     found = problems(write(tmp_path, device(1, GAS, broken)))
     assert len(found) == 1
-    assert "limits.l" in found[0]
+    assert key in found[0]
 
 
 def test_who_says_none_answers_for_it(tmp_path: Path) -> None:
