@@ -23,8 +23,10 @@ from detectors.reason import (
     BELOW,
     CLOCK,
     FAULT,
+    LOW_OXYGEN,
     MISSING,
     NONE,
+    OXYGEN_UNKNOWN,
     SHIFT,
     UNDATED,
     WARMING,
@@ -34,6 +36,7 @@ from detectors.reference import judge_limit
 from device_profiles.quality import Quality, Verdict
 from gateway.model import Detection
 from gateway.pipeline import snapshot
+from gateway.pipeline.companions import Judging
 from gateway.pipeline.deriving import QUALITIES, Deriving
 from gateway.pipeline.names import Names, name_rules
 from gateway.pipeline.plant import LATE_NS, SILENT_INTERVALS, Plant
@@ -48,6 +51,9 @@ REASONS: Final[dict[Quality, int]] = {
     Quality.TIME_FUTURE: CLOCK,
     Quality.TIME_IMPLAUSIBLE: CLOCK,
     Quality.TIME_MISSING: UNDATED,
+    Quality.LOW_OXYGEN: LOW_OXYGEN,
+    Quality.ALARM_IN_LOW_OXYGEN: LOW_OXYGEN,
+    Quality.OXYGEN_UNKNOWN: OXYGEN_UNKNOWN,
     # That it waited in a queue is nothing to complain of.
     Quality.FENCED: NONE,
     Quality.RETAINED: NONE,
@@ -98,6 +104,9 @@ class Engine:
                 derivations=plant.derivations,
                 exposures=plant.exposures,
             )
+        self._judging = Judging(plant.points.tags, plant.wards) if plant.wards else None
+        #: The last readings, with the quality by which they were judged.
+        self.judged: ReadingBatch | None = None
         #: What the last readings derived: readings of points that no device reports.
         self.derived: ReadingBatch | None = None
 
@@ -109,6 +118,9 @@ class Engine:
     def place(self, batch: ReadingBatch) -> tuple[list[tuple[int, Detection]], Counts]:
         """Do as `process`, each edge with the index of the reading that made it."""
         grades = GRADES[batch.quality]
+        if self._judging is not None:
+            batch = self._judging.take(batch, grades)
+        self.judged = batch
         arrays = (batch.point, batch.time_ns, batch.received_ns, batch.value)
         edges, counts = self.bank.take(*arrays, grades)
         found = [(edge.at, self._detection(edge, batch)) for edge in edges]
@@ -133,8 +145,9 @@ class Engine:
     def warm_up(self) -> None:
         """Compile the kernels, or load them, before the first reading."""
         self.bank.warm_up()
-        if self._deriving is not None:
-            self._deriving.warm_up()
+        for part in (self._judging, self._deriving):
+            if part is not None:
+                part.warm_up()
 
     @property
     def heard(self) -> npt.NDArray[np.int64]:
@@ -170,8 +183,9 @@ class Engine:
 
     def snapshot(self) -> bytes:
         """Return the whole state, by tag, device and rule."""
-        derived = [] if self._deriving is None else self._deriving.snapshot()
-        return snapshot.encode(self.bank, self._names, derived)
+        parts = [part for part in (self._judging, self._deriving) if part is not None]
+        kept = [each for part in parts for each in part.snapshot()]
+        return snapshot.encode(self.bank, self._names, kept)
 
     def restore(self, body: bytes) -> None:
         """Take up a snapshot; what it does not know, or knows of another rule, starts anew.
@@ -182,8 +196,9 @@ class Engine:
             It is torn, or of a version that is not known: nothing was taken up.
         """
         derived = snapshot.restore(body, self.bank, self._names, node=self.plant.node)
-        if self._deriving is not None:
-            self._deriving.restore(derived)
+        for part in (self._judging, self._deriving):
+            if part is not None:
+                part.restore(derived)
 
     def standing(self) -> list[Detection]:
         """Return the rules that are active now, each as an edge at its point's last reading."""

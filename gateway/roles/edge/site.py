@@ -28,6 +28,7 @@ from gateway.pipeline.binding import SiteError, bind
 from gateway.pipeline.plant import Plant
 from gateway.pipeline.point_tables import add_point_tables
 from gateway.pipeline.salvage import problems_of_the_rest
+from gateway.pipeline.upkeep import ahead
 from gateway.roles.edge.settings import SiteFile
 
 #: Files that the edge reads when it connects.
@@ -74,11 +75,17 @@ def load_site(path: Path) -> Site:
     return _Reading(path).site()
 
 
-def inspect_site(path: Path) -> Site:
+def inspect_site(path: Path, *, now_ns: int) -> Site:
     """Do what `load_site` does, and try the files and the folder that the file names.
 
     For a person who asks. An edge starts without asking: it goes on detecting with a store that
     cannot be written and tries a broker again whose password is not there yet.
+
+    Parameters
+    ----------
+    now_ns
+        Ns since 1970, with which dates are compared that must not lie ahead. An edge whose clock
+        is not set yet must not stop over them.
 
     Raises
     ------
@@ -87,6 +94,8 @@ def inspect_site(path: Path) -> Site:
     """
     reading = _Reading(path)
     reading.found += named_files(reading.document, path.absolute().parent)
+    if reading.settings is not None:
+        reading.found += ahead(reading.settings.device, now_ns)
     return reading.site()
 
 
@@ -182,6 +191,13 @@ def hash_of(plant: Plant) -> str:
     found = hashlib.sha256(repr((plant.node, plant.division, *kinds, plant.rule_sets)).encode())
     derived = repr((plant.derivations, plant.exposures))
     found.update(derived.encode() if plant.reported < len(points) else b"")
+    found.update(repr(plant.wards).encode() if plant.wards else b"")
+    for sparse in plant.definitions.sparse:
+        found.update(repr(sparse.definition).encode() + sparse.points.tobytes())
+    for group in plant.deadlines:
+        found.update(group.at_ns.tobytes())
+    delays = [(each.id, each.usual_delay) for each in plant.devices if each.usual_delay]
+    found.update(repr(delays).encode() if delays else b"")
     for texts in (points.tags, points.names, points.device_ids):
         # No text is cut short by what it holds: the lengths stand before it.
         found.update(np.array([len(text) for text in texts], np.int64).tobytes())
