@@ -10,9 +10,9 @@ A value that is missing is never taken for a normal one. All that it could expla
 the scores: each T2 is then the least it can be, whatever the value was; where more values are
 missing than a frame has, that is 0. If even the least is beyond, the frame is BEYOND; else it is
 UNKNOWN, which raises nothing and clears nothing. A frame that did not come is one without any
-value, and after so many that none of the newest frames came the window begins anew. Without a
-verdict for longer than one lost frame and an alarm take, it is `blind`: a fault for somebody to
-mend.
+value, and after so many that none of the newest frames came the window begins anew; so does a run
+of verdicts after as long without one. Without a verdict for longer than one lost frame and an alarm
+take, it is `blind`: a fault for somebody to mend.
 
 The contribution of a point is how far the statistic falls where the point is taken for unknown: the
 reconstruction-based contribution of C. F. Alcala and S. J. Qin,
@@ -110,7 +110,7 @@ class ProcessDetector:
             np.full((model.frames, points), np.nan),
             np.zeros((model.frames, model.order + 1)),
         )
-        self.state.memory["last"] = NEVER
+        self.state.memory["last"] = self.state.memory["judged"] = NEVER
         # Scores of all points known, and of one left out; directions left out, and one to work in.
         self._scores = np.empty((2, points))
         self._basis = np.empty((points + model.order + 2, points))
@@ -181,6 +181,15 @@ class ProcessDetector:
             )
             for at in order
         ]
+
+    def begin_anew(self) -> None:
+        """Know no frame and no run of verdicts; an alarm that stands goes on."""
+        state = self.state
+        for name in ("head", "whole", "over", "calm", "unknown"):
+            state.memory[name] = 0
+        state.memory["last"] = state.memory["judged"] = NEVER
+        state.window[:] = np.nan
+        state.squares[:] = 0.0
 
     def restore(self, state: ProcessState) -> None:
         """Go on from a copy of the state of a detector with an equal model."""

@@ -49,6 +49,7 @@ class NaiveProcess:
     frames: list[Vector] = field(default_factory=list)
     squares: list[Vector] = field(default_factory=list)
     whole: int = 0
+    judged: int | None = None
     over: int = 0
     calm: int = 0
     unknown: int = 0
@@ -63,7 +64,7 @@ class NaiveProcess:
         points, order = len(self.model.points), self.model.order
         self.frames = [[math.nan] * points for _ in range(self.model.frames)]
         self.squares = [[0.0] * (order + 1) for _ in range(self.model.frames)]
-        self.whole = self.over = self.calm = 0
+        self.whole = 0
 
     def push(self, frame: Vector) -> None:
         """Take a frame as the newest."""
@@ -132,15 +133,19 @@ class NaiveProcess:
         verdict = Verdict.BEYOND
         if ratio <= 1.0:
             verdict = Verdict.WITHIN if self.whole >= model.frames else Verdict.UNKNOWN
-        self.count(verdict)
+        self.count(verdict, time)
         shown = math.inf if math.isnan(ratio) else ratio
         return verdict, shown, self.active, self.unknown >= blind_after
 
-    def count(self, verdict: Verdict) -> None:
+    def count(self, verdict: Verdict, time: int) -> None:
         """Raise or clear after enough of a kind in a row."""
         if verdict is Verdict.UNKNOWN:
             self.unknown += 1
             return
+        model = self.model
+        if self.judged is None or time - self.judged > model.frames * model.period_ns:
+            self.over = self.calm = 0
+        self.judged = time
         self.unknown = 0
         self.over = self.over + 1 if verdict is Verdict.BEYOND else 0
         self.calm = self.calm + 1 if verdict is Verdict.WITHIN else 0
