@@ -201,7 +201,7 @@ def decode(data: bytes, points: Sequence[str] | None = None) -> ProcessModel:
 
 
 def digest(model: ProcessModel) -> str:
-    """Return the SHA-256 of all that a model is, in hexadecimal digits: other models have others."""
+    """Return the SHA-256 of all that a model is, in hexadecimal digits."""
     return hashlib.sha256(encode(model)).hexdigest()
 
 

@@ -114,7 +114,7 @@ stretch = st.tuples(step, st.integers(1, 9), frame)
 def test_the_rule_over_the_ratio_is_the_alarm_of_the_detector(
     stretches: list[tuple[int, int, list[float]]], consecutive: int
 ) -> None:
-    """Missing values, frames that did not come, wild ones: rule and `active` agree at each frame."""
+    """Missing values, lost frames, wild ones: rule and `active` agree at each frame."""
     own = model(3, consecutive)
     times, frames, at = [], [], 0
     for steps, count, values in stretches:
