@@ -29,6 +29,7 @@ class Level(StrEnum):
     RATE = "rate"
     TREND = "trend"
     STUCK = "stuck"
+    ANOMALY = "anomaly"
     FAULT = "fault"
     NO_DATA = "no_data"
     NODE = "node"

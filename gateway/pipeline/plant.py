@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from detectors.derived import Derivation
 from detectors.exposure import ExposureParams
+from detectors.frames import FrameParams
+from detectors.process_model import ProcessModel
 from detectors.rules import Rule
 from device_profiles.bindings import Bound, ChannelBinding
 from device_profiles.decode import Plan
@@ -46,8 +48,10 @@ class Plant:
     rule_sets, point_sets
         The rules that points can have, each set's fixed limits first, and which set is each
         point's.
-    derivations, exposures
+    derivations, exposures, frames
         What of the points no device reports: they stand behind all others.
+    models
+        Of each of `frames`; a plant that is bound to be trained has none, and cannot run.
     definitions
         Every alarm by number: the rules of each point, then its "no data" alarms.
     """
@@ -61,6 +65,8 @@ class Plant:
     definitions: Catalogue
     derivations: tuple[Derivation, ...] = ()
     exposures: tuple[ExposureParams, ...] = ()
+    frames: tuple[FrameParams, ...] = ()
+    models: tuple[ProcessModel, ...] = ()
 
     @property
     def first(self) -> npt.NDArray[np.int64]:

@@ -95,6 +95,7 @@ def shares_of(plant: Plant, shares: int) -> npt.NDArray[np.int32]:
     device = plant.points.device % shares
     members = [member.point for each in plant.derivations for member in each.members]
     members += [point for each in plant.exposures for point in (each.base, each.marker)]
+    members += [member.point for each in plant.frames for member in each.members]
     whole = np.isin(plant.points.device, plant.points.device[[m for m in members if m >= 0]])
     device[whole] = 0
     device[plant.reported :] = 0
