@@ -270,8 +270,14 @@ def contribute(
     scores: Floats,
     basis: Floats,
     falls: Floats,
+    offsets: Floats,
+    weighed: Floats,
 ) -> None:
-    """Add up how far each T2 of the statistic falls without each point, all its lags unknown."""
+    """Add up how far each T2 of the statistic falls without each point, all its lags unknown.
+
+    Of each point's own offset, the same in all frames, `offsets` adds up what it explains of the
+    scores, and `weighed` what one deviation of it would: their quotient is its least squares.
+    """
     rows, points = window.shape
     for age in range(rows):
         before = given(age, rows, order)
@@ -281,6 +287,21 @@ def contribute(
         whole = sum_of_squares(scores[0])
         first = before * (before + 1) // 2
         for point in range(points):
+            for at in range(points):
+                scores[1, at] = 0.0
+            for lag in range(before + 1):
+                if not np.isnan(window[back(head, age + lag, rows), point]):
+                    for at in range(points):
+                        scores[1, at] += weights[first + lag, point, at]
+            for gone in range(known):
+                share = 0.0
+                for at in range(points):
+                    share += basis[gone, at] * scores[1, at]
+                for at in range(points):
+                    scores[1, at] -= share * basis[gone, at]
+            for at in range(points):
+                offsets[point] += scores[1, at] * scores[0, at]
+                weighed[point] += scores[1, at] * scores[1, at]
             for at in range(points):
                 scores[1, at] = scores[0, at]
             rank = known

@@ -50,12 +50,15 @@ class Contribution(NamedTuple):
     """A point's part in the statistic.
 
     `fall` is in limits; `deviation` is of its newest value from the mean, in standard deviations,
-    NaN where it has none.
+    NaN where it has none. `offset` is how far it is off what the others and the frames before lead
+    to expect, in standard deviations: taken for the same in all frames looked at, the least
+    squares; NaN where nothing tells. A sensor that drifts may stay near its mean, and be far off.
     """
 
     point: str
     fall: float
     deviation: float
+    offset: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +167,7 @@ class ProcessDetector:
         """Return the points that the statistic owes most to at present, the greatest first."""
         model, state = self.model, self.state
         head = int(state.memory[0]["head"])
-        falls = np.zeros(len(model.points))
+        falls, offsets, weighed = np.zeros((3, len(model.points)))
         contribute(
             state.window,
             head,
@@ -173,11 +176,20 @@ class ProcessDetector:
             self._scores,
             self._basis,
             falls,
+            offsets,
+            weighed,
         )
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # of wild values: an infinite one, or none
+            offsets /= np.where(weighed > 0.0, weighed, np.nan)
         order = np.argsort(-falls, kind="stable")[:most]
         return [
             Contribution(
-                model.points[at], float(falls[at] / model.limit), float(state.window[head, at])
+                model.points[at],
+                float(falls[at] / model.limit),
+                float(state.window[head, at]),
+                float(offsets[at]),
             )
             for at in order
         ]

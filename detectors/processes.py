@@ -42,13 +42,14 @@ class Owed(NamedTuple):
     share
         Of the statistic, that falls away where the member is taken for unknown: 0 to 1. Shares of
         several overlap; they do not add up to 1.
-    deviation
-        Of its newest value from the mean, standard deviations; NaN where it has none.
+    offset
+        How far it is off what the others and the frames before lead to expect, standard deviations;
+        NaN where nothing tells.
     """
 
     member: int
     share: float
-    deviation: float
+    offset: float
 
 
 class Processed(NamedTuple):
@@ -167,7 +168,7 @@ def _owed(detector: ProcessDetector, ratio: float) -> Iterator[Owed]:
         found = detector.contributions()
     except FAILURES:
         return  # That it is beyond is known all the same.
-    for tag, fall, deviation in found:
-        share = fall / ratio
+    for each in found:
+        share = each.fall / ratio
         if 0.0 < share < np.inf:
-            yield Owed(points[tag], min(share, 1.0), deviation)
+            yield Owed(points[each.point], min(share, 1.0), each.offset)

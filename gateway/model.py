@@ -91,18 +91,19 @@ class Contribution(msgspec.Struct, frozen=True):
         Of the point.
     share
         Of the statistic, that falls away where the point is left out: 0 to 1. Shares overlap.
-    deviation
-        Of its newest value from what is normal, standard deviations; None where it had none.
+    offset
+        How far it is off what the other points and its past lead to expect, standard deviations;
+        None where nothing tells.
     """
 
     tag: str
     share: float
-    deviation: float | None = None
+    offset: float | None = None
 
     @classmethod
-    def of(cls, tag: str, share: float, deviation: float) -> Self:
+    def of(cls, tag: str, share: float, offset: float) -> Self:
         """Return it with as many digits as people read, and no number that JSON cannot hold."""
-        told = round(deviation, 2) if math.isfinite(deviation) else None
+        told = round(offset, 2) if math.isfinite(offset) else None
         return cls(tag, round(share, 4), told)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from gateway.model import NANOSECONDS
+from gateway.model import NANOSECONDS, Contribution
 
 SiteOption = Annotated[Path, typer.Option("--config", help="The site file.", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -63,6 +63,15 @@ def local(time_ns: int) -> str:
 def amount(value: float | None, unit: str) -> str:
     """Return a value with its unit; a dash where there is none."""
     return "-" if value is None else f"{value:g} {unit}".rstrip()
+
+
+def owes(contributions: Sequence[Contribution]) -> str:
+    """Return whom an anomaly owes most to, each with how far it is off; empty for none."""
+    told = [
+        each.tag if each.offset is None else f"{each.tag} ({each.offset:+.1f} sd)"
+        for each in contributions
+    ]
+    return f"owes most to {', '.join(told)}" if told else ""
 
 
 def complain(problems: Sequence[str]) -> NoReturn:

@@ -259,7 +259,7 @@ class Engine:
         tags = self.plant.points.tags
         frames = next(each for each in self.plant.frames if each.point == point)
         return tuple(
-            Contribution.of(tags[frames.members[each.member].point], each.share, each.deviation)
+            Contribution.of(tags[frames.members[each.member].point], each.share, each.offset)
             for each in self._deriving.owed.get((point, edge.time), ())
         )
 

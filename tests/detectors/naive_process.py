@@ -154,6 +154,31 @@ class NaiveProcess:
         elif self.calm >= self.model.consecutive:
             self.active = False
 
+    def offsets(self) -> Vector:
+        """How far each point is off, the same in all frames: the least squares over the scores."""
+        points = len(self.model.points)
+        explained, weighed = [0.0] * points, [0.0] * points
+        for age in range(self.model.frames):
+            order = self.given(age)
+            scores, known, missing = self.scored(age, order)
+            if len(missing) > points:
+                continue
+            for point in range(points):
+                direction = [0.0] * points
+                for lag in range(order + 1):
+                    if (lag, point) not in missing:
+                        weights = self.weights[order * (order + 1) // 2 + lag][point]
+                        direction = [d + w for d, w in zip(direction, weights, strict=True)]
+                for gone in known:
+                    share = 0.0
+                    for one, other in zip(gone, direction, strict=True):
+                        share += one * other
+                    direction = [d - share * g for d, g in zip(direction, gone, strict=True)]
+                for one, score in zip(direction, scores, strict=True):
+                    explained[point] += one * score
+                    weighed[point] += one * one
+        return [e / w if w > 0.0 else math.nan for e, w in zip(explained, weighed, strict=True)]
+
     def falls(self) -> Vector:
         """How far the statistic falls without each point."""
         points = len(self.model.points)

@@ -191,7 +191,7 @@ def test_readings_are_of_frames_in_the_order_of_what_closed_them() -> None:
 
 
 def test_whom_a_frame_owes_most_to_stands_beside_it() -> None:
-    """A member that is off alone is named first, with its share and its signed deviation."""
+    """A member that is off alone is named first, with its share and its signed offset."""
     frames = [[0.1, -0.1, 0.1, 0.0] for _ in range(30)]
     for each in frames[20:]:
         each[1] = -8.0
@@ -199,7 +199,8 @@ def test_whom_a_frame_owes_most_to_stands_beside_it() -> None:
     times = {time for point, time in told.owed if point == 4}
     assert times == {START + n * PERIOD for n in range(20, 29)}
     for owed in told.owed.values():
-        assert (owed[0].member, owed[0].deviation) == (1, -8.0)
+        assert owed[0].member == 1
+        assert -9.0 < owed[0].offset < 0.0
         assert 0.9 < owed[0].share <= 1.0
     assert not any(point == 5 for point, _ in told.owed)
 

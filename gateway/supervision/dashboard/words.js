@@ -68,6 +68,12 @@ export function figuresOf(row, nowMs) {
   return t("what.limit", { value: value || "—", limit });
 }
 
+/** Whom an anomaly of many points owes most to, the greatest first, or "" where it is none. */
+export const owesOf = (row) =>
+  (row.contributions ?? [])
+    .map(({ tag, offset }) => (offset === null ? tag : t("row.owes.one", { tag, offset: `${offset < 0 ? "" : "+"}${offset.toFixed(1)}` })))
+    .join(t("comma"));
+
 function about(ms) {
   const minutes = ms / 60_000;
   if (minutes < 1) return t("about.s", { n: Math.max(10, Math.round(ms / 10_000) * 10) });

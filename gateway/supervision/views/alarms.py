@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.db import Database, Row
-from gateway.model import decode_event
+from gateway.model import Contribution, decode_event
 from gateway.supervision import links
 from gateway.supervision.store import Write
 from gateway.supervision.tiers import Scope
@@ -71,6 +71,7 @@ class AlarmRow:
     historical: bool
     test: bool
     predicted_ms: int | None
+    contributions: tuple[Contribution, ...]
     standard: str
     clause: str
     operator: str
@@ -145,6 +146,7 @@ def _row(row: Row, now_ns: int) -> AlarmRow:
         historical=event.historical,
         test=event.test,
         predicted_ms=event.predicted_ns // MILLISECOND if event.predicted_ns else None,
+        contributions=event.owes,
         standard=event.standard,
         clause=event.clause,
         operator=event.operator,
