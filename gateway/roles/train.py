@@ -125,6 +125,9 @@ def train(
         raise TrainingError("\n".join(problems))
     whole = history.whole
     time, value = history.time[whole], history.value[whole]
+    if not len(time):
+        none = "no frame in the recordings has a value of every point"
+        raise TrainingError(f"{none}; {_gaps(tags, history) or 'give a longer history'}")
     told(f"fits {len(tags)} points on {len(time)} frames")
     found = _swings(tags, time, value, frames.period_ns)
     try:
