@@ -61,8 +61,8 @@ def local(time_ns: int) -> str:
 
 
 def amount(value: float | None, unit: str) -> str:
-    """Return a value with its unit; a dash where there is none."""
-    return "-" if value is None else f"{value:g} {unit}".rstrip()
+    """Return a value with its unit, of a plain number none; a dash where there is no value."""
+    return "-" if value is None else f"{value:g} {'' if unit == '1' else unit}".rstrip()
 
 
 def owes(contributions: Sequence[Contribution]) -> str:

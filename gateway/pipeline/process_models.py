@@ -94,7 +94,7 @@ def anomaly(
         "unit": "1",
         "limit": 1.0,
         "title_en": "Runs as it never did in normal running",
-        "title_zh": "多点联合异常：偏离正常运行",
+        "title_zh": "偏离正常运行",
     }
     return Rule(params), about
 

@@ -6,7 +6,7 @@ import { ageText, timeText } from "./clock.js";
 import { either, known, t } from "./i18n.js";
 import { isActive, isSuppressed, priorityOf } from "./ranking.js";
 
-const UNITS = new Map([["degC", "°C"], ["mg/m3", "mg/m³"], ["g/m3", "g/m³"], ["m3/h", "m³/h"], ["ug/m3", "µg/m³"]]);
+const UNITS = new Map([["1", ""], ["degC", "°C"], ["mg/m3", "mg/m³"], ["g/m3", "g/m³"], ["m3/h", "m³/h"], ["ug/m3", "µg/m³"]]);
 const TEXT_DIGITS = 4;
 
 /** A unit as people write it. */

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.db import Database, Row
-from gateway.model import Contribution, decode_event
+from gateway.model import decode_event
 from gateway.supervision import links
 from gateway.supervision.store import Write
 from gateway.supervision.tiers import Scope
@@ -37,6 +37,15 @@ class OrderState:
 
     id: str
     status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A point that an anomaly owes to: its share, and how far it is off, standard deviations."""
+
+    tag: str
+    share: float
+    offset: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +80,7 @@ class AlarmRow:
     historical: bool
     test: bool
     predicted_ms: int | None
-    contributions: tuple[Contribution, ...]
+    contributions: tuple[Owed, ...]
     standard: str
     clause: str
     operator: str
@@ -146,7 +155,7 @@ def _row(row: Row, now_ns: int) -> AlarmRow:
         historical=event.historical,
         test=event.test,
         predicted_ms=event.predicted_ns // MILLISECOND if event.predicted_ns else None,
-        contributions=event.owes,
+        contributions=tuple(Owed(each.tag, each.share, each.offset) for each in event.owes),
         standard=event.standard,
         clause=event.clause,
         operator=event.operator,
