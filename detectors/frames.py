@@ -142,6 +142,8 @@ class Frames:
         widest = max((len(each.members) for each in params), default=0)
         room = max(ROOM, int(np.diff(self._first).max(initial=0)))
         self._told, self._values = new_records(room, TOLD), np.empty((room, widest))
+        none = np.empty(0, np.int64)
+        self._none = [Told(none, none, none, np.empty((0, len(each.members)))) for each in params]
         #: All that readings change: a `FRAMES` each, and a `SEAT` for each of their members.
         self.state = new_records(len(params), FRAMES)
         self.seats = new_records(len(seats), SEAT)
@@ -186,6 +188,8 @@ class Frames:
             if written:
                 told.append(self._told[:written].copy())
                 values.append(self._values[:written].copy())
+        if len(told) == 1:
+            return self._none
         every, frames = np.concatenate(told), np.concatenate(values)
         found = []
         for kind, each in enumerate(self._table):

@@ -60,6 +60,8 @@ def train(
         if target.exists() and not force:
             # Told before the work, not after it.
             complain([f"{target}: is there already; write over it with --force, or name --out"])
+        if not target.absolute().parent.is_dir():
+            complain([f"{target}: its folder is not there; make it, or name another with --out"])
         found = fit(site.plant, frames, input_files, told=told)
         size = write_model(found.model, target)
     except ConfigError as error:

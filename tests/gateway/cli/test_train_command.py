@@ -107,6 +107,10 @@ def test_a_model_is_not_written_over_unasked(tmp_path: Path) -> None:
     assert "--force" in refused.stderr
     assert "reads" not in refused.stderr
     assert target.read_text(encoding="utf-8") == "precious"
+    nowhere = hazgate(*command, "--out", tmp_path / "nowhere" / "m.json")
+    assert nowhere.exit_code == 1
+    assert "its folder is not there" in nowhere.stderr
+    assert "reads" not in nowhere.stderr
     assert hazgate(*command, "--force").exit_code == 0
     assert hazgate("check", site).exit_code == 0
 
