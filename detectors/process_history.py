@@ -57,9 +57,10 @@ def swings(runs: Sequence[Floats]) -> Floats:
     products, pairs = np.zeros((longest, frames.shape[1])), np.zeros(longest)
     for run in runs:
         size = len(run)
-        spectrum = np.fft.rfft(run - mean, 2 * size, axis=0)
-        products[:size] += np.fft.irfft(np.abs(spectrum) ** 2, 2 * size, axis=0)[:size]
         pairs[:size] += np.arange(size, 0, -1)
+        for point in range(frames.shape[1]):
+            spectrum = np.fft.rfft(run[:, point] - mean[point], 2 * size)
+            products[:size, point] += np.fft.irfft(np.abs(spectrum) ** 2, 2 * size)[:size]
     found = np.empty(frames.shape[1])
     for point, each in enumerate((products / pairs[:, None]).T):
         found[point] = len(frames) / _time(each, len(frames))

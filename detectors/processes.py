@@ -96,6 +96,7 @@ class Processes:
         self._params = tuple(frames)
         self._frames = Frames(count, frames)
         self._detectors = [ProcessDetector(model) for model in models]
+        self._nothing = _derived([])
 
     def take(
         self,
@@ -121,11 +122,10 @@ class Processes:
                 rows.append((int(origin), params.point, int(at), int(came), ratio, verdict))
                 if verdict == GOOD and ratio > 1.0:
                     owed[params.point, int(at)] = tuple(_owed(detector, ratio))
+        if not rows:
+            return Processed(self._nothing, owed)
         rows.sort(key=lambda row: row[0])
-        columns = list(zip(*rows, strict=True)) or [()] * 6
-        types = (np.int64, np.int32, np.int64, np.int64, np.float64, np.uint8)
-        derived = Derived(*(np.array(c, t) for c, t in zip(columns, types, strict=True)))
-        return Processed(derived, owed)
+        return Processed(_derived(rows), owed)
 
     def parts(self, number: int) -> Iterator[tuple[str, Records]]:
         """Yield all that readings change of one process, by name: arrays to copy from and into."""
@@ -159,6 +159,13 @@ class Processes:
             detector.begin_anew()
             return np.nan, FAILED
         return min(ratio, LARGEST), GOOD
+
+
+def _derived(rows: Sequence[tuple[int, int, int, int, float, int]]) -> Derived:
+    """Return rows of a `Derived` as its columns."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(Derived._fields)
+    types = (np.int64, np.int32, np.int64, np.int64, np.float64, np.uint8)
+    return Derived(*(np.array(c, t) for c, t in zip(columns, types, strict=True)))
 
 
 def _owed(detector: ProcessDetector, ratio: float) -> Iterator[Owed]:

@@ -44,7 +44,8 @@ reading = st.tuples(
     grades,
 )
 actions = st.lists(
-    st.one_of(reading, reading, reading, st.just("restart"), st.just("set back")), max_size=90
+    st.one_of(reading, reading, reading, st.sampled_from(["restart", "set back", "nudged"])),
+    max_size=90,
 )
 
 
@@ -52,8 +53,8 @@ def timeline(entries: list[Reading | str]) -> list[Reading | str]:
     """Turn steps into instants, some of them on whole periods; at the end all are read again."""
     now, found = START, []
     for entry in entries:
-        if entry == "set back":
-            now -= HOUR
+        if entry in {"set back", "nudged"}:
+            now -= HOUR if entry == "set back" else 15 * SECOND
         elif isinstance(entry, str):
             found.append(entry)
         else:
@@ -132,7 +133,7 @@ def test_the_kernel_agrees_with_the_plain_form(entries: list[Reading | str], siz
 @given(actions)
 def test_times_only_increase(entries: list[Reading | str]) -> None:
     """While no clock is set back each kind of frame comes once, later than the one before it."""
-    events = timeline([entry for entry in entries if entry != "set back"])
+    events = timeline([entry for entry in entries if entry not in {"set back", "nudged"}])
     for kind, params in enumerate(PARAMS):
         times = [row[2] for row in run(events)[0] if row[0] == kind]
         assert times == sorted(set(times))
@@ -193,6 +194,18 @@ def test_a_late_reading_changes_no_frame_and_serves_the_next() -> None:
     assert [(row[2], values(row)) for row in told] == [
         (START + PERIOD, [2.0, 1.0]),
         (START + 2 * PERIOD, [7.0, 1.5]),
+    ]
+
+
+def test_a_clock_that_was_set_back_a_little_tells_no_frame_twice() -> None:
+    """Seconds back across a boundary: what was told is not told again, and the next is whole."""
+    told = one(
+        *((A, 50, 1.0), (B, 51, 2.0), (A, 70, 1.0)),
+        *((A, 55, 1.5), (B, 56, 2.5), (A, 61, 1.6), (B, 121, 2.0)),
+    )
+    assert [(row[2] - START, values(row)) for row in told] == [
+        (PERIOD, [2.0, 1.0]),
+        (2 * PERIOD, [2.5, 1.6]),
     ]
 
 
