@@ -31,6 +31,7 @@ class Level(StrEnum):
     RATE = "rate"
     TREND = "trend"
     STUCK = "stuck"
+    ANOMALY = "anomaly"
     FAULT = "fault"
     NO_DATA = "no_data"
     NODE = "node"

@@ -31,6 +31,7 @@ from gateway.pipeline.device_clocks import clock_alarms
 from gateway.pipeline.plant import Device, Plant
 from gateway.pipeline.point_rules import HIGHS, bind_kind
 from gateway.pipeline.points import Points
+from gateway.pipeline.process_models import Models
 from gateway.pipeline.settings import (
     DEVICE,
     AreaSettings,
@@ -62,11 +63,14 @@ def bind(
     areas: Sequence[AreaSettings],
     devices: Sequence[DeviceSettings],
     derived: Sequence[DerivedSettings] = (),
+    models: Models | None = None,
     profiles: Mapping[str, Profile],
     packs: Mapping[str, RuleSet],
     whole: bool = True,
 ) -> Plant:
     """Bind a site's points to devices, profiles and rules.
+
+    Without `models` a plant is bound that a process can be trained for, and that cannot run.
 
     Parameters
     ----------
@@ -80,7 +84,7 @@ def bind(
         With every problem of the site, each at its key path.
     """
     known = {area.id: area for area in areas}
-    site = _Site(node, division, areas=known, profiles=profiles, packs=packs)
+    site = _Site(node, division, areas=known, profiles=profiles, packs=packs, models=models)
     site.problems += _twice([area.id for area in areas], "area", "id")
     site.problems += _twice([device.id for device in devices], "device", "id")
     site.problems += _twice([device.topic for device in devices], "device", "topic")
@@ -116,6 +120,7 @@ class _Site:
     areas: Mapping[str, AreaSettings] = field(kw_only=True)
     profiles: Mapping[str, Profile] = field(kw_only=True)
     packs: Mapping[str, RuleSet] = field(kw_only=True)
+    models: Models | None = field(default=None, kw_only=True)
     problems: list[Problem] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
@@ -200,6 +205,7 @@ class _Site:
                 known=self._known,
                 bind=self._bind_derived,
                 division=self.division,
+                models=self.models,
             )
         made = len(binder.points)
         binder.add(at, settings)
@@ -270,6 +276,8 @@ class _Site:
             exposures=tuple(self.derived.exposures) if self.derived else (),
             wards=tuple(self.wards),
             deadlines=due,
+            frames=tuple(self.derived.frames) if self.derived else (),
+            models=tuple(self.derived.fitted) if self.derived else (),
         )
 
     def _name(self, at: Path, device: DeviceSettings, profile: Profile | None) -> Iterator[Problem]:

@@ -33,8 +33,9 @@ from detectors.reason import (
     ReasonParams,
 )
 from detectors.reference import judge_limit
+from detectors.run import RunParams
 from device_profiles.quality import Quality, Verdict
-from gateway.model import Detection
+from gateway.model import Contribution, Detection
 from gateway.pipeline import snapshot
 from gateway.pipeline.companions import Judging
 from gateway.pipeline.deriving import QUALITIES, Deriving
@@ -97,12 +98,14 @@ class Engine:
             plant.point_sets,
         )
         self._deriving: Deriving | None = None
-        if plant.derivations or plant.exposures:
+        if plant.derivations or plant.exposures or plant.frames:
             self._deriving = Deriving(
                 plant.points.tags,
                 plant.reported,
                 derivations=plant.derivations,
                 exposures=plant.exposures,
+                frames=plant.frames,
+                models=plant.models,
             )
         self._judging = Judging(plant.points.tags, plant.wards) if plant.wards else None
         #: The last readings, with the quality by which they were judged.
@@ -260,6 +263,19 @@ class Engine:
             predicted_ns=edge.predicted,
             quality=0 if reading is None else int(reading.quality[edge.at]),
             historical=edge.historical,
+            contributions=self._contributions(edge) if edge.began else (),
+        )
+
+    def _contributions(self, edge: Edge) -> tuple[Contribution, ...]:
+        """Return whom an anomaly owes most to, where this edge began one."""
+        if self._deriving is None or not isinstance(self.plant.rule(edge.row).params, RunParams):
+            return ()
+        point = self.plant.point_of(edge.row)
+        tags = self.plant.points.tags
+        frames = next(each for each in self.plant.frames if each.point == point)
+        return tuple(
+            Contribution.of(tags[frames.members[each.member].point], each.share, each.offset)
+            for each in self._deriving.owed.get((point, edge.time), ())
         )
 
 

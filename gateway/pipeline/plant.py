@@ -11,6 +11,8 @@ import numpy.typing as npt
 from detectors.companion import Ward
 from detectors.derived import Derivation
 from detectors.exposure import ExposureParams
+from detectors.frames import FrameParams
+from detectors.process_model import ProcessModel
 from detectors.rules import Rule
 from device_profiles.bindings import Bound, ChannelBinding
 from device_profiles.decode import Plan
@@ -50,12 +52,14 @@ class Plant:
     rule_sets, point_sets
         The rules that points can have, each set's fixed limits first, and which set is each
         point's.
-    derivations, exposures
+    derivations, exposures, frames
         What of the points no device reports: they stand behind all others.
     wards
         The points that are judged by the oxygen beside them.
     deadlines
         When calibrations and gas tests fall due.
+    models
+        Of each of `frames`; a plant that is bound to be trained has none, and cannot run.
     definitions
         Every alarm by number: the rules of each point, then its "no data" alarms.
     """
@@ -71,6 +75,8 @@ class Plant:
     exposures: tuple[ExposureParams, ...] = ()
     wards: tuple[Ward, ...] = ()
     deadlines: tuple[Deadlines, ...] = ()
+    frames: tuple[FrameParams, ...] = ()
+    models: tuple[ProcessModel, ...] = ()
 
     @property
     def first(self) -> npt.NDArray[np.int64]:

@@ -104,6 +104,7 @@ def shares_of(plant: Plant, shares: int) -> npt.NDArray[np.int32]:
         if plant.points.device[ward.point] != plant.points.device[ward.oxygen]
         for point in (ward.point, ward.oxygen)
     ]
+    members += [member.point for each in plant.frames for member in each.members]
     whole = np.isin(plant.points.device, plant.points.device[[m for m in members if m >= 0]])
     device[whole] = 0
     device[plant.reported :] = 0

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from detectors.process_model import digest
 from device_profiles.hazards import RuleSet, load_packs
 from device_profiles.problems import ProfileError
 from device_profiles.registry import load_registry
@@ -27,6 +28,7 @@ from gateway.northbound.settings import StoreSettings
 from gateway.pipeline.binding import SiteError, bind
 from gateway.pipeline.plant import Plant
 from gateway.pipeline.point_tables import add_point_tables
+from gateway.pipeline.process_models import read_models
 from gateway.pipeline.salvage import problems_of_the_rest
 from gateway.pipeline.upkeep import ahead
 from gateway.roles.edge.settings import SiteFile
@@ -73,6 +75,19 @@ def load_site(path: Path) -> Site:
         With every problem, each at its line.
     """
     return _Reading(path).site()
+
+
+def load_untrained(path: Path) -> Site:
+    """Do what `load_site` does, but for the models of processes: read none, and need none.
+
+    Its plant cannot run.
+
+    Raises
+    ------
+    ConfigError
+        With every problem, each at its line.
+    """
+    return _Reading(path, trained=False).site()
 
 
 def inspect_site(path: Path, *, now_ns: int) -> Site:
@@ -126,8 +141,9 @@ def named_files(document: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
 class _Reading:
     """One pass over a site file, and every problem found on the way."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, trained: bool = True) -> None:
         self.path = path
+        self.trained = trained
         self.document, self.text = parse(path)
         self.tables = add_point_tables(self.document, path)
         self.settings, self.found = examine(self.document, SiteFile, folder=path.absolute().parent)
@@ -176,6 +192,7 @@ class _Reading:
                 areas=settings.area,
                 devices=settings.device,
                 derived=settings.derived,
+                models=read_models(settings.derived, self.path) if self.trained else None,
                 profiles=profiles,
                 packs=packs,
             )
@@ -198,6 +215,8 @@ def hash_of(plant: Plant) -> str:
         found.update(group.at_ns.tobytes())
     delays = [(each.id, each.usual_delay) for each in plant.devices if each.usual_delay]
     found.update(repr(delays).encode() if delays else b"")
+    if plant.frames:
+        found.update(repr((plant.frames, [digest(model) for model in plant.models])).encode())
     for texts in (points.tags, points.names, points.device_ids):
         # No text is cut short by what it holds: the lengths stand before it.
         found.update(np.array([len(text) for text in texts], np.int64).tobytes())
