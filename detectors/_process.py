@@ -24,10 +24,13 @@ UNKNOWN, WITHIN, BEYOND, IGNORED = 0, 1, 2, 3
 DEPENDENT: Final = 1e-20
 
 #: What is remembered beside the frames: time of the newest, ns, NEVER before the first; its row;
-#: how many in a row had every value; verdicts in a row beyond, within, and without a verdict;
-#: whether the alarm stands.
+#: how many in a row had every value; time of the newest with a verdict, NEVER before the first;
+#: verdicts in a row beyond, within, and without a verdict; whether the alarm stands.
 PROCESS: Final = np.dtype(
-    [(name, "i8") for name in ("last", "head", "whole", "over", "calm", "unknown", "active")]
+    [
+        (name, "i8")
+        for name in ("last", "head", "whole", "judged", "over", "calm", "unknown", "active")
+    ]
 )
 
 
@@ -149,10 +152,8 @@ def pool(squares: Floats, head: int) -> float:
 
 @kernel
 def forget(state: Records, window: Floats, squares: Floats) -> None:
-    """Begin anew: no frame is known, no run goes on; an alarm that stands does."""
+    """Begin anew: no frame is known."""
     state.whole = 0
-    state.over = 0
-    state.calm = 0
     for row in range(window.shape[0]):
         for point in range(window.shape[1]):
             window[row, point] = np.nan
@@ -172,11 +173,21 @@ def skip(state: Records, window: Floats, squares: Floats) -> None:
 
 
 @kernel
-def count(state: Records, verdict: int, consecutive: int) -> None:
-    """Take a verdict: so many in a row raise or clear; UNKNOWN does neither, and breaks no run."""
+def count(
+    state: Records, verdict: int, time: int, period: int, rows: int, consecutive: int
+) -> None:
+    """Take a verdict: so many in a row raise or clear; UNKNOWN does neither, and breaks no run.
+
+    A run does not outlast the frames it rests on: it begins anew where none of those that are
+    looked at had a verdict, as `detectors.run` has it. An alarm that stands goes on.
+    """
     if verdict == UNKNOWN:
         state.unknown += 1
         return
+    if state.judged == NEVER or time - state.judged > rows * period:
+        state.over = 0
+        state.calm = 0
+    state.judged = time
     state.unknown = 0
     state.over = state.over + 1 if verdict == BEYOND else 0
     state.calm = state.calm + 1 if verdict == WITHIN else 0
@@ -244,7 +255,7 @@ def judge(
             verdict = BEYOND
             if ratio <= 1.0:
                 verdict = WITHIN if state.whole >= rows else UNKNOWN
-            count(state, verdict, consecutive)
+            count(state, verdict, times[index], period, rows, consecutive)
             verdicts[index] = verdict
         active[index] = state.active == 1
         blind[index] = state.unknown >= rows + consecutive
@@ -259,8 +270,14 @@ def contribute(
     scores: Floats,
     basis: Floats,
     falls: Floats,
+    offsets: Floats,
+    weighed: Floats,
 ) -> None:
-    """Add up how far each T2 of the statistic falls without each point, all its lags unknown."""
+    """Add up how far each T2 of the statistic falls without each point, all its lags unknown.
+
+    Of each point's own offset, the same in all frames, `offsets` adds up what it explains of the
+    scores, and `weighed` what one deviation of it would: their quotient is its least squares.
+    """
     rows, points = window.shape
     for age in range(rows):
         before = given(age, rows, order)
@@ -270,6 +287,21 @@ def contribute(
         whole = sum_of_squares(scores[0])
         first = before * (before + 1) // 2
         for point in range(points):
+            for at in range(points):
+                scores[1, at] = 0.0
+            for lag in range(before + 1):
+                if not np.isnan(window[back(head, age + lag, rows), point]):
+                    for at in range(points):
+                        scores[1, at] += weights[first + lag, point, at]
+            for gone in range(known):
+                share = 0.0
+                for at in range(points):
+                    share += basis[gone, at] * scores[1, at]
+                for at in range(points):
+                    scores[1, at] -= share * basis[gone, at]
+            for at in range(points):
+                offsets[point] += scores[1, at] * scores[0, at]
+                weighed[point] += scores[1, at] * scores[1, at]
             for at in range(points):
                 scores[1, at] = scores[0, at]
             rank = known

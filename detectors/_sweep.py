@@ -36,7 +36,8 @@ from detectors.memory import BEGINS, ENDS, NEITHER, empty
 from detectors.noise import noise_step
 from detectors.rate import rate_step
 from detectors.reason import FAULT, NONE, SHIFT
-from detectors.rules import NOISE, RATE, SPIKE, STUCK, TREND
+from detectors.rules import NOISE, RATE, RUN, SPIKE, STUCK, TREND
+from detectors.run import run_step
 from detectors.spike import spike_step
 from detectors.stuck import stuck_step
 from detectors.trend import trend_step
@@ -210,6 +211,8 @@ def sweep(
                 verdict = stuck_step(rule, kept, now, number)
             elif rule.kind == NOISE:
                 verdict = noise_step(rule, kept, now, number)
+            elif rule.kind == RUN:
+                verdict = run_step(rule, kept, elapsed, now, number)
             else:
                 verdict = fall_step(rule, kept, elapsed, now, number)
             if verdict == BEGINS or (restless and state.stirred & bit_of(place) != 0):

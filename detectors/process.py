@@ -10,9 +10,9 @@ A value that is missing is never taken for a normal one. All that it could expla
 the scores: each T2 is then the least it can be, whatever the value was; where more values are
 missing than a frame has, that is 0. If even the least is beyond, the frame is BEYOND; else it is
 UNKNOWN, which raises nothing and clears nothing. A frame that did not come is one without any
-value, and after so many that none of the newest frames came the window begins anew. Without a
-verdict for longer than one lost frame and an alarm take, it is `blind`: a fault for somebody to
-mend.
+value, and after so many that none of the newest frames came the window begins anew; so does a run
+of verdicts after as long without one. Without a verdict for longer than one lost frame and an alarm
+take, it is `blind`: a fault for somebody to mend.
 
 The contribution of a point is how far the statistic falls where the point is taken for unknown: the
 reconstruction-based contribution of C. F. Alcala and S. J. Qin,
@@ -50,12 +50,15 @@ class Contribution(NamedTuple):
     """A point's part in the statistic.
 
     `fall` is in limits; `deviation` is of its newest value from the mean, in standard deviations,
-    NaN where it has none.
+    NaN where it has none. `offset` is how far it is off what the others and the frames before lead
+    to expect, in standard deviations: taken for the same in all frames looked at, the least
+    squares; NaN where nothing tells. A sensor that drifts may stay near its mean, and be far off.
     """
 
     point: str
     fall: float
     deviation: float
+    offset: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ class ProcessDetector:
             np.full((model.frames, points), np.nan),
             np.zeros((model.frames, model.order + 1)),
         )
-        self.state.memory["last"] = NEVER
+        self.state.memory["last"] = self.state.memory["judged"] = NEVER
         # Scores of all points known, and of one left out; directions left out, and one to work in.
         self._scores = np.empty((2, points))
         self._basis = np.empty((points + model.order + 2, points))
@@ -164,7 +167,7 @@ class ProcessDetector:
         """Return the points that the statistic owes most to at present, the greatest first."""
         model, state = self.model, self.state
         head = int(state.memory[0]["head"])
-        falls = np.zeros(len(model.points))
+        falls, offsets, weighed = np.zeros((3, len(model.points)))
         contribute(
             state.window,
             head,
@@ -173,14 +176,32 @@ class ProcessDetector:
             self._scores,
             self._basis,
             falls,
+            offsets,
+            weighed,
         )
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # of wild values: an infinite one, or none
+            offsets /= np.where(weighed > 0.0, weighed, np.nan)
         order = np.argsort(-falls, kind="stable")[:most]
         return [
             Contribution(
-                model.points[at], float(falls[at] / model.limit), float(state.window[head, at])
+                model.points[at],
+                float(falls[at] / model.limit),
+                float(state.window[head, at]),
+                float(offsets[at]),
             )
             for at in order
         ]
+
+    def begin_anew(self) -> None:
+        """Know no frame and no run of verdicts; an alarm that stands goes on."""
+        state = self.state
+        for name in ("head", "whole", "over", "calm", "unknown"):
+            state.memory[name] = 0
+        state.memory["last"] = state.memory["judged"] = NEVER
+        state.window[:] = np.nan
+        state.squares[:] = 0.0
 
     def restore(self, state: ProcessState) -> None:
         """Go on from a copy of the state of a detector with an equal model."""

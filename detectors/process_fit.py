@@ -39,6 +39,14 @@ FRAMES_A_WEIGHT: Final = 2
 EXACT: Final = 1e-10
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fitted model, and the share of frames in unseen blocks that are beyond its limit."""
+
+    model: ProcessModel
+    beyond: float
+
+
 def fit(
     times: npt.ArrayLike,
     frames: npt.ArrayLike,
@@ -48,6 +56,26 @@ def fit(
     consecutive: int = 6,
     false_alarms: float = 0.01,
 ) -> ProcessModel:
+    """Do as `fitted`, for whom the model alone concerns."""
+    return fitted(
+        times,
+        frames,
+        points,
+        period_ns,
+        consecutive=consecutive,
+        false_alarms=false_alarms,
+    ).model
+
+
+def fitted(
+    times: npt.ArrayLike,
+    frames: npt.ArrayLike,
+    points: Sequence[str],
+    period_ns: int,
+    *,
+    consecutive: int = 6,
+    false_alarms: float = 0.01,
+) -> Fit:
     """Fit a process on frames of normal running.
 
     Parameters
@@ -84,7 +112,8 @@ def fit(
     frame = asked.frame
     order = _order(asked, asked.runs((frame - frame.mean(axis=0)) / frame.std(axis=0, ddof=1)))
     model = _weighed(asked, asked.runs(frame), order)
-    return replace(model, limit=_limit(asked, asked.runs(frame), order))
+    limit, beyond = _limit(asked, asked.runs(frame), order)
+    return Fit(replace(model, limit=limit), beyond)
 
 
 def least_samples(points: int, consecutive: int, false_alarms: float) -> int:
@@ -285,8 +314,11 @@ def _unseen_error(runs: Sequence[Floats], order: int, skipped: int) -> float:
     return float(np.linalg.slogdet(every.T @ every / len(every))[1])
 
 
-def _limit(asked: _Asked, runs: Sequence[Floats], order: int) -> float:
-    """Return the limit: the quantile of what unseen blocks show, and no alarm in any of them."""
+def _limit(asked: _Asked, runs: Sequence[Floats], order: int) -> tuple[float, float]:
+    """Return the limit, and the share of what unseen blocks show that is beyond it.
+
+    It is the quantile of what they show, and no alarm in any of them.
+    """
     frames = most_frames(asked.consecutive)
     shown, lasting = [], []
     for inside, outside in _cut(runs):
@@ -300,8 +332,10 @@ def _limit(asked: _Asked, runs: Sequence[Floats], order: int) -> float:
                 in_a_row = np.lib.stride_tricks.sliding_window_view(ratio, model.consecutive)
                 lasting.append(in_a_row.min(axis=1).max())
     # Type 6: in the mean as large a share of new frames is beyond it as was asked for.
-    quantile = np.quantile(np.concatenate(shown), 1.0 - asked.false_alarms, method="weibull")
-    return float(max(quantile, *lasting))
+    every = np.concatenate(shown)
+    quantile = np.quantile(every, 1.0 - asked.false_alarms, method="weibull")
+    limit = float(max(quantile, *lasting))
+    return limit, float(np.mean(every > limit))
 
 
 def _usual(model: ProcessModel, runs: Sequence[Floats]) -> float:

@@ -200,6 +200,11 @@ def decode(data: bytes, points: Sequence[str] | None = None) -> ProcessModel:
     return model
 
 
+def digest(model: ProcessModel) -> str:
+    """Return the SHA-256 of all that a model is, in hexadecimal digits."""
+    return hashlib.sha256(encode(model)).hexdigest()
+
+
 def points_digest(points: Sequence[str]) -> str:
     """Return the SHA-256 of a list of tags in hexadecimal digits, to compare lists by."""
     return hashlib.sha256(json.dumps(list(points), ensure_ascii=False).encode()).hexdigest()

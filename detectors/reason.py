@@ -30,6 +30,10 @@ WARMING: Final = 5
 CLOCK: Final = 6
 #: No source time where one belongs.
 UNDATED: Final = 7
+#: Beside the sensor is less oxygen than it needs to read true, or nobody knows how much
+#: (`detectors.companion`).
+LOW_OXYGEN: Final = 8
+OXYGEN_UNKNOWN: Final = 9
 REASONS: Final = range(1, 32)
 #: In a grade (`detectors.admission`) the reason stands above the three bits of the verdict.
 SHIFT: Final = 3

@@ -17,6 +17,7 @@ from detectors.noise import NoiseParams
 from detectors.rate import RateParams
 from detectors.reason import FAULT, NONE, SHIFT, ReasonParams
 from detectors.rules import Params
+from detectors.run import RunParams
 from detectors.spike import SpikeParams
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
@@ -193,6 +194,8 @@ class Row:
                 return (*reference_sensor.noise(self, self.params, time, value), 0)
             case FallParams():
                 return (*reference_sensor.fall(self, self.params, time, value), 0)
+            case RunParams():
+                return (*reference_sensor.run(self, self.params, time, value), 0)
 
     def _restart(self, time: int, gap_s: float) -> float | None:
         """Return seconds since the last value, or None when watching starts anew here."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from detectors.fall import FallParams
 from detectors.noise import NoiseParams
+from detectors.run import RunParams
 from detectors.spike import SpikeParams
 
 if TYPE_CHECKING:
@@ -91,3 +92,17 @@ def fall(row: Row, rule: FallParams, time: int, value: float) -> tuple[bool, boo
             row.start, row.memory = time, fresh
             return False, False
     return fallen >= rule.amount, fallen < rule.amount - rule.deadband
+
+
+def run(row: Row, rule: RunParams, time: int, value: float) -> tuple[bool, bool]:
+    """Judge how many values in a row are beyond, or within."""
+    row.step(time)
+    memory = row.memory
+    if not memory or row.elapsed > rule.gap_s * 1e9:
+        row.start = time
+        memory.update(over=0, calm=0)
+    beyond = value > rule.limit
+    # No longer than what is asked for: a run of years is no other state than one of minutes.
+    memory["over"] = min(memory["over"] + 1, rule.count) if beyond else 0
+    memory["calm"] = 0 if beyond else min(memory["calm"] + 1, rule.count)
+    return memory["over"] >= rule.count, memory["calm"] >= rule.count

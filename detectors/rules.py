@@ -18,6 +18,7 @@ from detectors.limit import LimitParams, calm_band
 from detectors.noise import NoiseParams
 from detectors.rate import RateParams
 from detectors.reason import ReasonParams
+from detectors.run import RunParams
 from detectors.spike import SpikeParams
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
@@ -31,10 +32,11 @@ Params = (
     | SpikeParams
     | NoiseParams
     | FallParams
+    | RunParams
 )
 
 # Kinds of detector. A limit and a reason have no memory; all others have.
-LIMIT, RATE, TREND, STUCK, REASON, SPIKE, NOISE, FALL = 0, 1, 2, 3, 4, 5, 6, 7
+LIMIT, RATE, TREND, STUCK, REASON, SPIKE, NOISE, FALL, RUN = 0, 1, 2, 3, 4, 5, 6, 7, 8
 KIND: Final[dict[type, int]] = {
     LimitParams: LIMIT,
     RateParams: RATE,
@@ -44,6 +46,7 @@ KIND: Final[dict[type, int]] = {
     SpikeParams: SPIKE,
     NoiseParams: NOISE,
     FallParams: FALL,
+    RunParams: RUN,
 }
 WIDTH: Final = 7  # parameters a rule may have
 #: Rules whose state has a bit of its own in `detectors.admission.POINT`; the last is shared.

@@ -34,6 +34,8 @@ class Quality(IntEnum):
     WARMING_UP = (Verdict.UNCERTAIN << REASON_BITS) | 5
     RETAINED = (Verdict.UNCERTAIN << REASON_BITS) | 6
     INCOMPLETE = (Verdict.UNCERTAIN << REASON_BITS) | 7
+    OXYGEN_UNKNOWN = (Verdict.UNCERTAIN << REASON_BITS) | 8
+    ALARM_IN_LOW_OXYGEN = (Verdict.UNCERTAIN << REASON_BITS) | 9
     # BAD: there is no value to act on; the point holds its alarm.
     MISSING = (Verdict.BAD << REASON_BITS) | 1
     WRONG_TYPE = (Verdict.BAD << REASON_BITS) | 2
@@ -44,6 +46,7 @@ class Quality(IntEnum):
     DEVICE_FAULT = (Verdict.BAD << REASON_BITS) | 7
     UNDECODABLE = (Verdict.BAD << REASON_BITS) | 8
     NOT_COMPUTED = (Verdict.BAD << REASON_BITS) | 9
+    LOW_OXYGEN = (Verdict.BAD << REASON_BITS) | 10
 
     @property
     def verdict(self) -> Verdict:

@@ -6,9 +6,10 @@ cycle turns that into an `AlarmEvent`, and the event is what the journal keeps a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, Self
 
 import msgspec
 from msgspec import Meta
@@ -81,6 +82,31 @@ class Clock(Protocol):
         ...
 
 
+class Contribution(msgspec.Struct, frozen=True):
+    """A point's part in an anomaly of many points.
+
+    Parameters
+    ----------
+    tag
+        Of the point.
+    share
+        Of the statistic, that falls away where the point is left out: 0 to 1. Shares overlap.
+    offset
+        How far it is off what the other points and its past lead to expect, standard deviations;
+        None where nothing tells.
+    """
+
+    tag: str
+    share: float
+    offset: float | None = None
+
+    @classmethod
+    def of(cls, tag: str, share: float, offset: float) -> Self:
+        """Return it with as many digits as people read, and no number that JSON cannot hold."""
+        told = round(offset, 2) if math.isfinite(offset) else None
+        return cls(tag, round(share, 4), told)
+
+
 @dataclass(frozen=True, slots=True)
 class Detection:
     """An edge reported by a detector: a rule's condition began or ended.
@@ -103,6 +129,8 @@ class Detection:
         Quality byte of the reading.
     historical
         The reading came late: it is evaluated, and marked.
+    contributions
+        Whom an anomaly owes most to when it begins, the greatest first.
     """
 
     row: int
@@ -113,6 +141,7 @@ class Detection:
     predicted_ns: int = 0
     quality: int = 0
     historical: bool = False
+    contributions: tuple[Contribution, ...] = ()
 
 
 class AlarmEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +150,9 @@ class AlarmEvent(msgspec.Struct, frozen=True, kw_only=True):
     `kind` is "alarm" for a transition of an alarm; other kinds ("life", "start", "order", "shed",
     "configuration", "store") concern the node itself and leave the alarm fields empty. The identity
     is (node, life, epoch, seq). `prev` is the SHA-256 of the bytes of the event before it, so the
-    events of a life form a chain that anyone who has them can check.
+    events of a life form a chain that anyone who has them can check. `contributions` are those of
+    the raise, in every event of an occurrence; where there are none the field is left out, and a
+    reader that knows it not reads past it.
     """
 
     v: Int64 = EVENT_VERSION
@@ -160,6 +191,12 @@ class AlarmEvent(msgspec.Struct, frozen=True, kw_only=True):
     operator: str = ""
     comment: str = ""
     detail: dict[str, str | Int64 | float | bool | None] = msgspec.field(default_factory=dict)
+    contributions: tuple[Contribution, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def owes(self) -> tuple[Contribution, ...]:
+        """Whom an anomaly owes most to; empty for every other alarm."""
+        return () if self.contributions is msgspec.UNSET else self.contributions
 
 
 #: The fields in which the same readings, sent live and replayed, may differ.

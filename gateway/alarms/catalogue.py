@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from itertools import accumulate
 from typing import Final, Self
 
 import msgspec
@@ -29,6 +31,7 @@ class Level(StrEnum):
     RATE = "rate"
     TREND = "trend"
     STUCK = "stuck"
+    ANOMALY = "anomaly"
     FAULT = "fault"
     NO_DATA = "no_data"
     NODE = "node"
@@ -90,12 +93,28 @@ class KindAlarms:
     silence: AlarmDefinition
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SparseAlarm:
+    """An alarm that some points have, whatever their kind: no rule of the bank tells it.
+
+    Parameters
+    ----------
+    definition
+        Without id, tag and place: these are each point's.
+    points
+        Dense indices, ascending.
+    """
+
+    definition: AlarmDefinition
+    points: npt.NDArray[np.int32]
+
+
 class Catalogue:
     """Every alarm of a node by number, in the order detections name them (`Detection.row`).
 
-    First the rules of each point, point by point, then one "no data" alarm a point, then the
-    node's own. A site may have millions: only what kinds of points share is kept, and a definition
-    is made when it is asked for.
+    First the rules of each point, point by point, then one "no data" alarm a point, then each
+    sparse alarm with its points, then the node's own. A site may have millions: only what kinds of
+    points share is kept, and a definition is made when it is asked for.
 
     Parameters
     ----------
@@ -105,6 +124,8 @@ class Catalogue:
         Tag -> index of each point, in the order of the indices.
     kinds, kind
         The alarms of each kind, and the kind of each point.
+    sparse
+        Alarms of some points.
     own
         Alarms of no point, whole.
     """
@@ -116,6 +137,7 @@ class Catalogue:
         *,
         kinds: Sequence[KindAlarms] = (),
         kind: Sequence[int] | npt.NDArray[np.int32] = (),
+        sparse: Sequence[SparseAlarm] = (),
         own: Iterable[AlarmDefinition] = (),
     ) -> None:
         self._node = node
@@ -129,7 +151,12 @@ class Catalogue:
         self.first = np.concatenate(([0], np.cumsum(lengths[self._kind]))).astype(np.int64)
         #: Number of the first point's "no data" alarm.
         self.silence = int(self.first[-1])
-        self._own_first = self.silence + len(self._tags)
+        self.sparse = tuple(sparse)
+        sizes = [len(each.points) for each in self.sparse]
+        #: Number of the first alarm of each sparse one, and behind them the first of the node's.
+        self._sparse_first = list(accumulate(sizes, initial=self.silence + len(self._tags)))
+        self._sparse_place = {each.definition.rule: n for n, each in enumerate(self.sparse)}
+        self._own_first = self._sparse_first[-1]
         self._own_numbers = {each.alarm: self._own_first + n for n, each in enumerate(self._own)}
         self._rule_numbers = tuple(
             {each.rule: number for number, each in enumerate(shared.rules)} for shared in self.kinds
@@ -171,7 +198,17 @@ class Catalogue:
         if rule == NO_DATA:
             return self.silence + point
         place = self._rule_numbers[self._kind[point]].get(rule)
-        return None if place is None else int(self.first[point]) + place
+        if place is not None:
+            return int(self.first[point] + place)
+        group = self._sparse_place.get(rule)
+        return None if group is None else self._find_sparse(group, point)
+
+    def sparse_rows(self, rule: str) -> tuple[int, npt.NDArray[np.int32]]:
+        """Return the number of the first alarm with a sparse rule, and the points that have it."""
+        group = self._sparse_place.get(rule)
+        if group is None:
+            return self._own_first, np.zeros(0, np.int32)
+        return self._sparse_first[group], self.sparse[group].points
 
     def get(self, alarm: str) -> AlarmDefinition | None:
         """Return the definition of the alarm with this id; None where there is none."""
@@ -187,6 +224,9 @@ class Catalogue:
         """Return the id of the alarm with this number, without making its definition."""
         if number >= self._own_first:
             return self._own[number - self._own_first].alarm
+        if number >= self._sparse_first[0]:
+            each, point = self._sparse_at(number)
+            return f"{self._node}/{self._tags[point]}/{each.definition.rule}"
         if number >= self.silence:
             return f"{self._node}/{self._tags[number - self.silence]}/{NO_DATA}"
         point, place = self.place(number)
@@ -194,9 +234,22 @@ class Catalogue:
         return f"{self._node}/{self._tags[point]}/{rule}"
 
     def of(self, point: int) -> Iterator[AlarmDefinition]:
-        """Make the alarms of one point: its rules, then "no data"."""
+        """Make the alarms of one point: its rules, then "no data", then its sparse ones."""
         kind = self.kinds[self._kind[point]]
-        return (self._named(each, point) for each in (*kind.rules, kind.silence))
+        sparse = (
+            self._placed(each, point)
+            for group, each in enumerate(self.sparse)
+            if self._find_sparse(group, point) is not None
+        )
+        return (self._named(each, point) for each in (*kind.rules, kind.silence, *sparse))
+
+    def alike(self) -> npt.NDArray[np.int64]:
+        """Return a number of each point, the same where the alarms are: by kind and sparse ones."""
+        found = self._kind.astype(np.int64)
+        for each in self.sparse:
+            found *= 2
+            found[each.points] += 1
+        return found
 
     def with_own(self, own: Iterable[AlarmDefinition]) -> Self:
         """Return this catalogue with alarms of no point behind its own."""
@@ -205,6 +258,7 @@ class Catalogue:
             self._numbers,
             kinds=self.kinds,
             kind=self._kind,
+            sparse=self.sparse,
             own=(*self._own, *own),
         )
 
@@ -213,11 +267,34 @@ class Catalogue:
             raise IndexError(number)
         if number >= self._own_first:
             return self._own[number - self._own_first]
+        if number >= self._sparse_first[0]:
+            each, point = self._sparse_at(number)
+            return self._named(self._placed(each, point), point)
         if number >= self.silence:
             point = number - self.silence
             return self._named(self.kinds[self._kind[point]].silence, point)
         point, place = self.place(number)
         return self._named(self.kinds[self._kind[point]].rules[place], point)
+
+    def _sparse_at(self, number: int) -> tuple[SparseAlarm, int]:
+        """Return the sparse alarm with this number, and its point."""
+        group = bisect_right(self._sparse_first, number) - 1
+        each = self.sparse[group]
+        return each, int(each.points[number - self._sparse_first[group]])
+
+    def _find_sparse(self, group: int, point: int) -> int | None:
+        points = self.sparse[group].points
+        place = int(np.searchsorted(points, point))
+        if place == points.size or int(points[place]) != point:
+            return None
+        return self._sparse_first[group] + place
+
+    def _placed(self, each: SparseAlarm, point: int) -> AlarmDefinition:
+        """Return the definition of a sparse alarm at the place of this point."""
+        at = self.kinds[self._kind[point]].silence
+        return msgspec.structs.replace(
+            each.definition, area=at.area, division=at.division, hazard=at.hazard
+        )
 
     def _named(self, shared: AlarmDefinition, point: int) -> AlarmDefinition:
         tag = self._tags[point]

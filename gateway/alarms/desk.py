@@ -21,6 +21,7 @@ from gateway.journal import Chain
 from gateway.model import (
     AlarmEvent,
     Cause,
+    Contribution,
     Detection,
     Priority,
     State,
@@ -114,6 +115,7 @@ class Desk:
                 quality=Quality(detection.quality).name,
                 historical=moved.historical,
                 predicted_ns=detection.predicted_ns or None,
+                contributions=detection.contributions,
             )
         ]
 
@@ -269,6 +271,7 @@ class Desk:
     def begin_life(self, chain: Chain, *, now_ns: int) -> list[Transition]:
         """Go on in a new life: every alarm that stands is told anew, its counters at one."""
         standing = {a: s for a, s in self.statuses.items() if s.standing and a in self.definitions}
+        told = {alarm: self._contributions(alarm) for alarm in standing}
         self.chain, self.statuses, self.entries, self.unconfirmed = chain, {}, {}, {}
         self._sounding, self._suppressed, self._standing = {}, {}, set()
         self._re_alarms = {}
@@ -284,6 +287,7 @@ class Desk:
                     source_ns=now_ns,
                     received_ns=now_ns,
                     historical=status.historical,
+                    contributions=told[alarm],
                 )
             )
         return found
@@ -338,14 +342,25 @@ class Desk:
         else:
             self._suppressed[alarm] = None
 
+    def _contributions(self, alarm: str) -> tuple[Contribution, ...]:
+        """Return what the last event of an alarm says that it owes most to."""
+        entry = self.entries.get(alarm, b"")
+        return decode_event(entry).owes if b'"contributions"' in entry else ()
+
     def _event(
         self,
         definition: AlarmDefinition,
         before: Status,
         after: Status,
         cause: Cause,
+        *,
+        contributions: tuple[Contribution, ...] = (),
         **fields: object,
     ) -> Transition:
+        if not contributions and cause != Cause.RAISE and before.state != State.NORMAL:
+            contributions = self._contributions(definition.alarm)
+        if contributions:
+            fields["contributions"] = contributions
         event, entry = self.chain.seal(
             "alarm",
             alarm=definition.alarm,

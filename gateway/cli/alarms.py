@@ -22,7 +22,7 @@ from device_profiles.instant import from_nanoseconds
 from gateway.alarms import store as alarm_store
 from gateway.alarms.lifecycle import Status
 from gateway.cli.journal import backwards
-from gateway.cli.output import JsonOption, SiteOption, amount, complain, local, say, table
+from gateway.cli.output import JsonOption, SiteOption, amount, complain, local, owes, say, table
 from gateway.cli.stores import is_running, last_written_ns, open_store, site_of
 from gateway.db import Database
 from gateway.model import NANOSECONDS, AlarmEvent, Cause, State, Suppression, decode_event
@@ -103,8 +103,14 @@ def list_(config: SiteOption, *, as_json: JsonOption = False) -> None:
         return
     if not running:
         typer.echo(f"NOT LIVE: no edge runs on this store; as it stood at {local(written_ns)}")
-    headings = ("state", "priority", "raised", "value", "limit", "alarm", "put aside", "point")
-    table(headings, [each.cells() for each in found])
+    headings: tuple[str, ...] = (
+        "state", "priority", "raised", "value", "limit", "alarm", "put aside", "point",
+    )  # fmt: skip
+    reasons, lines = [owes(each.event.owes) for each in found], [each.cells() for each in found]
+    if any(reasons):
+        headings = (*headings, "why")
+        lines = [(*line, why) for line, why in zip(lines, reasons, strict=True)]
+    table(headings, lines)
     aside = sum(status.suppression != Suppression.NONE for status in standing.values())
     stand = sum(status.state != State.NORMAL for status in standing.values())
     typer.echo(f"{stand} alarm(s) stand" + (f"; {aside} put aside" if aside else ""))
@@ -153,6 +159,7 @@ class Standing:
             "value": event.value,
             "unit": event.unit,
             "limit": event.limit,
+            "contributions": [msgspec.to_builtins(each) for each in event.owes],
         }
 
 

@@ -9,11 +9,11 @@ from typing import Annotated
 import msgspec
 import typer
 
-from gateway.cli.output import JsonOption, SiteOption, amount, complain, local, say, table
+from gateway.cli.output import JsonOption, SiteOption, amount, complain, local, owes, say, table
 from gateway.cli.stores import FILES, open_store, site_of, store_file
 from gateway.db import Database, StoreError
 from gateway.journal import as_bytes, verify
-from gateway.model import AlarmEvent, decode_event
+from gateway.model import AlarmEvent, Cause, decode_event
 
 journal = typer.Typer(no_args_is_help=True, help="The journal that cannot be altered.")
 #: Entries read at once, from the newest back.
@@ -87,6 +87,9 @@ def cells(event: AlarmEvent) -> tuple[str, ...]:
     elif event.kind != "alarm":
         told = [f"{key} {short(value)}" for key, value in event.detail.items() if value != ""]
         what, why = event.kind, ", ".join([why, *told] if why else told)
+    elif event.cause == Cause.RAISE:
+        # What follows in the same occurrence says the same.
+        why = owes(event.owes)
     return (
         local(event.source_ns), what, moved, event.alarm, amount(event.value, event.unit),
         amount(event.limit, event.unit), event.operator or "-", why,

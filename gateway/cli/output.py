@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from gateway.model import NANOSECONDS
+from gateway.model import NANOSECONDS, Contribution
 
 SiteOption = Annotated[Path, typer.Option("--config", help="The site file.", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -61,8 +61,17 @@ def local(time_ns: int) -> str:
 
 
 def amount(value: float | None, unit: str) -> str:
-    """Return a value with its unit; a dash where there is none."""
-    return "-" if value is None else f"{value:g} {unit}".rstrip()
+    """Return a value with its unit, of a plain number none; a dash where there is no value."""
+    return "-" if value is None else f"{value:g} {'' if unit == '1' else unit}".rstrip()
+
+
+def owes(contributions: Sequence[Contribution]) -> str:
+    """Return whom an anomaly owes most to, each with how far it is off; empty for none."""
+    told = [
+        each.tag if each.offset is None else f"{each.tag} ({each.offset:+.1f} sd)"
+        for each in contributions
+    ]
+    return f"owes most to {', '.join(told)}" if told else ""
 
 
 def complain(problems: Sequence[str]) -> NoReturn:

@@ -169,7 +169,7 @@ def check_site(path: Path) -> tuple[Plant, list[str]]:
     from gateway.pipeline.response import responses
     from gateway.roles.edge.site import inspect_site
 
-    plant = inspect_site(path).plant
+    plant = inspect_site(path, now_ns=time.time_ns()).plant
     return plant, [str(response) for response in responses(plant)]
 
 

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from detectors.limit import LimitParams
 from detectors.rate import RateParams
 from detectors.rules import Params, Rule
 from device_profiles.duration import format_duration
 from gateway.alarms.catalogue import AlarmDefinition
+from gateway.pipeline.device_clocks import CLOCK, patience_ns
 from gateway.pipeline.plant import Plant
 
 #: Columns of the list for people, in the order of the fields of a row.
@@ -32,7 +35,8 @@ class AlarmRow:
     limit, deadband
         In `unit`; of a rate, in `unit` per second.
     on_delay, off_delay
-        As a site file writes them. Of a "no data" alarm, the silence after which it rises.
+        As a site file writes them. Of a "no data" alarm, the silence after which it rises; of a
+        clock, for how long it must be wrong, and right.
     standard, clause
         Empty where the limit is the site's own.
     converted
@@ -68,7 +72,7 @@ class AlarmRow:
 
 
 def alarm_rows(plant: Plant) -> Iterator[AlarmRow]:
-    """Yield every alarm of a plant's points, in the plant's order: "no data" alarms last.
+    """Yield every alarm of a plant's points, in the plant's order: by the clock after by rules.
 
     Parameters
     ----------
@@ -83,6 +87,13 @@ def alarm_rows(plant: Plant) -> Iterator[AlarmRow]:
     for point, silence_ns in enumerate(plant.points.silence_ns.tolist()):
         definition = plant.definitions[plant.silence_row + point]
         yield _row(definition, limit=None, deadband=None, delays=(silence_ns, 0), unit="")
+    for sparse in plant.definitions.sparse:
+        first, points = plant.definitions.sparse_rows(sparse.definition.rule)
+        clock = sparse.definition.rule == CLOCK
+        waits = patience_ns(plant.points, points) if clock else np.zeros(points.size, np.int64)
+        for place, wait_ns in enumerate(waits.tolist()):
+            definition = plant.definitions[first + place]
+            yield _row(definition, limit=None, deadband=None, delays=(wait_ns, wait_ns), unit="")
 
 
 def table(rows: Iterator[AlarmRow]) -> Iterator[str]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final
 
 import numpy as np
 
+from detectors.companion import Ward
 from detectors.rules import Rule
 from device_profiles.bindings import BindingError, ChannelBinding, resolve_bindings
 from device_profiles.decode import Plan, compile_plan
@@ -20,13 +22,16 @@ from device_profiles.hazards import RuleSet
 from device_profiles.schema import Profile
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import Catalogue
+from gateway.pipeline import oxygen
 from gateway.pipeline.bound import BoundKind, Problem
 from gateway.pipeline.converting import converted_binding
 from gateway.pipeline.derived_points import BasePoint, DerivedBinder, DerivedSource
 from gateway.pipeline.derived_settings import DerivedSettings
+from gateway.pipeline.device_clocks import clock_alarms
 from gateway.pipeline.plant import Device, Plant
-from gateway.pipeline.point_rules import bind_kind
+from gateway.pipeline.point_rules import HIGHS, bind_kind
 from gateway.pipeline.points import Points
+from gateway.pipeline.process_models import Models
 from gateway.pipeline.settings import (
     DEVICE,
     AreaSettings,
@@ -35,9 +40,12 @@ from gateway.pipeline.settings import (
     is_identifier,
     not_identifier,
 )
+from gateway.pipeline.upkeep import Due, deadlines, due_at, undue
 
+#: What may be another at each point of a kind.
+OWN: Final = {"tag", "name", "calibrated", "gas_tested"}
 #: What of a point's description tells kinds apart.
-DESCRIPTION: Final = tuple(sorted(PointSettings.model_fields.keys() - {"tag", "name"}))
+DESCRIPTION: Final = tuple(sorted(PointSettings.model_fields.keys() - OWN))
 
 
 class SiteError(Exception):
@@ -55,10 +63,20 @@ def bind(
     areas: Sequence[AreaSettings],
     devices: Sequence[DeviceSettings],
     derived: Sequence[DerivedSettings] = (),
+    models: Models | None = None,
     profiles: Mapping[str, Profile],
     packs: Mapping[str, RuleSet],
+    whole: bool = True,
 ) -> Plant:
     """Bind a site's points to devices, profiles and rules.
+
+    Without `models` a plant is bound that a process can be trained for, and that cannot run.
+
+    Parameters
+    ----------
+    whole
+        False where these are not all devices and points of the file: what one asks of another is
+        then not judged.
 
     Raises
     ------
@@ -66,12 +84,14 @@ def bind(
         With every problem of the site, each at its key path.
     """
     known = {area.id: area for area in areas}
-    site = _Site(node, division, areas=known, profiles=profiles, packs=packs)
+    site = _Site(node, division, areas=known, profiles=profiles, packs=packs, models=models)
     site.problems += _twice([area.id for area in areas], "area", "id")
     site.problems += _twice([device.id for device in devices], "device", "id")
     site.problems += _twice([device.topic for device in devices], "device", "topic")
     for number, device in enumerate(devices):
         site.add(number, device)
+    if whole and not site.problems:
+        site.pair(devices)
     for number, each in enumerate(() if site.problems else derived):
         site.derive(("derived", number), each)
     return site.plant()
@@ -79,11 +99,15 @@ def bind(
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """What devices of one profile with the same points share; `plan` is None with problems."""
+    """What devices of one profile with the same points share; `plan` is None with problems.
+
+    `due` is what falls due, each at one of their points.
+    """
 
     kinds: tuple[int, ...]
     bindings: tuple[ChannelBinding, ...]
     plan: Plan | None
+    due: tuple[tuple[int, Due], ...]
     problems: tuple[Problem, ...]
 
 
@@ -96,6 +120,7 @@ class _Site:
     areas: Mapping[str, AreaSettings] = field(kw_only=True)
     profiles: Mapping[str, Profile] = field(kw_only=True)
     packs: Mapping[str, RuleSet] = field(kw_only=True)
+    models: Models | None = field(default=None, kw_only=True)
     problems: list[Problem] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
@@ -107,6 +132,8 @@ class _Site:
     #: Who has a tag, for the one who wants it too.
     owners: list[DeviceSettings] = field(default_factory=list)
     derived: DerivedBinder | None = None
+    wards: list[Ward] = field(default_factory=list)
+    due: list[tuple[int, Due]] = field(default_factory=list)
     _kind_numbers: dict[Hashable, int] = field(default_factory=dict)
     _shared: dict[Hashable, _Shared] = field(default_factory=dict)
     _plans: dict[Hashable, Plan] = field(default_factory=dict)
@@ -126,7 +153,7 @@ class _Site:
         if not device.point:
             self.problems.append((at, "has no [[device.point]]; add one, or remove the device"))
         first = len(self.owners)
-        self.problems += self._name(at, device)
+        self.problems += self._name(at, device, profile)
         if area is None or profile is None:
             return
         # A table's points are the same objects in each device that names it.
@@ -137,6 +164,7 @@ class _Site:
         self.problems += [((*at, *key), text) for key, text in shared.problems]
         if shared.plan is None or self.problems:
             return
+        self.due += [(first + place, due) for place, due in shared.due]
         self.kind += shared.kinds
         self.device += [len(self.devices)] * len(shared.kinds)
         self.devices.append(
@@ -148,8 +176,24 @@ class _Site:
                 plan=shared.plan,
                 time=device.time,
                 points=range(first, len(self.owners)),
+                usual_delay=device.usual_delay,
             )
         )
+
+    def pair(self, devices: Sequence[DeviceSettings]) -> None:
+        """Put the oxygen beside each sensor that needs it; all devices are bound, and sound."""
+        paired = oxygen.pair(devices, self.profiles, known=self._known, first_high=self._first_high)
+        for found in paired:
+            if isinstance(found, Ward):
+                self.wards.append(found)
+            else:
+                self.problems.append(found)
+
+    def _first_high(self, index: int) -> float:
+        """Return the lowest high limit of a point, infinite where it has none."""
+        alarms = self.kinds[self.kind[index]].alarms.rules
+        limits = (each.limit for each in alarms if each.level in HIGHS)
+        return min((limit for limit in limits if limit is not None), default=inf)
 
     def derive(self, at: Path, settings: DerivedSettings) -> None:
         """Bind one derived point behind all others; only where these are sound."""
@@ -161,6 +205,7 @@ class _Site:
                 known=self._known,
                 bind=self._bind_derived,
                 division=self.division,
+                models=self.models,
             )
         made = len(binder.points)
         binder.add(at, settings)
@@ -205,6 +250,7 @@ class _Site:
         rule_sets: dict[tuple[Rule, ...], int] = {}
         sets = [rule_sets.setdefault(each.rules, len(rule_sets)) for each in self.kinds]
         kind = np.array(self.kind, np.int32)
+        due = deadlines(self.due)
         return Plant(
             node=self.node,
             division=self.division,
@@ -220,15 +266,24 @@ class _Site:
             rule_sets=tuple(rule_sets),
             point_sets=np.array(sets, np.int32)[kind],
             definitions=Catalogue(
-                self.node, self.numbers, kinds=[each.alarms for each in self.kinds], kind=kind
+                self.node,
+                self.numbers,
+                kinds=[each.alarms for each in self.kinds],
+                kind=kind,
+                sparse=[clock_alarms(self.devices), *(each.alarm for each in due)],
             ),
             derivations=tuple(self.derived.derivations) if self.derived else (),
             exposures=tuple(self.derived.exposures) if self.derived else (),
+            wards=tuple(self.wards),
+            deadlines=due,
+            frames=tuple(self.derived.frames) if self.derived else (),
+            models=tuple(self.derived.fitted) if self.derived else (),
         )
 
-    def _name(self, at: Path, device: DeviceSettings) -> Iterator[Problem]:
+    def _name(self, at: Path, device: DeviceSettings, profile: Profile | None) -> Iterator[Problem]:
         """Give each point of a device its tag and its name."""
-        for index, point in enumerate(device.point):
+        for index in oxygen.in_order(profile, device.point):
+            point = device.point[index]
             tag = point.tag.replace(DEVICE, device.id) if DEVICE in point.tag else point.tag
             name = point.name.replace(DEVICE, device.id) if DEVICE in point.name else point.name
             if DEVICE in point.tag and not is_identifier(tag):
@@ -260,7 +315,11 @@ class _Site:
             for index, kind in enumerate(kinds)
             for key, text in self.kinds[kind].problems
         ]
-        bindings = tuple(channel_binding(profile, point) for point in device.point)
+        for index, point in enumerate(device.point):
+            problems += [(("point", index, *key), text) for key, text in undue(profile, point)]
+        order = oxygen.in_order(profile, device.point)
+        kinds = tuple(kinds[index] for index in order)
+        bindings = tuple(channel_binding(profile, device.point[index]) for index in order)
         plan = self._plans.get((profile.id, device.time, bindings))
         if plan is None:
             try:
@@ -272,7 +331,12 @@ class _Site:
                 problems += [((), text) for text in error.problems if text not in told]
             else:
                 self._plans[profile.id, device.time, bindings] = plan
-        return _Shared(kinds, bindings, plan, tuple(problems))
+        due = tuple(
+            (place, each)
+            for place, index in enumerate(order)
+            for each in due_at(profile, device.point[index])
+        )
+        return _Shared(kinds, bindings, plan, due, tuple(problems))
 
     def _kind_of(self, area: AreaSettings, profile: Profile, point: PointSettings) -> int:
         written = point.__dict__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from detectors._minutes import (
@@ -17,6 +17,8 @@ from detectors._minutes import (
 from detectors.derived import Derivation, Member
 from detectors.deviation import DeviationParams, deviation_problems
 from detectors.exposure import NONE, ExposureParams, Mode
+from detectors.frames import FrameMember, FrameParams
+from detectors.process_model import ProcessModel
 from detectors.rules import Rule
 from detectors.spread import SpreadParams, spread_problems
 from detectors.vote import MemberFacts, VoteParams, fewer_than, vote_problems
@@ -29,11 +31,19 @@ from gateway.pipeline.derived_settings import (
     DerivedSettings,
     DeviationSettings,
     ExposureSettings,
+    ProcessSettings,
     SpreadSettings,
     VoteSettings,
 )
 from gateway.pipeline.plant import SILENT_INTERVALS
 from gateway.pipeline.points import PointKind
+from gateway.pipeline.process_models import (
+    Models,
+    anomaly,
+    model_problem,
+    process_problems,
+    silence,
+)
 from gateway.pipeline.settings import AreaSettings, PointSettings
 
 #: What an exposure tells, and what says how much of its time has data.
@@ -99,6 +109,8 @@ class DerivedBinder:
         Base point of a tag; None where there is none.
     bind
         Binds what a point says to rules.
+    models
+        What the files of processes hold, by tag; None to bind those without, for a training.
     """
 
     count: int
@@ -106,9 +118,12 @@ class DerivedBinder:
     known: Callable[[str], BasePoint | None]
     bind: BindKind
     division: str
+    models: Models | None = None
     points: list[DerivedPoint] = field(default_factory=list)
     derivations: list[Derivation] = field(default_factory=list)
     exposures: list[ExposureParams] = field(default_factory=list)
+    frames: list[FrameParams] = field(default_factory=list)
+    fitted: list[ProcessModel] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, at: Path, settings: DerivedSettings) -> None:
@@ -166,6 +181,8 @@ class DerivedBinder:
                 self._derive(wanted, params, members, unit=unit, span=None)
             case ExposureSettings() as exposure:
                 self._expose(wanted, exposure, members, span=span)
+            case ProcessSettings() as process:
+                self._process(wanted, process, members)
 
     def _derive(
         self,
@@ -215,9 +232,51 @@ class DerivedBinder:
         self._beside(wanted, source, channel=COVERAGE, unit="%")
         self.exposures.append(params)
 
-    def _bind(self, wanted: _Wanted, source: DerivedSource, *, unit: str, span: Span) -> None:
+    def _process(
+        self, wanted: _Wanted, process: ProcessSettings, members: Sequence[BasePoint]
+    ) -> None:
+        at: Path = (*wanted.at, "process")
+        tag = wanted.settings.tag
+        wrong = list(process_problems(process, [each.kind for each in members]))
+        model = None if self.models is None else self.models.get(tag)
+        if self.models is not None and (text := model_problem(process, model)) is not None:
+            wrong.append((("model",), text))
+        if wrong:
+            self.problems += [((*at, *key), text) for key, text in wrong]
+            return
+        index, period = self.count + len(self.points), process.period
+        fitted = model if isinstance(model, ProcessModel) else None
+        silent = silence(fitted, period)
+        source = DerivedSource(
+            id="a process", interval=period, silence_interval=-(-silent // SILENT_INTERVALS)
+        )
+        rule, about = anomaly(fitted, period, process.priority)
+        definition = self._definition(wanted.area, "anomaly", **about)
+        self._bind(wanted, source, unit="1", span=None, more=((definition, rule),))
+        seats = tuple(
+            FrameMember(each.index, max(period, each.kind.silence_ns)) for each in members
+        )
+        self.frames.append(FrameParams(index, period, seats))
+        self.fitted += [fitted] if fitted is not None else []
+
+    def _bind(
+        self,
+        wanted: _Wanted,
+        source: DerivedSource,
+        *,
+        unit: str,
+        span: Span,
+        more: Sequence[tuple[AlarmDefinition, Rule]] = (),
+    ) -> None:
+        """Bind what a point says to rules; what its way brings along stands behind them."""
         settings = wanted.settings
         kind = self.bind(wanted.area, source, settings.as_point(unit=unit, span=span))
+        definitions = (*kind.alarms.rules, *(definition for definition, _ in more))
+        kind = replace(
+            kind,
+            rules=(*kind.rules, *(rule for _, rule in more)),
+            alarms=replace(kind.alarms, rules=definitions),
+        )
         self.problems += [((*wanted.at, *key), text) for key, text in kind.problems]
         self.points.append(DerivedPoint(tag=settings.tag, name=settings.name, kind=kind))
 

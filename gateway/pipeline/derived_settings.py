@@ -8,7 +8,8 @@ from pydantic import ConfigDict, Field, model_validator
 
 from device_profiles.duration import PositiveDurationNs
 from device_profiles.schema import Flag
-from gateway.config import Written
+from gateway.config import Written, WrittenPath
+from gateway.model import Priority
 from gateway.pipeline.settings import (
     Identifier,
     LimitSettings,
@@ -19,7 +20,7 @@ from gateway.pipeline.settings import (
 
 Members = Annotated[tuple[Identifier, ...], Field(min_length=2, max_length=8)]
 #: The ways to derive a point; a point has one.
-WAYS: Final = ("vote", "spread", "deviation", "exposure")
+WAYS: Final = ("vote", "spread", "deviation", "exposure", "process")
 
 
 class VoteSettings(Written):
@@ -58,6 +59,15 @@ class ExposureSettings(Written):
     marker: Identifier | None = None
 
 
+class ProcessSettings(Written):
+    """Points that belong together, and the file that says how they behave in normal running."""
+
+    points: Annotated[tuple[Identifier, ...], Field(min_length=2)]
+    period: PositiveDurationNs
+    model: Annotated[WrittenPath, Field(min_length=1)]
+    priority: Priority = Priority.HIGH
+
+
 class DerivedSettings(Written):
     """A point that no device reports: which others it comes from, and its own limits."""
 
@@ -68,6 +78,7 @@ class DerivedSettings(Written):
     spread: SpreadSettings | None = None
     deviation: DeviationSettings | None = None
     exposure: ExposureSettings | None = None
+    process: ProcessSettings | None = None
     rules: tuple[str, ...] = ()
     limits: LimitSettings | None = None
     rate: RateSettings | None = None
@@ -95,6 +106,8 @@ class DerivedSettings(Written):
                 return (one, other)
             case ExposureSettings(of=one, marker=marker):
                 return (one,) if marker is None else (one, marker)
+            case ProcessSettings(points=several):
+                return several
         raise AssertionError(self.way)
 
     def as_point(self, *, unit: str, span: tuple[float, float] | None) -> PointSettings:

@@ -7,7 +7,7 @@ it by tag, so that it survives a changed site file as everything else does.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -19,6 +19,9 @@ from detectors.arrays import Records
 from detectors.derived import Derivation, Derivations, Derived
 from detectors.exposure import ExposureParams
 from detectors.exposures import Exposures
+from detectors.frames import FrameParams
+from detectors.process_model import ProcessModel, digest
+from detectors.processes import Owed, Processes
 from device_profiles.quality import Quality
 
 #: The quality of a derived reading by the verdict of its grade.
@@ -36,12 +39,11 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Row(NamedTuple):
-    """A record as it stands in an array."""
+    """A part of the state: its name, the hash of what it belongs to, and where it stands."""
 
     name: str
     hash: str
     array: Records
-    place: int
 
 
 class Deriving:
@@ -53,7 +55,7 @@ class Deriving:
         Of all points, in dense order.
     count
         How many of them devices report; the derived ones stand behind.
-    derivations, exposures
+    derivations, exposures, frames, models
         What the derived points are.
     """
 
@@ -64,10 +66,19 @@ class Deriving:
         *,
         derivations: Sequence[Derivation],
         exposures: Sequence[ExposureParams],
+        frames: Sequence[FrameParams] = (),
+        models: Sequence[ProcessModel] = (),
     ) -> None:
         self._derivations = Derivations(count, derivations) if derivations else None
         self._exposures = Exposures(len(tags), exposures) if exposures else None
-        self._rows = tuple(self._find(tags, derivations, exposures))
+        self._processes = Processes(len(tags), frames, models) if frames else None
+        self._rows = (
+            *self._find(tags, derivations, exposures),
+            *self._find_processes(tags, frames, models),
+        )
+        #: By point and time of a frame that the last readings closed and that is beyond: whom it
+        #: owes most to.
+        self.owed: dict[tuple[int, int], tuple[Owed, ...]] = {}
 
     def take(
         self,
@@ -83,6 +94,10 @@ class Deriving:
             for part in (self._derivations, self._exposures)
             if part is not None
         ]
+        if self._processes is not None:
+            processed = self._processes.take(point, time, received, value, grade)
+            found.append(processed.derived)
+            self.owed = processed.owed
         joined = [np.concatenate(column) for column in zip(*found, strict=True)]
         # Stable: of one reading, what is derived from several members stands first.
         order = np.argsort(joined[0], kind="stable")
@@ -90,16 +105,13 @@ class Deriving:
 
     def warm_up(self) -> None:
         """Compile the kernels, or load them, before the first reading."""
-        for part in (self._derivations, self._exposures):
+        for part in (self._derivations, self._exposures, self._processes):
             if part is not None:
                 part.warm_up()
 
     def snapshot(self) -> list[Kept]:
         """Return the whole state."""
-        return [
-            Kept(row.name, row.hash, row.array[row.place : row.place + 1].tobytes())
-            for row in self._rows
-        ]
+        return [Kept(row.name, row.hash, row.array.tobytes()) for row in self._rows]
 
     def restore(self, kept: Sequence[Kept]) -> None:
         """Take up a state; what it does not know, or knows of another function, starts anew.
@@ -113,9 +125,9 @@ class Deriving:
         for row in self._rows:
             body = known.get((row.name, row.hash))
             if body is not None:
-                row.array[row.place : row.place + 1] = np.frombuffer(body, row.array.dtype, 1)
-                if len(body) != row.array.dtype.itemsize:
+                if len(body) != row.array.nbytes:
                     raise ValueError(f"{row.name}: {len(body)} bytes of a derived point's state")
+                row.array[...] = np.frombuffer(body, row.array.dtype).reshape(row.array.shape)
 
     def _find(
         self,
@@ -127,19 +139,36 @@ class Deriving:
         if self._derivations is not None:
             state = self._derivations.state
             for place, point in enumerate(self._derivations.members.tolist()):
-                rows.append(Row(f"member/{tags[point]}", "", state.members, place))
+                rows.append(Row(f"member/{tags[point]}", "", _one(state.members, place)))
             for place, each in enumerate(derivations):
                 members = [(tags[m.point], m.stale_after) for m in each.members]
                 name = f"derived/{tags[each.point]}"
-                rows.append(Row(name, _hash((each.function, members)), state.speech, place))
+                what = _hash((each.function, members))
+                rows.append(Row(name, what, _one(state.speech, place)))
         if self._exposures is not None:
             for place, exposure in enumerate(exposures):
                 told = [(output, tags[point]) for output, point in exposure.derived.items()]
                 marker = "" if exposure.marker < 0 else tags[exposure.marker]
-                what = (exposure.mode, exposure.hold_ns, exposure.off_after_ns, marker, told)
+                about = (exposure.mode, exposure.hold_ns, exposure.off_after_ns, marker, told)
                 name = f"exposure/{tags[exposure.base]}/{told[0][1]}"
-                rows.append(Row(name, _hash(what), self._exposures.state, place))
+                rows.append(Row(name, _hash(about), _one(self._exposures.state, place)))
         return rows
+
+    def _find_processes(
+        self, tags: Sequence[str], frames: Sequence[FrameParams], models: Sequence[ProcessModel]
+    ) -> Iterator[Row]:
+        if self._processes is None:
+            return
+        for number, (each, model) in enumerate(zip(frames, models, strict=True)):
+            members = [(tags[point], hold) for point, hold in each.members]
+            what = _hash((each.period_ns, members, digest(model)))
+            for part, array in self._processes.parts(number):
+                yield Row(f"process/{tags[each.point]}/{part}", what, array)
+
+
+def _one(array: Records, place: int) -> Records:
+    """Return one record as it stands in an array, to be copied from and into."""
+    return array[place : place + 1]
 
 
 def _hash(what: object) -> str:

@@ -23,17 +23,21 @@ from detectors.reason import (
     BELOW,
     CLOCK,
     FAULT,
+    LOW_OXYGEN,
     MISSING,
     NONE,
+    OXYGEN_UNKNOWN,
     SHIFT,
     UNDATED,
     WARMING,
     ReasonParams,
 )
 from detectors.reference import judge_limit
+from detectors.run import RunParams
 from device_profiles.quality import Quality, Verdict
-from gateway.model import Detection
+from gateway.model import Contribution, Detection
 from gateway.pipeline import snapshot
+from gateway.pipeline.companions import Judging
 from gateway.pipeline.deriving import QUALITIES, Deriving
 from gateway.pipeline.names import Names, name_rules
 from gateway.pipeline.plant import LATE_NS, SILENT_INTERVALS, Plant
@@ -48,6 +52,9 @@ REASONS: Final[dict[Quality, int]] = {
     Quality.TIME_FUTURE: CLOCK,
     Quality.TIME_IMPLAUSIBLE: CLOCK,
     Quality.TIME_MISSING: UNDATED,
+    Quality.LOW_OXYGEN: LOW_OXYGEN,
+    Quality.ALARM_IN_LOW_OXYGEN: LOW_OXYGEN,
+    Quality.OXYGEN_UNKNOWN: OXYGEN_UNKNOWN,
     # That it waited in a queue is nothing to complain of.
     Quality.FENCED: NONE,
     Quality.RETAINED: NONE,
@@ -91,13 +98,18 @@ class Engine:
             plant.point_sets,
         )
         self._deriving: Deriving | None = None
-        if plant.derivations or plant.exposures:
+        if plant.derivations or plant.exposures or plant.frames:
             self._deriving = Deriving(
                 plant.points.tags,
                 plant.reported,
                 derivations=plant.derivations,
                 exposures=plant.exposures,
+                frames=plant.frames,
+                models=plant.models,
             )
+        self._judging = Judging(plant.points.tags, plant.wards) if plant.wards else None
+        #: The last readings, with the quality by which they were judged.
+        self.judged: ReadingBatch | None = None
         #: What the last readings derived: readings of points that no device reports.
         self.derived: ReadingBatch | None = None
 
@@ -109,6 +121,9 @@ class Engine:
     def place(self, batch: ReadingBatch) -> tuple[list[tuple[int, Detection]], Counts]:
         """Do as `process`, each edge with the index of the reading that made it."""
         grades = GRADES[batch.quality]
+        if self._judging is not None:
+            batch = self._judging.take(batch, grades)
+        self.judged = batch
         arrays = (batch.point, batch.time_ns, batch.received_ns, batch.value)
         edges, counts = self.bank.take(*arrays, grades)
         found = [(edge.at, self._detection(edge, batch)) for edge in edges]
@@ -133,8 +148,9 @@ class Engine:
     def warm_up(self) -> None:
         """Compile the kernels, or load them, before the first reading."""
         self.bank.warm_up()
-        if self._deriving is not None:
-            self._deriving.warm_up()
+        for part in (self._judging, self._deriving):
+            if part is not None:
+                part.warm_up()
 
     @property
     def heard(self) -> npt.NDArray[np.int64]:
@@ -170,8 +186,9 @@ class Engine:
 
     def snapshot(self) -> bytes:
         """Return the whole state, by tag, device and rule."""
-        derived = [] if self._deriving is None else self._deriving.snapshot()
-        return snapshot.encode(self.bank, self._names, derived)
+        parts = [part for part in (self._judging, self._deriving) if part is not None]
+        kept = [each for part in parts for each in part.snapshot()]
+        return snapshot.encode(self.bank, self._names, kept)
 
     def restore(self, body: bytes) -> None:
         """Take up a snapshot; what it does not know, or knows of another rule, starts anew.
@@ -182,8 +199,9 @@ class Engine:
             It is torn, or of a version that is not known: nothing was taken up.
         """
         derived = snapshot.restore(body, self.bank, self._names, node=self.plant.node)
-        if self._deriving is not None:
-            self._deriving.restore(derived)
+        for part in (self._judging, self._deriving):
+            if part is not None:
+                part.restore(derived)
 
     def standing(self) -> list[Detection]:
         """Return the rules that are active now, each as an edge at its point's last reading."""
@@ -245,6 +263,19 @@ class Engine:
             predicted_ns=edge.predicted,
             quality=0 if reading is None else int(reading.quality[edge.at]),
             historical=edge.historical,
+            contributions=self._contributions(edge) if edge.began else (),
+        )
+
+    def _contributions(self, edge: Edge) -> tuple[Contribution, ...]:
+        """Return whom an anomaly owes most to, where this edge began one."""
+        if self._deriving is None or not isinstance(self.plant.rule(edge.row).params, RunParams):
+            return ()
+        point = self.plant.point_of(edge.row)
+        tags = self.plant.points.tags
+        frames = next(each for each in self.plant.frames if each.point == point)
+        return tuple(
+            Contribution.of(tags[frames.members[each.member].point], each.share, each.offset)
+            for each in self._deriving.owed.get((point, edge.time), ())
         )
 
 

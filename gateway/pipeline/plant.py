@@ -8,14 +8,18 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.companion import Ward
 from detectors.derived import Derivation
 from detectors.exposure import ExposureParams
+from detectors.frames import FrameParams
+from detectors.process_model import ProcessModel
 from detectors.rules import Rule
 from device_profiles.bindings import Bound, ChannelBinding
 from device_profiles.decode import Plan
 from device_profiles.schema import Profile
 from gateway.alarms.catalogue import Catalogue
 from gateway.pipeline.points import Points
+from gateway.pipeline.upkeep import Deadlines
 
 SECOND: Final = 1_000_000_000
 #: A reading is late beyond the longer of this and three intervals.
@@ -35,6 +39,8 @@ class Device:
     plan: Plan
     time: str | None
     points: range
+    #: Of its messages, as the site states it, ns; None where it does not.
+    usual_delay: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -46,8 +52,14 @@ class Plant:
     rule_sets, point_sets
         The rules that points can have, each set's fixed limits first, and which set is each
         point's.
-    derivations, exposures
+    derivations, exposures, frames
         What of the points no device reports: they stand behind all others.
+    wards
+        The points that are judged by the oxygen beside them.
+    deadlines
+        When calibrations and gas tests fall due.
+    models
+        Of each of `frames`; a plant that is bound to be trained has none, and cannot run.
     definitions
         Every alarm by number: the rules of each point, then its "no data" alarms.
     """
@@ -61,6 +73,10 @@ class Plant:
     definitions: Catalogue
     derivations: tuple[Derivation, ...] = ()
     exposures: tuple[ExposureParams, ...] = ()
+    wards: tuple[Ward, ...] = ()
+    deadlines: tuple[Deadlines, ...] = ()
+    frames: tuple[FrameParams, ...] = ()
+    models: tuple[ProcessModel, ...] = ()
 
     @property
     def first(self) -> npt.NDArray[np.int64]:

@@ -14,11 +14,13 @@ from gateway.pipeline.bound import Bound, BoundKind, Problem, Source
 from gateway.pipeline.converting import conversion_of, pack_problem, unit_problem
 from gateway.pipeline.health import Watch, behaviour, levels, reasons
 from gateway.pipeline.movement import Reporting, rate, trend, trend_problems
+from gateway.pipeline.oxygen import misplaced, watches
 from gateway.pipeline.plant import SILENT_INTERVALS
 from gateway.pipeline.points import PointKind
 from gateway.pipeline.returning import LevelAlarm, never_returning
 from gateway.pipeline.sensor_facts import completed
 from gateway.pipeline.settings import AreaSettings, LevelSettings, LimitSettings, PointSettings
+from gateway.pipeline.upkeep import too_rare
 
 HIGHS = (Level.H, Level.HH)
 
@@ -118,6 +120,8 @@ class _PointBinder:
                 yield from self._pack_problems(number, name, rule_set)
         if settings.limits is not None:
             yield from self._own_problems(settings.limits)
+        yield from misplaced(self.channel, settings, device=self.source.id)
+        yield from too_rare(self.channel, settings, device=self.source.id)
         yield from never_returning(list(self._level_alarms()), self.range)
         yield from self.unstated
         saturated = None if self.health is None else self.health.saturated
@@ -157,6 +161,7 @@ class _PointBinder:
         yield from self._watched(
             reasons(self.channel, ranged=ranged, high=high, silence_ns=span.silence_ns)
         )
+        yield from self._watched(watches(self.channel, self.settings, silence_ns=span.silence_ns))
         yield from self._watched(self._movement())
         yield from self._watched(behaviour(health, self.settings.stuck, self.facts))
 

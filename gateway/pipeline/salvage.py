@@ -52,7 +52,15 @@ def problems_of_the_rest(
     rest.keep_areas()
     rest.keep_devices(profiles, all_profiles=all_profiles)
     try:
-        bind("node", "", areas=rest.areas, devices=rest.devices, profiles=profiles, packs=packs)
+        bind(
+            "node",
+            "",
+            areas=rest.areas,
+            devices=rest.devices,
+            profiles=profiles,
+            packs=packs,
+            whole=False,
+        )
     except SiteError as error:
         return [(rest.original(key), text) for key, text in error.problems]
     return []

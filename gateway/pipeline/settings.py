@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date, datetime
 from math import isfinite
 from typing import Annotated, Final, Literal, Self
 
@@ -32,6 +34,8 @@ IDENTIFIER: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
 #: In a point's tag and name: the id of its device, so that devices can share a table of points.
 DEVICE: Final = "{device}"
+#: In place of the tag of an oxygen point: the site answers for it that oxygen never runs short.
+NO_OXYGEN: Final = "none"
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 Hazard = Literal[
     "confined_space",
@@ -72,6 +76,25 @@ def _tag(written: str) -> str:
     return written
 
 
+def _day(written: object) -> int:
+    """Take a date, or a time with its zone, for ns since 1970; a date is its midnight in UTC."""
+    told: object = written
+    if isinstance(written, str):
+        with suppress(ValueError):
+            told = datetime.fromisoformat(written)
+        with suppress(ValueError):
+            told = date.fromisoformat(written)
+    if isinstance(told, datetime):
+        if told.tzinfo is None:
+            raise ValueError(f"{told.isoformat()} names no zone; write it, as +08:00, or the date")
+        return round(told.timestamp()) * SECONDS
+    if isinstance(told, date):
+        return (told - date(1970, 1, 1)).days * 86_400 * SECONDS
+    raise ValueError(f"{written!r} is no date; write it as 2026-06-01")
+
+
+#: An instant that a person knows to the day.
+Day = Annotated[int, BeforeValidator(_day)]
 #: A name for people, with the device's id where it says so.
 Name = Annotated[str, AfterValidator(only_known)]
 #: An identifier once the device's id stands in it.
@@ -273,6 +296,11 @@ class PointSettings(Written):
     rate: RateSettings | None = None
     stuck: StuckSettings | None = None
     health: HealthSettings | None = None
+    oxygen: Tag | None = None
+    calibration: PositiveDurationNs | None = None
+    calibrated: Day | None = None
+    gas_test: PositiveDurationNs | None = None
+    gas_tested: Day | None = None
 
 
 class DeviceSettings(Written):
@@ -291,5 +319,6 @@ class DeviceSettings(Written):
         ),
     ]
     time: TimeSource | None = None
+    usual_delay: PositiveDurationNs | None = None
     point: tuple[PointSettings, ...] = ()
     points: str | None = None

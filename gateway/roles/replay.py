@@ -27,10 +27,12 @@ from gateway.identity import NONE, Identity
 from gateway.journal import Chain
 from gateway.model import NANOSECONDS, Cause, Detection
 from gateway.pipeline.engine import Engine
+from gateway.pipeline.overdue import Overdue
 from gateway.pipeline.plant import Plant
 from gateway.readings import ReadingBatch, Row
 from gateway.roles.edge.line import GRACE_NS
 from gateway.roles.edge.site import Site, load_site
+from gateway.southbound.clocks import Clocks
 from gateway.southbound.liveness import Liveness
 from gateway.southbound.recording import Recording, RecordingError
 
@@ -91,10 +93,18 @@ def shares_of(plant: Plant, shares: int) -> npt.NDArray[np.int32]:
     """Return the share of each point, shape (points,): by its device.
 
     What is derived from points of several devices sees all of them: those devices are one share's.
+    So are a sensor and the oxygen beside it, where they are two devices.
     """
     device = plant.points.device % shares
     members = [member.point for each in plant.derivations for member in each.members]
     members += [point for each in plant.exposures for point in (each.base, each.marker)]
+    members += [
+        point
+        for ward in plant.wards
+        if plant.points.device[ward.point] != plant.points.device[ward.oxygen]
+        for point in (ward.point, ward.oxygen)
+    ]
+    members += [member.point for each in plant.frames for member in each.members]
     whole = np.isin(plant.points.device, plant.points.device[[m for m in members if m >= 0]])
     device[whole] = 0
     device[plant.reported :] = 0
@@ -124,6 +134,8 @@ class Run:
         self._mine: list[bool] = (shares_of(plant, shares) == share).tolist()
         self._engine = Engine(plant)
         self._liveness = Liveness(plant)
+        self._clocks = Clocks(plant)
+        self._overdue = Overdue(plant)
         self._newest = [0] * len(plant.points)
         self._second: int | None = None
 
@@ -154,14 +166,21 @@ class Run:
     def _process(self, rows: list[Row], numbers: list[int]) -> Iterator[tuple[Place, Detection]]:
         if not rows:
             return
-        placed, _ = self._engine.place(ReadingBatch.from_rows(rows))
+        batch = ReadingBatch.from_rows(rows)
+        placed, _ = self._engine.place(batch)
+        self._clocks.take(batch)
         for order, (at, detection) in enumerate(placed):
             yield (numbers[at], 1, order, 0, 0, 0), detection
 
     def _advance(self, second: int, number: int) -> Iterator[tuple[Place, Detection]]:
         heard = self._engine.heard
         while self._second is not None and self._second < second:
-            due = min(self._engine.next_due(), self._liveness.next_due(heard))
+            due = min(
+                self._engine.next_due(),
+                self._liveness.next_due(heard),
+                self._clocks.next_due(),
+                self._overdue.next_due(),
+            )
             # Seconds in which nothing can happen are passed over, not run.
             self._second = max(self._second + 1, min(second, -(-due // NANOSECONDS)))
             now = self._second * NANOSECONDS
@@ -173,6 +192,13 @@ class Run:
                 if self._mine[point]:
                     phase = 1 if found.active else 2  # Liveness tells who fell before who spoke
                     yield (number, 0, self._second, phase, point, found.row), found
+            # So do the others: rows of one rule stand in the order of their points.
+            for phase, part in ((3, self._clocks), (5, self._overdue)):
+                for found in part.tick(now):
+                    point = int(part.points[found.row - part.first_row])
+                    if self._mine[point]:
+                        order = phase if found.active else phase + 1
+                        yield (number, 0, self._second, order, found.row, 0), found
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,8 @@ subscription; what stood silent before stands until data comes.
 
 Behind a broker or a switch that fails a whole plant falls silent at once, and half a million events
 made in one go would keep the event loop from the gas for many seconds. So a tick can be told to
-hand out no more than so many, the oldest first: what is over waits for the next ticks, each with
-the second in which its point was judged. A point that changes again before its turn is told as it
-is then, or not at all where it is again what was told: what waits is bounded by the points. Siren
-and linkage rest on limits, never on silence: telling it some seconds late is safe, holding up a
-limit for it is not.
+hand out no more than so many (`gateway.pipeline.telling`). Siren and linkage rest on limits, never
+on silence: telling it some seconds late is safe, holding up a limit for it is not.
 """
 
 from __future__ import annotations
@@ -23,6 +20,7 @@ import numpy.typing as npt
 
 from gateway.model import Detection
 from gateway.pipeline.plant import Plant
+from gateway.pipeline.telling import Telling
 
 #: A device's clock may be ahead by this much.
 FUTURE_NS: Final = 6_000_000_000
@@ -47,21 +45,17 @@ class Liveness:
     def __init__(
         self, plant: Plant, silent: Iterable[str] = (), *, most: int | None = None
     ) -> None:
-        self._first_row = plant.silence_row
         self._patience = plant.points.silence_ns
         self._numbers = plant.points.numbers
         self.silent = np.zeros(len(plant.points), bool)
         self.silent[[self._numbers[tag] for tag in silent if tag in self._numbers]] = True
-        # What was told of each point, and the second in which it last changed.
-        self._told = self.silent.copy()
-        self._changed_ns = np.zeros(len(plant.points), np.int64)
+        self._telling = Telling(plant.silence_row, self.silent, most=most)
         self._since: int | None = None
-        self._most = most
 
     @property
     def waiting(self) -> int:
         """Points of which something is to be told by a later tick."""
-        return int(np.count_nonzero(self.silent != self._told))
+        return self._telling.waiting
 
     def begin(self, now_ns: int) -> None:
         """Count silence anew from here: a subscription, or the first reading of a replay."""
@@ -105,29 +99,6 @@ class Liveness:
         spoke = recent & (heard >= self._since)
         fell = ~recent & ~self.silent
         rose = spoke & self.silent
-        self.silent[fell] = True
-        self.silent[rose] = False
-        self._changed_ns[fell | rose] = now_ns
-        return self._hand_out()
-
-    def _hand_out(self) -> list[Detection]:
-        points = np.flatnonzero(self.silent != self._told)
-        # The oldest first; of one second who fell, then who spoke, each in the order of the points.
-        order = np.lexsort((~self.silent[points], self._changed_ns[points]))
-        chosen = points[order[: self._most]]
-        self._told[chosen] = self.silent[chosen]
-        return [
-            Detection(
-                row=self._first_row + point,
-                active=active,
-                time_ns=changed_ns,
-                received_ns=changed_ns,
-                value=float("nan"),
-            )
-            for point, active, changed_ns in zip(
-                chosen.tolist(),
-                self.silent[chosen].tolist(),
-                self._changed_ns[chosen].tolist(),
-                strict=True,
-            )
-        ]
+        self._telling.change(fell, holds=True, now_ns=now_ns)
+        self._telling.change(rose, holds=False, now_ns=now_ns)
+        return self._telling.hand_out()

@@ -77,12 +77,13 @@ def test_a_plant_of_440_000_points_fits(tmp_path: Path) -> None:
     plant = site_of(tmp_path, NATION).plant
     assert len(plant.points) == NATION.points == 440_000
     assert resident() - before < 1_000 * NATION.points
-    assert len(plant.definitions) == 440_000 * 9 + 8_800 * sum(
-        each.noise_floor is not None for each in NATION.channels
+    assert len(plant.definitions) == 440_000 * 9 + 8_800 * (
+        sum(each.noise_floor is not None for each in NATION.channels) + 1  # the device's clock
     )
     last = plant.definitions[len(plant.definitions) - 1]
-    assert (last.tag, last.rule) == ("d8799-p49", "no_data")
-    for alarm in ("bench-gw/d0000-p00/hh", "bench-gw/d4321-p31/stuck", last.alarm):
+    assert (last.tag, last.rule) == ("d8799-p00", "clock")
+    rules = ("d0000-p00/hh", "d4321-p31/stuck", "d8799-p49/no_data", "d8799-p00/clock")
+    for alarm in (f"bench-gw/{each}" for each in rules):
         number = plant.definitions.find(alarm)
         assert number is not None
         assert plant.definitions[number].alarm == alarm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.model import AlarmEvent, encode_event
+from gateway.model import AlarmEvent, Contribution, encode_event
 from gateway.northbound import wire
 
 LIFE, EPOCH = "5f1c0a2b3d4e6f70", "0123456789abcdef"
@@ -46,6 +46,19 @@ ALARM_EVENT = AlarmEvent(
     operator="李雷",
     comment="已派人查看",
     detail={"order": "00112233aabbccdd", "count": 2, "share": 0.5, "done": True, "none": None},
+)
+ANOMALY_EVENT = msgspec.structs.replace(
+    ALARM_EVENT,
+    alarm="lake-cold-store-gw1/R1-UX-101/anomaly",
+    tag="R1-UX-101",
+    rule="anomaly",
+    value=3.25,
+    unit="1",
+    limit=1.0,
+    contributions=(
+        Contribution("R1-TT-101", 0.8125, 4.25),
+        Contribution("R1-PT-201", 0.25, -0.5),
+    ),
 )
 NODE_EVENT = AlarmEvent(kind="start", node="lake-cold-store-gw1", life=LIFE, epoch=EPOCH, seq=1)
 PRESENT = wire.Present(life=LIFE, seq=42, alarms=[msgspec.Raw(encode_event(ALARM_EVENT))])
@@ -173,6 +186,7 @@ PAIR_ANSWER = wire.PairAnswer(node="lake-cold-store-gw1")
 #: Name of the golden file -> what it holds.
 MESSAGES: dict[str, msgspec.Struct] = {
     "alarm_event": ALARM_EVENT,
+    "anomaly_event": ANOMALY_EVENT,
     "node_event": NODE_EVENT,
     "intake": INTAKE,
     "receipts": RECEIPTS,

@@ -125,10 +125,10 @@ IDLE = {
 
 def test_every_field_of_every_message_is_in_a_golden_file() -> None:
     """No field of wire v1 is without a file that pins its name, and none stands at its default."""
-    pinned = {(name, field) for name, _, field in every_field()}
-    for name, message in MESSAGES.items():
+    pinned = {(type(MESSAGES[name]), field) for name, _, field in every_field()}
+    for message in MESSAGES.values():
         for field in msgspec.structs.fields(message):
-            assert (name, field.encode_name) in pinned
+            assert (type(message), field.encode_name) in pinned
     # The version has one value; kind and reason are stated elsewhere.
     idle = {field for name, _, field in IDLE if name != "node_event"}
     assert idle == {"v", "kind", "reason"}

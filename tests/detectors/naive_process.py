@@ -49,6 +49,7 @@ class NaiveProcess:
     frames: list[Vector] = field(default_factory=list)
     squares: list[Vector] = field(default_factory=list)
     whole: int = 0
+    judged: int | None = None
     over: int = 0
     calm: int = 0
     unknown: int = 0
@@ -63,7 +64,7 @@ class NaiveProcess:
         points, order = len(self.model.points), self.model.order
         self.frames = [[math.nan] * points for _ in range(self.model.frames)]
         self.squares = [[0.0] * (order + 1) for _ in range(self.model.frames)]
-        self.whole = self.over = self.calm = 0
+        self.whole = 0
 
     def push(self, frame: Vector) -> None:
         """Take a frame as the newest."""
@@ -132,15 +133,19 @@ class NaiveProcess:
         verdict = Verdict.BEYOND
         if ratio <= 1.0:
             verdict = Verdict.WITHIN if self.whole >= model.frames else Verdict.UNKNOWN
-        self.count(verdict)
+        self.count(verdict, time)
         shown = math.inf if math.isnan(ratio) else ratio
         return verdict, shown, self.active, self.unknown >= blind_after
 
-    def count(self, verdict: Verdict) -> None:
+    def count(self, verdict: Verdict, time: int) -> None:
         """Raise or clear after enough of a kind in a row."""
         if verdict is Verdict.UNKNOWN:
             self.unknown += 1
             return
+        model = self.model
+        if self.judged is None or time - self.judged > model.frames * model.period_ns:
+            self.over = self.calm = 0
+        self.judged = time
         self.unknown = 0
         self.over = self.over + 1 if verdict is Verdict.BEYOND else 0
         self.calm = self.calm + 1 if verdict is Verdict.WITHIN else 0
@@ -148,6 +153,31 @@ class NaiveProcess:
             self.active = True
         elif self.calm >= self.model.consecutive:
             self.active = False
+
+    def offsets(self) -> Vector:
+        """How far each point is off, the same in all frames: the least squares over the scores."""
+        points = len(self.model.points)
+        explained, weighed = [0.0] * points, [0.0] * points
+        for age in range(self.model.frames):
+            order = self.given(age)
+            scores, known, missing = self.scored(age, order)
+            if len(missing) > points:
+                continue
+            for point in range(points):
+                direction = [0.0] * points
+                for lag in range(order + 1):
+                    if (lag, point) not in missing:
+                        weights = self.weights[order * (order + 1) // 2 + lag][point]
+                        direction = [d + w for d, w in zip(direction, weights, strict=True)]
+                for gone in known:
+                    share = 0.0
+                    for one, other in zip(gone, direction, strict=True):
+                        share += one * other
+                    direction = [d - share * g for d, g in zip(direction, gone, strict=True)]
+                for one, score in zip(direction, scores, strict=True):
+                    explained[point] += one * score
+                    weighed[point] += one * one
+        return [e / w if w > 0.0 else math.nan for e, w in zip(explained, weighed, strict=True)]
 
     def falls(self) -> Vector:
         """How far the statistic falls without each point."""

@@ -19,6 +19,7 @@ from detectors.noise import NoiseParams
 from detectors.rate import RateParams
 from detectors.reason import ABOVE, FAULT, SHIFT, ReasonParams
 from detectors.rules import KIND, Rule
+from detectors.run import RunParams
 from detectors.spike import SpikeParams
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
@@ -83,6 +84,7 @@ EXAMPLES = {
     "noise": Example(NoiseParams(4.0, 30), (4.0, -4.0), [0.0, 9.0] * 6, [0.0] * 40),
     "fall": Example(FallParams(1.0, 10.0, 3600.0, deadband=0.2), (1.0, 0.5, 20.9, 19.9),
                     [20.9] * 11 + [19.5], [20.9]),
+    "run": Example(RunParams(1.0, 3, 30.0), (1.0,), [1.1] * 3, [1.0] * 3),
 }  # fmt: skip
 
 every = pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)

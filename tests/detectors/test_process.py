@@ -100,6 +100,7 @@ def test_the_kernels_agree_with_plain_python(
     with np.errstate(all="ignore"):
         plain = [naive.take(int(t), f) for t, f in zip(times, frames.tolist(), strict=True)]
         falls = np.array(naive.falls()) / model.limit
+        offsets = np.array(naive.offsets())
     verdict, ratio, active, blind = (np.array(each) for each in zip(*plain, strict=True))
     assert found.verdict.tolist() == verdict.tolist()
     assert same(found.ratio, np.array(ratio, np.float64))
@@ -109,6 +110,8 @@ def test_the_kernels_agree_with_plain_python(
     order_ = np.argsort(-falls, kind="stable")
     assert [each.point for each in ranked] == [model.points[at_] for at_ in order_]
     assert same(np.array([each.fall for each in ranked]), falls[order_])
+    found_offsets = np.array([each.offset for each in ranked])
+    np.testing.assert_array_equal(found_offsets, offsets[order_])
 
 
 @settings(max_examples=60)
@@ -162,7 +165,22 @@ def test_a_broken_sensor_is_named_first(point: int) -> None:
     found = detector.take(at(330), frames[:330])
     assert not found.active[:300].any()
     assert found.active[320:].all()
-    assert detector.contributions()[0].point == POINTS[point]
+    first = detector.contributions()[0]
+    assert first.point == POINTS[point]
+    assert first.offset == pytest.approx(3.0, abs=0.5)
+
+
+def test_an_offset_has_the_direction_of_the_drift_not_of_the_value() -> None:
+    """A sensor below its mean that reads too high is told as too high, though it looks low."""
+    lowest = 12 + int(np.argmin(NORMAL[12:, 1]))
+    frames = NORMAL[lowest - 11 : lowest + 1].copy()
+    frames[:, 1] += 1.5 * MODEL.scale[1]
+    detector = ProcessDetector(MODEL)
+    detector.take(at(12), frames)
+    first = detector.contributions()[0]
+    assert first.point == POINTS[1]
+    assert first.deviation < -0.5
+    assert first.offset == pytest.approx(1.5, abs=0.5)
 
 
 def test_two_moving_points_come_before_the_others() -> None:

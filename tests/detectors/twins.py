@@ -17,6 +17,7 @@ from detectors.rate import RateParams
 from detectors.reason import ABOVE, CLOCK, FAULT, SHIFT, WARMING
 from detectors.reference import Device, Point, Reference, Row
 from detectors.rules import Params, Rule, has_memory
+from detectors.run import RunParams
 from detectors.spike import SpikeParams
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
@@ -33,6 +34,7 @@ KEPT: dict[type, int] = {
     SpikeParams: 3,
     NoiseParams: 3,
     FallParams: 2,
+    RunParams: 2,
 }
 
 #: Events after which what is kept is compared.

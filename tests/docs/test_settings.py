@@ -55,6 +55,7 @@ SECTIONS: dict[type[BaseModel], str] = {
     derived.SpreadSettings: "`[derived.spread]`",
     derived.DeviationSettings: "`[derived.deviation]`",
     derived.ExposureSettings: "`[derived.exposure]`",
+    derived.ProcessSettings: "`[derived.process]`",
     centre.CentreSettings: "Top level of a centre file",
     centre.NodeSettings: "`[node]` of a centre",
     centre.ListenSettings: "`[listen]` of a centre",

@@ -27,6 +27,8 @@ token_file = "influx.token"
 """
 NEEDED = ["secrets/password", "ca.crt", "gw.crt", "gw.key", "centre.crt", "influx.token"]
 
+NOW_NS = 1_790_000_000_000_000_000
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -38,7 +40,7 @@ def path(tmp_path: Path) -> Path:
 def told(path: Path) -> list[str]:
     """What a check of the file tells, without the folder of the test."""
     with pytest.raises(ConfigError) as refused:
-        inspect_site(path)
+        inspect_site(path, now_ns=NOW_NS)
     return [each.replace(f"{path.parent}/", "") for each in refused.value.problems]
 
 
@@ -63,7 +65,7 @@ def test_files_that_are_there_have_no_problem(path: Path) -> None:
     """Negative control: with all of them the site is bound, and nothing is left behind."""
     provide(path.parent)
     before = sorted(path.parent.rglob("*"))
-    assert inspect_site(path).hash == load_site(path).hash
+    assert inspect_site(path, now_ns=NOW_NS).hash == load_site(path).hash
     assert sorted(path.parent.rglob("*")) == before
 
 
@@ -111,7 +113,7 @@ def test_a_store_that_is_a_file_is_told(tmp_path: Path) -> None:
     """The default folder is tried too."""
     path = tmp_path / "site.toml"
     path.write_text(SITE, encoding="utf-8")
-    inspect_site(path)
+    inspect_site(path, now_ns=NOW_NS)
     (tmp_path / "data").write_text("x")
     [found] = told(path)
     assert found.startswith("site.toml:1: store.folder: data cannot be written: ")

@@ -26,9 +26,10 @@ def is_told(site: Site) -> bool:
     centre takes; and of points that a centre does not know it takes no summaries either.
     """
     points = site.plant.points
-    _, first, which = np.unique(points.kind, return_index=True, return_inverse=True)
-    # What the first point of each kind takes, without its own tag, name and device, for each point
-    # of the kind; and those of each point, its tag in the id of every alarm too.
+    alike = site.plant.definitions.alike()
+    _, first, which = np.unique(alike, return_index=True, return_inverse=True)
+    # What the first of points that are alike takes, without its own tag, name and device, for each
+    # of them; and those of each point, its tag in the id of every alarm too.
     alarms = np.array([len(tuple(site.plant.definitions.of(index))) for index in first.tolist()])
     tags, names = _sizes(points.tags), _sizes(points.names)
     devices = _sizes(points.device_ids)[points.device]

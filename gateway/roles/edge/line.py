@@ -30,9 +30,11 @@ from gateway.northbound.spool import (
 from gateway.northbound.summary import Summaries
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
+from gateway.pipeline.overdue import Overdue
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.pacing import OLDEST_S, PAUSE_S, Pacing
 from gateway.southbound.arrivals import Arrivals, Receipt
+from gateway.southbound.clocks import Clocks
 from gateway.southbound.ingest import Ingest
 from gateway.southbound.liveness import Liveness
 from gateway.southbound.repeats import Newest
@@ -53,7 +55,7 @@ class Line:
 
     Parameters
     ----------
-    engine, desk, ingest, liveness, siren, summaries, pacing
+    engine, desk, ingest, liveness, clocks, overdue, siren, summaries, pacing
         The stages, built elsewhere.
     submit
         Hands work to the store thread.
@@ -71,6 +73,8 @@ class Line:
         desk: Desk,
         ingest: Ingest,
         liveness: Liveness,
+        clocks: Clocks,
+        overdue: Overdue,
         siren: Siren,
         summaries: Summaries,
         pacing: Pacing,
@@ -82,6 +86,7 @@ class Line:
         held: Callable[[], bool],
     ) -> None:
         self.engine, self.desk, self.ingest, self.liveness = engine, desk, ingest, liveness
+        self.clocks, self.overdue = clocks, overdue
         self.siren, self.summaries, self.pacing = siren, summaries, pacing
         self.submit = submit
         self.clock, self.metrics = clock, metrics
@@ -121,6 +126,8 @@ class Line:
         decoded = self.clock.now_ns()
         detections, counts = self.engine.process(batch)
         transitions = self._move(detections)
+        if not arrivals.fenced:
+            self.clocks.take(batch)
         if transitions:
             self._stage("decoded", decoded - arrivals.received_ns, len(transitions))
             self._stage("detected", self.clock.now_ns() - arrivals.received_ns, len(transitions))
@@ -147,7 +154,7 @@ class Line:
                 sync=full,
                 received_ns=arrivals.received_ns,
             )
-        self.summaries.add(batch)
+        self.summaries.add(self.engine.judged if self.engine.judged is not None else batch)
         if self.engine.derived is not None:
             self.summaries.add(self.engine.derived)
         if waiting and not full and not transitions:
@@ -191,6 +198,7 @@ class Line:
         LOG.warning("the clock was set", step_s=round(step / NANOSECONDS, 3))
         self._second = (now - GRACE_NS) // NANOSECONDS
         self.liveness.begin(now)
+        self.clocks.begin()
         self.emit([self.desk.note("clock", now_ns=now, detail={"step_ns": step})])
 
     def order(self, request: Request) -> tuple[Transition, ...]:
@@ -275,6 +283,7 @@ class Line:
         detections = self.engine.tick(now)
         blob = encode_tick(now) if detections else b""
         detections = detections + self.liveness.tick(now, self.engine.heard)
+        detections += self.clocks.tick(now) + self.overdue.tick(now)
         transitions = self._move(detections)
         transitions += tuple(self.desk.expire(now))
         transitions += tuple(self.desk.re_alarm(now))

@@ -25,6 +25,7 @@ from gateway.northbound.summary import PERIOD_NS, Summaries
 from gateway.northbound.uplink import Source
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
+from gateway.pipeline.overdue import Overdue
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.inventory import inventory_of, is_told
 from gateway.roles.edge.keeping import Keeping
@@ -36,6 +37,7 @@ from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import OwnAlarms, Storage, failures
 from gateway.roles.edge.upward import PARENT, Above, LocalScreen, Upward
 from gateway.southbound.arrivals import Arrivals
+from gateway.southbound.clocks import Clocks
 from gateway.southbound.ingest import Ingest
 from gateway.southbound.liveness import MOST, Liveness
 from gateway.southbound.mqtt import BrokerSession
@@ -113,6 +115,7 @@ class EdgeNode:
         self._build(engine)
         await asyncio.to_thread(self.session.warm_up)
         await asyncio.to_thread(self.ingest.warm_up)
+        await asyncio.to_thread(self.line.clocks.warm_up)
         self.upward = self._go_up(receivers)
         self.storage.start(self.line, self.session)
         self._first_events(pending, ran=ran)
@@ -176,7 +179,7 @@ class EdgeNode:
     def _build(self, engine: Engine) -> None:
         settings, storage = self.site.settings, self.storage
         definitions = self.plant.definitions
-        active = (alarm for alarm, status in self.desk.statuses.items() if status.active)
+        active = [alarm for alarm, status in self.desk.statuses.items() if status.active]
         silent = [
             definition.tag
             for definition in map(definitions.get, active)
@@ -189,6 +192,8 @@ class EdgeNode:
             desk=self.desk,
             ingest=self.ingest,
             liveness=Liveness(self.plant, silent, most=MOST),
+            clocks=Clocks(self.plant, active, most=MOST),
+            overdue=Overdue(self.plant, active, most=MOST),
             siren=Siren(self._send_siren),
             summaries=self.summaries,
             pacing=Pacing(stated),

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from detectors.process_model import digest
 from device_profiles.hazards import RuleSet, load_packs
 from device_profiles.problems import ProfileError
 from device_profiles.registry import load_registry
@@ -27,7 +28,9 @@ from gateway.northbound.settings import StoreSettings
 from gateway.pipeline.binding import SiteError, bind
 from gateway.pipeline.plant import Plant
 from gateway.pipeline.point_tables import add_point_tables
+from gateway.pipeline.process_models import read_models
 from gateway.pipeline.salvage import problems_of_the_rest
+from gateway.pipeline.upkeep import ahead
 from gateway.roles.edge.settings import SiteFile
 
 #: Files that the edge reads when it connects.
@@ -74,11 +77,30 @@ def load_site(path: Path) -> Site:
     return _Reading(path).site()
 
 
-def inspect_site(path: Path) -> Site:
+def load_untrained(path: Path) -> Site:
+    """Do what `load_site` does, but for the models of processes: read none, and need none.
+
+    Its plant cannot run.
+
+    Raises
+    ------
+    ConfigError
+        With every problem, each at its line.
+    """
+    return _Reading(path, trained=False).site()
+
+
+def inspect_site(path: Path, *, now_ns: int) -> Site:
     """Do what `load_site` does, and try the files and the folder that the file names.
 
     For a person who asks. An edge starts without asking: it goes on detecting with a store that
     cannot be written and tries a broker again whose password is not there yet.
+
+    Parameters
+    ----------
+    now_ns
+        Ns since 1970, with which dates are compared that must not lie ahead. An edge whose clock
+        is not set yet must not stop over them.
 
     Raises
     ------
@@ -87,6 +109,8 @@ def inspect_site(path: Path) -> Site:
     """
     reading = _Reading(path)
     reading.found += named_files(reading.document, path.absolute().parent)
+    if reading.settings is not None:
+        reading.found += ahead(reading.settings.device, now_ns)
     return reading.site()
 
 
@@ -117,8 +141,9 @@ def named_files(document: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
 class _Reading:
     """One pass over a site file, and every problem found on the way."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, trained: bool = True) -> None:
         self.path = path
+        self.trained = trained
         self.document, self.text = parse(path)
         self.tables = add_point_tables(self.document, path)
         self.settings, self.found = examine(self.document, SiteFile, folder=path.absolute().parent)
@@ -167,6 +192,7 @@ class _Reading:
                 areas=settings.area,
                 devices=settings.device,
                 derived=settings.derived,
+                models=read_models(settings.derived, self.path) if self.trained else None,
                 profiles=profiles,
                 packs=packs,
             )
@@ -182,6 +208,15 @@ def hash_of(plant: Plant) -> str:
     found = hashlib.sha256(repr((plant.node, plant.division, *kinds, plant.rule_sets)).encode())
     derived = repr((plant.derivations, plant.exposures))
     found.update(derived.encode() if plant.reported < len(points) else b"")
+    found.update(repr(plant.wards).encode() if plant.wards else b"")
+    for sparse in plant.definitions.sparse:
+        found.update(repr(sparse.definition).encode() + sparse.points.tobytes())
+    for group in plant.deadlines:
+        found.update(group.at_ns.tobytes())
+    delays = [(each.id, each.usual_delay) for each in plant.devices if each.usual_delay]
+    found.update(repr(delays).encode() if delays else b"")
+    if plant.frames:
+        found.update(repr((plant.frames, [digest(model) for model in plant.models])).encode())
     for texts in (points.tags, points.names, points.device_ids):
         # No text is cut short by what it holds: the lengths stand before it.
         found.update(np.array([len(text) for text in texts], np.int64).tobytes())

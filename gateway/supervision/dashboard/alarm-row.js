@@ -5,7 +5,7 @@ import { ageText, timeText } from "./clock.js";
 import { t } from "./i18n.js";
 import { mark } from "./look.js";
 import { isSuppressed, isUnacknowledged, keyOf, priorityOf } from "./ranking.js";
-import { figuresOf, isOwn, levelOf, placeOf, sentenceOf, siteOf, stateOf, suppressionOf, titleOf } from "./words.js";
+import { figuresOf, isOwn, levelOf, owesOf, placeOf, sentenceOf, siteOf, stateOf, suppressionOf, titleOf } from "./words.js";
 
 const OPEN_ORDERS = new Set(["pending", "sent"]);
 const ACTIONS = new Map([["UNACK", "acknowledge"], ["RTNUN", "acknowledge"], ["LUNACK", "acknowledge"], ["LACKED", "reset"]]);
@@ -102,6 +102,7 @@ function details(row, now) {
   return html`<dl data-testid="details">
     <dt>${t("row.basis")}</dt>
     <dd>${basisOf(row)}</dd>
+    ${owesOf(row) ? html`<dt>${t("row.owes")}</dt><dd data-testid="owes">${owesOf(row)}</dd>` : nothing}
     ${row.operator
       ? html`<dt>${t("row.last")}</dt>
           <dd>${t("row.by", { operator: row.operator, comment: row.comment || "—" })}</dd>`

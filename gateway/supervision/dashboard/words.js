@@ -6,7 +6,7 @@ import { ageText, timeText } from "./clock.js";
 import { either, known, t } from "./i18n.js";
 import { isActive, isSuppressed, priorityOf } from "./ranking.js";
 
-const UNITS = new Map([["degC", "°C"], ["mg/m3", "mg/m³"], ["g/m3", "g/m³"], ["m3/h", "m³/h"], ["ug/m3", "µg/m³"]]);
+const UNITS = new Map([["1", ""], ["degC", "°C"], ["mg/m3", "mg/m³"], ["g/m3", "g/m³"], ["m3/h", "m³/h"], ["ug/m3", "µg/m³"]]);
 const TEXT_DIGITS = 4;
 
 /** A unit as people write it. */
@@ -67,6 +67,12 @@ export function figuresOf(row, nowMs) {
   if (row.limit === null) return value;
   return t("what.limit", { value: value || "—", limit });
 }
+
+/** Whom an anomaly of many points owes most to, the greatest first, or "" where it is none. */
+export const owesOf = (row) =>
+  (row.contributions ?? [])
+    .map(({ tag, offset }) => (offset === null ? tag : t("row.owes.one", { tag, offset: `${offset < 0 ? "" : "+"}${offset.toFixed(1)}` })))
+    .join(t("comma"));
 
 function about(ms) {
   const minutes = ms / 60_000;

@@ -39,6 +39,15 @@ class OrderState:
     status: str
 
 
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A point that an anomaly owes to: its share, and how far it is off, standard deviations."""
+
+    tag: str
+    share: float
+    offset: float | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmRow:
     """One alarm as a card shows it."""
@@ -71,6 +80,7 @@ class AlarmRow:
     historical: bool
     test: bool
     predicted_ms: int | None
+    contributions: tuple[Owed, ...]
     standard: str
     clause: str
     operator: str
@@ -145,6 +155,7 @@ def _row(row: Row, now_ns: int) -> AlarmRow:
         historical=event.historical,
         test=event.test,
         predicted_ms=event.predicted_ns // MILLISECOND if event.predicted_ns else None,
+        contributions=tuple(Owed(each.tag, each.share, each.offset) for each in event.owes),
         standard=event.standard,
         clause=event.clause,
         operator=event.operator,

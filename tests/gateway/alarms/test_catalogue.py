@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from gateway.alarms.catalogue import AlarmDefinition, Catalogue, KindAlarms, Level, node_alarms
+from gateway.alarms.catalogue import (
+    AlarmDefinition,
+    Catalogue,
+    KindAlarms,
+    Level,
+    SparseAlarm,
+    node_alarms,
+)
 from gateway.model import Priority
 
 
@@ -30,18 +38,26 @@ def shared(*rules: str, area: str) -> KindAlarms:
     return KindAlarms(tuple(made), silence)
 
 
+def sparse(rule: str, *points: int) -> SparseAlarm:
+    definition = AlarmDefinition(alarm="", tag="", rule=rule, level=Level.FAULT)
+    return SparseAlarm(definition, np.array(points, np.int32))
+
+
 OWN = node_alarms("gw", "330106003000")
 CATALOGUE = Catalogue(
     "gw",
     {"A": 0, "B.1": 1, "C": 2, "D": 3},
     kinds=[shared("pack.h", "h", area="A1"), shared(area="A2"), shared("trend", area="A3")],
     kind=[0, 1, 2, 0],
+    sparse=[sparse("clock", 0, 2), sparse("nowhere"), sparse("overdue", 1, 2, 3)],
     own=OWN,
 )
-#: As detections name them: the rules point by point, then one "no data" a point, then the node's.
+#: As detections name them: the rules point by point, then one "no data" a point, then each
+#: sparse one, then the node's.
 IDS = [
     "gw/A/pack.h", "gw/A/h", "gw/C/trend", "gw/D/pack.h", "gw/D/h",
     "gw/A/no_data", "gw/B.1/no_data", "gw/C/no_data", "gw/D/no_data",
+    "gw/A/clock", "gw/C/clock", "gw/B.1/overdue", "gw/C/overdue", "gw/D/overdue",
     *(each.alarm for each in OWN),
 ]  # fmt: skip
 
@@ -56,7 +72,8 @@ def test_every_alarm_has_its_number() -> None:
         assert (CATALOGUE.find(alarm), CATALOGUE.get(alarm)) == (number, definition)
         assert alarm in CATALOGUE
         assert alarm == f"gw/{definition.tag}/{definition.rule}"
-    assert [CATALOGUE[number].area for number in (0, 2, 4, 6)] == ["A1", "A3", "A1", "A2"]
+    areas = [CATALOGUE[number].area for number in (0, 2, 4, 6, 9, 10, 11)]
+    assert areas == ["A1", "A3", "A1", "A2", "A1", "A3", "A2"]
 
 
 def test_numbers_of_rules_lie_point_by_point() -> None:
@@ -64,14 +81,35 @@ def test_numbers_of_rules_lie_point_by_point() -> None:
     assert (CATALOGUE.first.tolist(), CATALOGUE.silence) == ([0, 2, 2, 3, 5], 5)
     places = [CATALOGUE.place(number) for number in range(CATALOGUE.silence)]
     assert places == [(0, 0), (0, 1), (2, 0), (3, 0), (3, 1)]
-    assert [each.alarm for each in CATALOGUE.of(3)] == ["gw/D/pack.h", "gw/D/h", "gw/D/no_data"]
-    assert [each.alarm for each in CATALOGUE.of(1)] == ["gw/B.1/no_data"]
+    assert [each.alarm for each in CATALOGUE.of(3)] == [
+        "gw/D/pack.h", "gw/D/h", "gw/D/no_data", "gw/D/overdue",
+    ]  # fmt: skip
+    assert [each.alarm for each in CATALOGUE.of(1)] == ["gw/B.1/no_data", "gw/B.1/overdue"]
+
+
+def test_points_with_the_same_alarms_are_alike() -> None:
+    """Two points have one number where they have the same rules, sparse ones included."""
+    rules = [tuple(each.rule for each in CATALOGUE.of(point)) for point in range(4)]
+    alike = CATALOGUE.alike().tolist()
+    assert [alike[a] == alike[b] for a in range(4) for b in range(4)] == [
+        rules[a] == rules[b] for a in range(4) for b in range(4)
+    ]
+    assert alike[0] != alike[3]
+
+
+def test_a_sparse_alarm_says_where_its_rows_begin() -> None:
+    """Rows follow its points; one that nobody has begins nowhere."""
+    for rule, tags in (("clock", ["A", "C"]), ("overdue", ["B.1", "C", "D"]), ("none", [])):
+        first, points = CATALOGUE.sparse_rows(rule)
+        assert [CATALOGUE.alarm(first + n) for n in range(points.size)] == [
+            f"gw/{tag}/{rule}" for tag in tags
+        ]
 
 
 @pytest.mark.parametrize(
     "alarm",
     ["", "gw", "gw/A", "gw/A/", "gw/A/hh", "gw/B.1/h", "gw/C/h", "gw/X/h", "other/A/h", "gw//h",
-     "gw/A/h/", "/A/h", "gw/@node/h"],
+     "gw/B.1/clock", "gw/D/clock", "gw/A/nowhere", "gw/A/overdue", "gw/A/h/", "/A/h", "gw/@node/h"],
 )  # fmt: skip
 def test_what_is_no_alarm_is_not_found(alarm: str) -> None:
     """An id of another node, of no point, or of a rule that the point has not, is none."""

@@ -81,7 +81,7 @@ def test_check_lists_the_alarms_as_they_were_resolved(tmp_path: Path) -> None:
     assert row[:6] == ["chain-gw/T00/h", "100", "ppm", "2s", "0s", "5"]
     told = figures(hazgate("check", site, "--alarms", "--json"))["alarm_rows"]
     assert {each["alarm"] for each in told} == {
-        f"chain-gw/T00/{rule}" for rule in ("h", "hh", "fault", "over_range", "no_data")
+        f"chain-gw/T00/{rule}" for rule in ("h", "hh", "fault", "over_range", "no_data", "clock")
     }
 
 

@@ -26,12 +26,13 @@ def rows(tmp_path: Path) -> dict[str, AlarmRow]:
 
 
 def test_every_alarm_of_the_plant_is_a_row(rows: dict[str, AlarmRow]) -> None:
-    """None is left out, those for points without data stand last."""
+    """None is left out, those by the clock stand last."""
     assert list(rows) == [
         "gw/AR1-AT-101/ammonia.machine_room.h", "gw/AR1-AT-101/h", "gw/AR1-AT-101/fault",
         "gw/AR1-AT-101/over_range", "gw/AR1-AT-101/trend", "gw/AR1-AT-101/rate",
         "gw/AR1-AT-102/l", "gw/AR1-AT-102/fault", "gw/AR1-AT-102/over_range",
         "gw/AR1-AT-102/warm_up", "gw/AR1-AT-101/no_data", "gw/AR1-AT-102/no_data",
+        "gw/AR1-AT-101/clock", "gw/AR1-AT-102/clock",
     ]  # fmt: skip
 
 
@@ -55,6 +56,8 @@ def test_numbers_of_the_site_are_shown(rows: dict[str, AlarmRow]) -> None:
     assert (trend.limit, trend.deadband, trend.priority) == (100.0, None, "low")
     silent = rows["gw/AR1-AT-101/no_data"]
     assert (silent.limit, silent.on_delay) == (None, "3s")
+    clock = rows["gw/AR1-AT-101/clock"]
+    assert (clock.limit, clock.on_delay, clock.off_delay) == (None, "1min", "1min")
 
 
 def test_the_list_for_people_is_aligned(rows: dict[str, AlarmRow]) -> None:

@@ -28,7 +28,7 @@ def test_the_inventory_names_every_point_and_every_alarm(tmp_path: Path) -> None
     ]
     alarms = {point.tag: {rule.alarm for rule in point.rules} for point in told.points}
     assert alarms == {
-        "A": {"gw/A/hh", "gw/A/h", "gw/A/fault", "gw/A/over_range", "gw/A/no_data"},
+        "A": {f"gw/A/{r}" for r in ("hh", "h", "fault", "over_range", "no_data", "clock")},
         "B": {"gw/B/h", "gw/B/fault", "gw/B/over_range", "gw/B/no_data"},
     }
     limits = {r.alarm: (r.level, r.limit) for point in told.points for r in point.rules}

@@ -1,0 +1,71 @@
+"""What is overdue by the clock: calibrations and gas tests, each an alarm of its point.
+
+Judged at a whole second, and only at one in which something falls due: between two of them a tick
+costs a comparison, however many points there are. What stands is known from the store, so a restart
+raises nothing twice, and a site file with a newer date ends the alarm at the first tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from gateway.model import Detection
+from gateway.pipeline.plant import Plant
+from gateway.pipeline.telling import Telling
+
+LATE: Final = int(np.iinfo(np.int64).max)
+
+
+class Overdue:
+    """Watches what falls due at the points of a plant.
+
+    Parameters
+    ----------
+    plant
+        Tells what falls due when.
+    standing
+        Ids of alarms that stand already; those of other rules are passed over.
+    most
+        How many edges a tick hands out at most; None for all.
+    """
+
+    def __init__(
+        self, plant: Plant, standing: Iterable[str] = (), *, most: int | None = None
+    ) -> None:
+        each = [plant.definitions.sparse_rows(group.rule) for group in plant.deadlines]
+        #: The first row: those of all rules stand beside each other.
+        self.first_row = each[0][0] if each else len(plant.definitions)
+        #: The point of each row.
+        self.points = np.concatenate([np.zeros(0, np.int32), *(points for _, points in each)])
+        times = (group.at_ns for group in plant.deadlines)
+        self._at_ns = np.concatenate([np.zeros(0, np.int64), *times])
+        holds = np.zeros(self.points.size, bool)
+        for alarm in standing:
+            row = plant.definitions.find(alarm)
+            if row is not None and self.first_row <= row < self.first_row + holds.size:
+                holds[row - self.first_row] = True
+        self._telling = Telling(self.first_row, holds, most=most)
+        # The seconds between which nothing falls due.
+        self._from, self._until = LATE, LATE if not holds.size else 0
+
+    def next_due(self) -> int:
+        """Return the earliest instant (ns) at which something could change; very late for never."""
+        return 0 if self._telling.waiting else self._until
+
+    def tick(self, now_ns: int) -> list[Detection]:
+        """Return what fell due, or is due no more, by the whole second `now_ns`."""
+        if not self.points.size:
+            return []
+        if not self._from <= now_ns < self._until:
+            self._judge(now_ns)
+        return self._telling.hand_out() if self._telling.waiting else []
+
+    def _judge(self, now_ns: int) -> None:
+        over, holds = self._at_ns <= now_ns, self._telling.holds
+        self._telling.change(over & ~holds, holds=True, now_ns=now_ns)
+        self._telling.change(holds & ~over, holds=False, now_ns=now_ns)
+        self._from = int(self._at_ns[over].max(initial=0))
+        self._until = int(self._at_ns[~over].min(initial=LATE))

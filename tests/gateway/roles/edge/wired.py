@@ -1,0 +1,74 @@
+"""A line without broker and store, whose seconds pass when a test says so."""
+
+from __future__ import annotations
+
+from gateway.alarms.actions import Siren
+from gateway.alarms.desk import Desk
+from gateway.clock import ManualClock
+from gateway.identity import NONE, Identity
+from gateway.journal import Chain
+from gateway.model import NANOSECONDS
+from gateway.northbound.summary import Summaries
+from gateway.observe import Metrics
+from gateway.pipeline.engine import Engine
+from gateway.pipeline.overdue import Overdue
+from gateway.pipeline.plant import Plant
+from gateway.roles.edge.committer import Work
+from gateway.roles.edge.line import Line
+from gateway.roles.edge.pacing import Pacing
+from gateway.southbound.arrivals import Arrivals, Message
+from gateway.southbound.clocks import Clocks
+from gateway.southbound.ingest import Ingest
+from gateway.southbound.liveness import Liveness
+from tests.gateway.southbound.test_liveness import START
+
+
+class SteppedClock(ManualClock):
+    """A clock that somebody can set, while the time since the start passes as it does."""
+
+    step_ns = 0
+
+    def now_ns(self) -> int:
+        return super().now_ns() + self.step_ns
+
+
+class Wired:
+    """A line of a plant, and what it hands to the store."""
+
+    def __init__(self, plant: Plant, *, most: int | None = None) -> None:
+        metrics = Metrics()
+        identity = Identity("gw", NONE, NONE)
+        self.clock, self.held, self.work = SteppedClock(START), False, list[Work]()
+        self.line = Line(
+            engine=Engine(plant),
+            desk=Desk(plant.definitions, Chain(identity)),
+            ingest=Ingest(plant, metrics),
+            liveness=Liveness(plant, most=most),
+            clocks=Clocks(plant, most=most),
+            overdue=Overdue(plant, most=most),
+            siren=Siren(lambda _: True),
+            summaries=Summaries(plant.points.tags),
+            pacing=Pacing(None),
+            submit=self.work.append,
+            clock=self.clock,
+            metrics=metrics,
+            position=0,
+            identity=identity,
+            held=lambda: self.held,
+        )
+        self.line.start([], resumed=False)
+        self.line.liveness.begin(START)
+
+    def second(self, number: int, said: bytes | None = None, *, fenced: bool = False) -> None:
+        """Let a second pass; then a device may say something."""
+        self.clock.set(START + number * NANOSECONDS + NANOSECONDS // 2)
+        now = self.clock.now_ns()
+        self.line.advance()
+        if said is not None:
+            self.line.take(Arrivals.of([Message("p/0", said)], received_ns=now, fenced=fenced))
+
+    @property
+    def told(self) -> list[tuple[str, str, int]]:
+        """Tag, cause and second of each event, in order."""
+        events = [each.event for work in self.work for each in work.transitions]
+        return [(e.tag, e.cause, (e.source_ns - START) // NANOSECONDS) for e in events]
