@@ -29,6 +29,7 @@ from detectors.admission import (
     forget,
 )
 from detectors.arrays import Records, prefetch
+from detectors.drift import drift_step
 from detectors.fall import fall_step
 from detectors.jit import entry, kernel
 from detectors.limit import limit_step
@@ -36,7 +37,7 @@ from detectors.memory import BEGINS, ENDS, NEITHER, empty
 from detectors.noise import noise_step
 from detectors.rate import rate_step
 from detectors.reason import FAULT, NONE, SHIFT
-from detectors.rules import NOISE, RATE, RUN, SPIKE, STUCK, TREND
+from detectors.rules import DRIFT, NOISE, RATE, RUN, SPIKE, STUCK, TREND
 from detectors.run import run_step
 from detectors.spike import spike_step
 from detectors.stuck import stuck_step
@@ -213,6 +214,8 @@ def sweep(
                 verdict = noise_step(rule, kept, now, number)
             elif rule.kind == RUN:
                 verdict = run_step(rule, kept, elapsed, now, number)
+            elif rule.kind == DRIFT:
+                verdict = drift_step(rule, kept, elapsed, now, number)
             else:
                 verdict = fall_step(rule, kept, elapsed, now, number)
             if verdict == BEGINS or (restless and state.stirred & bit_of(place) != 0):

@@ -41,7 +41,7 @@ class NoiseParams:
     ----------
     height
         By how much a reading may not turn back, in the point's unit, > 0: above the step in which
-        the value moves, and three standard deviations of healthy noise.
+        the value moves (a dead zone above 0 is one) and three standard deviations of healthy noise.
     readings
         Over how many of them the share is smoothed, >= 30.
     """

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, field
 
 from detectors import reference_sensor
+from detectors.drift import DriftParams
 from detectors.fall import FallParams
 from detectors.limit import LimitParams
 from detectors.noise import NoiseParams
@@ -196,8 +197,10 @@ class Row:
                 return (*reference_sensor.fall(self, self.params, time, value), 0)
             case RunParams():
                 return (*reference_sensor.run(self, self.params, time, value), 0)
+            case DriftParams():
+                return (*reference_sensor.drift(self, self.params, time, value), 0)
 
-    def _restart(self, time: int, gap_s: float) -> float | None:
+    def since_last(self, time: int, gap_s: float) -> float | None:
         """Return seconds since the last value, or None when watching starts anew here."""
         before, last = self.time, self.elapsed
         self.step(time)
@@ -213,7 +216,7 @@ class Row:
         self.elapsed = 0.0 if before is None else float(time - before)
 
     def _rate(self, rule: RateParams, time: int, value: float) -> tuple[bool, bool]:
-        if self._restart(time, rule.gap_s) is None:
+        if self.since_last(time, rule.gap_s) is None:
             self.memory = {"median": value, "rate": 0.0, "previous": value}
             return False, False
         dt, before, rate = self.spacing * 1e-9, self.memory["median"], self.memory["rate"]
@@ -229,7 +232,7 @@ class Row:
         return seen >= rule.limit, seen < rule.limit - rule.deadband
 
     def _trend(self, rule: TrendParams, time: int, value: float) -> tuple[bool, bool, int]:
-        dt = self._restart(time, rule.gap_s)
+        dt = self.since_last(time, rule.gap_s)
         if dt is None:
             self.memory = {"once": value, "twice": value, "thrice": value, "bend": 0.0}
             return False, False, 0

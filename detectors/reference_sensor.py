@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from detectors.drift import DriftParams
 from detectors.fall import FallParams
 from detectors.noise import NoiseParams
 from detectors.run import RunParams
@@ -106,3 +107,18 @@ def run(row: Row, rule: RunParams, time: int, value: float) -> tuple[bool, bool]
     memory["over"] = min(memory["over"] + 1, rule.count) if beyond else 0
     memory["calm"] = 0 if beyond else min(memory["calm"] + 1, rule.count)
     return memory["over"] >= rule.count, memory["calm"] >= rule.count
+
+
+def drift(row: Row, rule: DriftParams, time: int, value: float) -> tuple[bool, bool]:
+    """Judge how far below zero the mean of a value is."""
+    dt, memory = row.since_last(time, rule.gap_s), row.memory
+    if dt is None:
+        row.memory = {"mean": value}
+        return False, False
+    memory["mean"] += (value - memory["mean"]) * (dt / (rule.tau_s + dt))
+    if not math.isfinite(memory["mean"]):
+        row.start, row.memory = time, {"mean": value}
+        return False, False
+    if float(time - row.start) < 2.0 * rule.tau_s * 1e9:
+        return False, False
+    return memory["mean"] < -rule.tolerance, memory["mean"] > -0.5 * rule.tolerance

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from detectors.arrays import Records, new_records
+from detectors.drift import DriftParams
 from detectors.fall import FallParams
 from detectors.limit import LimitParams, calm_band
 from detectors.noise import NoiseParams
@@ -33,10 +34,11 @@ Params = (
     | NoiseParams
     | FallParams
     | RunParams
+    | DriftParams
 )
 
 # Kinds of detector. A limit and a reason have no memory; all others have.
-LIMIT, RATE, TREND, STUCK, REASON, SPIKE, NOISE, FALL, RUN = 0, 1, 2, 3, 4, 5, 6, 7, 8
+LIMIT, RATE, TREND, STUCK, REASON, SPIKE, NOISE, FALL, RUN, DRIFT = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 KIND: Final[dict[type, int]] = {
     LimitParams: LIMIT,
     RateParams: RATE,
@@ -47,6 +49,7 @@ KIND: Final[dict[type, int]] = {
     NoiseParams: NOISE,
     FallParams: FALL,
     RunParams: RUN,
+    DriftParams: DRIFT,
 }
 WIDTH: Final = 7  # parameters a rule may have
 #: Rules whose state has a bit of its own in `detectors.admission.POINT`; the last is shared.

@@ -38,6 +38,15 @@ class Source(Protocol):
         """By which silence is judged, ns."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reporting:
+    """How a point reports: its interval, the longest pause of a healthy device, its T90; all ns."""
+
+    interval_ns: int
+    pause_ns: int
+    t90_ns: int
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
     """One alarm of a point before it gets its number; its definition names no point."""

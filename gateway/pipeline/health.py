@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from detectors import reason
+from detectors.drift import WATCHED, DriftParams
 from detectors.fall import FallParams
 from detectors.limit import LimitParams
 from detectors.noise import NoiseParams
@@ -23,6 +24,7 @@ from detectors.stuck import StuckParams
 from device_profiles.schema import Channel
 from gateway.alarms.catalogue import Level
 from gateway.model import Priority
+from gateway.pipeline.bound import Reporting
 from gateway.pipeline.plant import SECOND
 from gateway.pipeline.settings import HealthSettings, StuckSettings
 
@@ -40,28 +42,19 @@ class Watch(NamedTuple):
 
 
 def levels(settings: HealthSettings | None) -> Iterator[Watch]:
-    """Yield what a fixed limit with a long on-delay tells: a drifted zero, a saturated value."""
+    """Yield what a fixed limit with a long on-delay tells: a zero that is up, a saturated value."""
     if settings is None:
         return
     zero, saturated = settings.zero, settings.saturated
-    if zero is not None and zero.tolerance is not None:
+    if zero is not None and zero.tolerance is not None and zero.above_for is not None:
         yield watch(
-            "zero_below",
-            LimitParams(-zero.tolerance, high=False, strict=True),
-            ("Zero has drifted down", "零点负漂移"),
+            "zero_above",
+            LimitParams(zero.tolerance, high=True, strict=True),
+            ("Zero has drifted up", "零点正漂移"),
             priority=zero.priority,
-            limit=-zero.tolerance,
-            on_delay=zero.below_for,
+            limit=zero.tolerance,
+            on_delay=zero.above_for,
         )
-        if zero.above_for is not None:
-            yield watch(
-                "zero_above",
-                LimitParams(zero.tolerance, high=True, strict=True),
-                ("Zero has drifted up", "零点正漂移"),
-                priority=zero.priority,
-                limit=zero.tolerance,
-                on_delay=zero.above_for,
-            )
     if saturated is not None and saturated.at is not None:
         yield watch(
             "saturated",
@@ -114,9 +107,13 @@ def reasons(
 
 
 def behaviour(
-    settings: HealthSettings | None, stuck: StuckSettings | None, facts: Channel | None
+    settings: HealthSettings | None,
+    stuck: StuckSettings | None,
+    facts: Channel | None,
+    *,
+    reporting: Reporting,
 ) -> Iterator[Watch]:
-    """Yield what how a value moves tells: that it does not, spikes, noise, a fall.
+    """Yield what how a value moves tells: that it does not, spikes, noise, a fall, a drift.
 
     Parameters
     ----------
@@ -134,7 +131,7 @@ def behaviour(
         )
     if settings is None:
         return
-    spikes, noise, fall = settings.spikes, settings.noise, settings.fall
+    spikes, noise, fall, zero = settings.spikes, settings.noise, settings.fall, settings.zero
     if spikes is not None and spikes.height is not None:
         yield watch(
             "spikes",
@@ -158,6 +155,22 @@ def behaviour(
             ("Below what is usual for it", "低于平常值"),
             priority=fall.priority,
         )
+    if zero is not None and zero.tolerance is not None:
+        yield watch(
+            "zero_below",
+            drift(zero.tolerance, zero.below_for, reporting),
+            ("Zero has drifted down", "零点负漂移"),
+            priority=zero.priority,
+            limit=-zero.tolerance,
+        )
+
+
+def drift(tolerance: float, within_ns: int, reporting: Reporting) -> DriftParams:
+    """Return what tells a drift within so long, or within six intervals where that is longer."""
+    interval = reporting.interval_ns / SECOND
+    tau = max(within_ns / SECOND / WATCHED, 3.0 * interval)
+    gap = max(10.0 * interval, 3.0 * reporting.pause_ns / SECOND, 6.0 * tau)
+    return DriftParams(tolerance, tau, gap)
 
 
 def watch(

@@ -9,29 +9,19 @@ warning that does not come is worse than none that was promised.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from detectors.rate import RateParams
 from detectors.trend import TrendParams
 from device_profiles.duration import format_duration
 from gateway.alarms.catalogue import Level
-from gateway.pipeline.bound import Problem
+from gateway.pipeline.bound import Problem, Reporting
 from gateway.pipeline.health import Watch, watch
 from gateway.pipeline.plant import SECOND
 from gateway.pipeline.settings import RateSettings, TrendSettings
 
 #: How many time constants a horizon holds at least.
 SPARSE: Final = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reporting:
-    """How a point reports: its interval, the longest pause of a healthy device, its T90; all ns."""
-
-    interval_ns: int
-    pause_ns: int
-    t90_ns: int
 
 
 def trend_problems(settings: TrendSettings, reporting: Reporting) -> Iterator[Problem]:

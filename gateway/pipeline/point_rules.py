@@ -10,10 +10,10 @@ from device_profiles.hazards import LevelRule, RuleSet
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import NO_DATA, AlarmDefinition, KindAlarms, Level
 from gateway.model import Priority
-from gateway.pipeline.bound import Bound, BoundKind, Problem, Source
+from gateway.pipeline.bound import Bound, BoundKind, Problem, Reporting, Source
 from gateway.pipeline.converting import conversion_of, pack_problem, unit_problem
 from gateway.pipeline.health import Watch, behaviour, levels, reasons
-from gateway.pipeline.movement import Reporting, rate, trend, trend_problems
+from gateway.pipeline.movement import rate, trend, trend_problems
 from gateway.pipeline.oxygen import misplaced, watches
 from gateway.pipeline.plant import SILENT_INTERVALS
 from gateway.pipeline.points import PointKind
@@ -163,7 +163,9 @@ class _PointBinder:
         )
         yield from self._watched(watches(self.channel, self.settings, silence_ns=span.silence_ns))
         yield from self._watched(self._movement())
-        yield from self._watched(behaviour(health, self.settings.stuck, self.facts))
+        yield from self._watched(
+            behaviour(health, self.settings.stuck, self.facts, reporting=self._reporting())
+        )
 
     def _reporting(self) -> Reporting:
         interval = self.settings.interval

@@ -11,12 +11,14 @@ import math
 
 import numpy as np
 
+from detectors.drift import DriftParams
 from detectors.fall import FallParams
 from detectors.limit import LimitParams
 from detectors.noise import NoiseParams
 from detectors.rate import RateParams
 from detectors.reason import FAULT, ReasonParams
 from detectors.rules import KIND, LONGEST, Rule
+from detectors.run import RunParams
 from detectors.spike import SpikeParams
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
@@ -34,6 +36,8 @@ USUAL = (
     SpikeParams(5.0, 3.0, 3, 60.0),
     NoiseParams(3.0, 30),
     FallParams(2.0, 10.0, 60.0),
+    DriftParams(2.0, 10.0, 60.0),
+    RunParams(20.0, 3, 30.0),
 )
 #: And with the widest and the narrowest that are allowed.
 ODD = (
@@ -45,6 +49,8 @@ ODD = (
     SpikeParams(5e-324, 1.7e308, 1_000_000_000, 5e-324),
     NoiseParams(5e-324, 1_000_000_000),
     FallParams(1.7e308, 1.7e308, 5e-324, deadband=1e308),
+    DriftParams(1.7e308, 5e-324, 1.7e308),
+    RunParams(-1.7e308, 1_000_000, 5e-324),
 )
 SITE = Site(
     [
@@ -142,6 +148,8 @@ def test_a_sensor_that_was_wild_is_watched_again() -> None:
         ([15.0, 5.0] * 3, SpikeParams),
         ([5.0, 15.0] * 15, NoiseParams),
         ([2.0] * 5, FallParams),
+        ([-5.0] * 60, DriftParams),
+        ([21.0] * 5, RunParams),
     ]
     second = 100
     seen = set()

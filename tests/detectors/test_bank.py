@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from detectors.admission import NEVER
 from detectors.bank import Bank
+from detectors.drift import DriftParams
 from detectors.fall import FallParams
 from detectors.limit import LimitParams
 from detectors.noise import NoiseParams
@@ -72,6 +73,7 @@ SETS = [
         Rule(SpikeParams(5.0, 10.0, 2, 60.0)),
         Rule(NoiseParams(3.0, 30)),
         Rule(FallParams(5.0, 10.0, 60.0, deadband=1.0)),
+        Rule(DriftParams(1.0, 5.0, 60.0)),
         Rule(StuckParams(1.0, 4.0)),
     ),
     # Rules on reasons on both sides of the last bit.

@@ -1,99 +1,81 @@
-"""Sensor troubles that need no detector of their own: a fixed limit with a long on-delay is it.
-
-A zero that drifts down, a zero that drifts up, a value that hangs at the top of its range: each is
-a level that holds for a time. The minimum over a window lies above a level exactly when no reading
-for so long was at it or below.
-"""
+"""A zero that went down is told by the mean of what is read, however much it scatters."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from detectors.limit import LimitParams
+from detectors.drift import DriftParams
 from detectors.rules import Rule
-from tests.detectors.twins import SECOND, START, at_once, feed, one, read, told
+from tests.detectors.twins import SECOND, at_once, feed, one
 
-HOUR = 3600 * SECOND
-MINUTE = 60 * SECOND
-#: More than 2 ppm below zero for ten minutes; above 3 ppm for eight hours; at the top of a range to
-#: 100, less its resolution, for a minute.
-NEGATIVE = Rule(LimitParams(-2.0, high=False, strict=True), on_delay=10 * MINUTE)
-ZERO = Rule(LimitParams(3.0, high=True, strict=True), on_delay=8 * HOUR)
-SATURATED = Rule(LimitParams(99.9, high=True), on_delay=MINUTE)
+MINUTE = 60  # readings, 1 s apart
+PARAMS = DriftParams(1.0, 300.0, 1800.0)
 Floats = npt.NDArray[np.float64]
 
 
-def edges(rule: Rule, value: Floats, *, every: int = 10 * SECOND) -> list[tuple[float, bool]]:
-    """Return the hours at which a rule begins and ends, by its readings and by the clock."""
-    bank = one(rule).bank()
-    found = []
-    for reading in at_once(value.tolist(), every=every):
-        found += bank.tick(reading[1] // SECOND * SECOND) + feed(bank, [reading])
-    return [((edge.time - START) / HOUR, edge.began) for edge in found]
+def edges(value: Floats, params: DriftParams = PARAMS, every: int = 1) -> list[tuple[int, bool]]:
+    """Return at which readings the rule begins and ends."""
+    readings = at_once(value.tolist(), every=every * SECOND)
+    return [(edge.at, edge.began) for edge in feed(one(Rule(params)).bank(), readings)]
 
 
-def ppm(hours: float, level: float, *, noise: float = 0.5) -> Floats:
-    count = int(hours * 360)
+def clean(minutes: int, level: float = 0.0, *, noise: float = 0.75) -> Floats:
+    """Clean air, as a noisy sensor with this zero reads it."""
+    count = minutes * MINUTE
     return level + np.random.default_rng(count).normal(0.0, noise, count)
 
 
-def test_a_value_below_zero_for_too_long_is_a_fault() -> None:
-    """Five ppm below zero raises after its ten minutes; noise about zero or a dip does not."""
-    assert edges(NEGATIVE, ppm(100, 0.0)) == []
-    assert edges(NEGATIVE, np.concatenate([ppm(1, 0.0), ppm(0.15, -5.0), ppm(1, 0.0)])) == []
-    (began, ended) = edges(NEGATIVE, np.concatenate([ppm(1, 0.0), ppm(1, -5.0), ppm(1, 0.0)]))
-    assert began == (pytest.approx(1 + 1 / 6, abs=0.01), True)
-    assert ended == (pytest.approx(2, abs=0.01), False)
+@pytest.mark.parametrize("down", [1.2, 1.5, 3.0])
+def test_a_zero_that_went_down_is_told_in_two_time_constants(down: float) -> None:
+    """Noise of three quarters of the tolerance hides nothing: most readings are beyond or not."""
+    [(began, _), (ended, _)] = edges(np.concatenate([clean(60), clean(30, -down), clean(60)]))
+    assert 60 * MINUTE < began <= (60 + 10 + 1) * MINUTE
+    assert ended > 90 * MINUTE
 
 
-def test_a_value_below_zero_is_seen_as_it_is() -> None:
-    """The edge bears the negative value itself: nothing makes a zero of it."""
-    bank = one(Rule(NEGATIVE.params)).bank()
-    assert [edge.value for edge in feed(bank, [read(0, -2.5)])] == [-2.5]
-    # The limit itself is within the tolerance.
-    assert feed(one(Rule(NEGATIVE.params)).bank(), [read(0, -2.0), read(1, -0.0)]) == []
+def test_healthy_noise_is_no_drift() -> None:
+    """A month of a sensor whose zero lies half the tolerance down, and scatters by 0.75 of it."""
+    assert edges(clean(60 * 24 * 30, -0.5)) == []
 
 
-def test_a_zero_that_has_crept_up_is_told_when_it_was_not_touched_for_so_long() -> None:
-    """Gas comes and goes and touches zero between; a baseline at 6 ppm has not for eight hours."""
-    day = np.concatenate([ppm(6, 0.0), ppm(7, 40.0)])
-    assert edges(ZERO, np.concatenate([day] * 5)) == []
-    crept = np.concatenate(
-        [ppm(6, 0.0), np.linspace(0.0, 6.0, 30 * 360), ppm(20, 6.0), ppm(1, 0.0)]
-    )
-    (began, ended) = edges(ZERO, crept)
-    assert began[1]
-    assert 6 + 15 + 8 <= began[0] <= 6 + 30 + 8
-    assert ended == (pytest.approx(56, abs=0.1), False)
+def test_a_dip_is_no_drift() -> None:
+    """A minute far below zero, as when somebody touches the sensor, raises nothing."""
+    dip = np.full(MINUTE, -4.0)
+    assert edges(np.concatenate([clean(30), dip, clean(30)])) == []
 
 
-def test_it_is_the_minimum_of_a_window() -> None:
-    """For any values the rule stands exactly while the minimum of the last eight hours is above."""
-    value = np.random.default_rng(9).choice([1.0, 3.0, 3.5, 50.0], 3000, p=[0.01, 0.01, 0.49, 0.49])
-    window = 8
-    rule = Rule(ZERO.params, on_delay=window * SECOND)
-    bank = one(rule).bank()
-    seen = []
-    for reading in at_once(value.tolist()):
-        feed(bank, [reading])
-        seen.append(bank.is_active(0))
-    lowest = [value[max(0, at - window) : at + 1].min() for at in range(value.size)]
-    assert seen == [at >= window and low > 3.0 for at, low in enumerate(lowest)]
-    assert 0.1 < np.mean(seen) < 0.9
+def test_gas_is_no_drift_and_lifts_the_mean() -> None:
+    """A sensor that is down and sees gas is told when the gas has gone."""
+    gas = np.concatenate([clean(30), clean(30, 40.0 - 2.0), clean(60, -2.0)])
+    [(began, up)] = edges(gas)
+    assert up
+    assert 60 * MINUTE < began < 90 * MINUTE
 
 
-def test_a_value_at_the_top_of_its_range_is_saturated() -> None:
-    """What hangs at the end of the scale for a minute raises; a peak that touches it does not."""
-    peak = np.concatenate([ppm(1, 0.0), np.full(5, 100.0), ppm(1, 0.0)])
-    assert edges(SATURATED, peak) == []
-    hangs = np.concatenate([ppm(1, 0.0), np.full(90, 100.0), ppm(1, 0.0)])
-    assert [began for _, began in edges(SATURATED, hangs)] == [True, False]
+def test_one_reading_is_no_mean() -> None:
+    """First readings, and those after a gap, are watched for two time constants first."""
+    assert edges(np.full(599, -5.0)) == []
+    assert edges(np.full(602, -5.0)) == [(600, True)]
+    assert edges(np.array([0.0, -9.0, -9.0]), every=1801) == []
 
 
-def test_a_report_on_change_that_hangs_is_told_by_the_clock() -> None:
-    """A device that says its top value once and no more is saturated all the same."""
-    bank = one(SATURATED).bank()
-    assert feed(bank, [read(0, 100.0)]) == []
-    assert told(bank.tick(START + MINUTE)) == [(0, True, 60)]
+def test_how_often_it_is_read_does_not_matter() -> None:
+    """The mean is over time: each second or each minute, a drift is told as late."""
+    for every in (1, 10, 60):
+        value = np.repeat([0.0, -1.5], 3600 // every)
+        [(began, _)] = edges(value, every=every)
+        assert began * every - 3600 == pytest.approx(300 * math.log(3), abs=1.2 * every)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [(0.0, 1.0, 1.0), (math.nan, 1.0, 1.0), (1.0, 0.0, 1.0), (1.0, math.inf, 1.0), (1.0, 1.0, 0.0)],
+)
+def test_what_cannot_be_a_drift_is_refused(wrong: tuple[float, float, float]) -> None:
+    """Each number must be positive and finite."""
+    with pytest.raises(ValueError, match="drift tolerance="):
+        DriftParams(*wrong)

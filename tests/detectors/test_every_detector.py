@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from detectors.admission import BAD
 from detectors.bank import Bank
+from detectors.drift import DriftParams
 from detectors.fall import FallParams
 from detectors.limit import LimitParams
 from detectors.noise import NoiseParams
@@ -84,6 +85,7 @@ EXAMPLES = {
     "noise": Example(NoiseParams(4.0, 30), (4.0, -4.0), [0.0, 9.0] * 6, [0.0] * 40),
     "fall": Example(FallParams(1.0, 10.0, 3600.0, deadband=0.2), (1.0, 0.5, 20.9, 19.9),
                     [20.9] * 11 + [19.5], [20.9]),
+    "drift": Example(DriftParams(1.0, 5.0, 60.0), (-1.0, -0.5), [-2.0] * 12, [1.0] * 12),
     "run": Example(RunParams(1.0, 3, 30.0), (1.0,), [1.1] * 3, [1.0] * 3),
 }  # fmt: skip
 

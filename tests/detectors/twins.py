@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from detectors.admission import NEVER
 from detectors.bank import Bank, Edge
+from detectors.drift import DriftParams
 from detectors.fall import FallParams
 from detectors.noise import NoiseParams
 from detectors.rate import RateParams
@@ -35,6 +36,7 @@ KEPT: dict[type, int] = {
     NoiseParams: 3,
     FallParams: 2,
     RunParams: 2,
+    DriftParams: 1,
 }
 
 #: Events after which what is kept is compared.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from detectors.drift import DriftParams
 from detectors.limit import LimitParams
 from detectors.noise import NoiseParams
 from detectors.rules import Params
@@ -70,7 +71,7 @@ def test_what_the_profile_states_is_taken(tmp_path: Path) -> None:
     found = rules(load_site(write(tmp_path)).plant)
     assert found["spikes"] == SpikeParams(50.0, 3.0, 2, 60.0)
     assert found["noise"] == NoiseParams(6.0, 60)
-    assert found["zero_below"] == LimitParams(-5.0, high=False, strict=True)
+    assert found["zero_below"] == DriftParams(5.0, 300.0, 1800.0)
     assert found["saturated"] == LimitParams(900.0, high=True)
     assert found["stuck"] == StuckParams(0.5, 3600.0)
 
