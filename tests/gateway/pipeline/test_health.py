@@ -111,7 +111,7 @@ def test_warming_up_for_too_long_is_a_fault(tmp_path: Path) -> None:
     ("values", "expected"),
     [
         ([-3.0] * 12, [("AT-1/zero_below", True, 10)]),
-        ([0.0] * 12 + [-9.0] + [0.0] * 5, []),
+        ([-0.4] * 12 + [-6.0] + [-0.4] * 5, [("AT-1/fall", True, 12), ("AT-1/fall", False, 13)]),
         ([4.0] * 25, [("AT-1/zero_above", True, 20)]),
         ([0.0, 30.0, 0.0, 0.0, 30.0, 0.0], [("AT-1/spikes", True, 5)]),
         ([0.0, 30.0, 30.0, 30.0, 30.0, 30.0, 30.0], []),
