@@ -6,7 +6,7 @@ of nothing new: it raises nothing and clears nothing, and too many of them are s
 no double holds is told as the largest: it is beyond, and a reading without a value would hide that.
 
 Where the arithmetic of one process fails its reading is BAD, a fault, it begins anew, and the
-others go on.
+others go on. So is each reading of a process without a model.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ class Processes:
     count
         How many points the site has.
     frames, models
-        Of each process; a model has the points of the frames, in their order.
+        Of each process; a model has the points of the frames, in their order. Without one a
+        process is blind: each of its frames makes a reading that says so.
 
     Raises
     ------
@@ -84,10 +85,13 @@ class Processes:
     """
 
     def __init__(
-        self, count: int, frames: Sequence[FrameParams], models: Sequence[ProcessModel]
+        self, count: int, frames: Sequence[FrameParams], models: Sequence[ProcessModel | None]
     ) -> None:
         for each, model in zip(frames, models, strict=True):
-            if (len(each.members), each.period_ns) != (len(model.points), model.period_ns):
+            if model and (len(each.members), each.period_ns) != (
+                len(model.points),
+                model.period_ns,
+            ):
                 raise ValueError(
                     f"process of point {each.point}: {len(each.members)} members each "
                     f"{each.period_ns} ns, its model has {len(model.points)} each "
@@ -95,7 +99,7 @@ class Processes:
                 )
         self._params = tuple(frames)
         self._frames = Frames(count, frames)
-        self._detectors = [ProcessDetector(model) for model in models]
+        self._detectors = [ProcessDetector(model) if model else None for model in models]
         self._nothing = _derived([])
 
     def take(
@@ -120,7 +124,7 @@ class Processes:
             for origin, at, came, frame in zip(*each, strict=True):
                 ratio, verdict = self._judge(detector, int(at), frame)
                 rows.append((int(origin), params.point, int(at), int(came), ratio, verdict))
-                if verdict == GOOD and ratio > 1.0:
+                if detector and verdict == GOOD and ratio > 1.0:
                     owed[params.point, int(at)] = tuple(_owed(detector, ratio))
         if not rows:
             return Processed(self._nothing, owed)
@@ -129,12 +133,13 @@ class Processes:
 
     def parts(self, number: int) -> Iterator[tuple[str, Records]]:
         """Yield all that readings change of one process, by name: arrays to copy from and into."""
-        state = self._detectors[number].state
         yield "frames", self._frames.state[number : number + 1]
         yield "seats", self._frames.seats[self._frames.places(number)]
-        yield "memory", state.memory
-        yield "window", state.window
-        yield "squares", state.squares
+        detector = self._detectors[number]
+        if detector is not None:
+            yield "memory", detector.state.memory
+            yield "window", detector.state.window
+            yield "squares", detector.state.squares
 
     def warm_up(self) -> None:
         """Compile the kernels, or load them, before the first reading."""
@@ -142,8 +147,10 @@ class Processes:
         warm_up()
 
     @staticmethod
-    def _judge(detector: ProcessDetector, time: int, frame: Floats) -> tuple[float, int]:
+    def _judge(detector: ProcessDetector | None, time: int, frame: Floats) -> tuple[float, int]:
         """Return the value and the grade of the reading that a frame makes."""
+        if detector is None:
+            return np.nan, FAILED
         try:
             if time <= int(detector.state.memory["last"][0]):
                 # Frames go back only where this machine's clock did (`detectors.frames`).

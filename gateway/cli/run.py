@@ -47,11 +47,13 @@ def edge(
     Example: hazgate edge --config site.toml
     """
     from gateway.roles.edge.run import execute_again, run_edge
-    from gateway.roles.edge.site import load_site
+    from gateway.roles.edge.site import start_site
 
     start_log(json=log_json)
     try:
-        site = load_site(config)
+        site, blind = start_site(config)
+        for each in blind:
+            typer.echo(f"{each}; this process is blind until then, all else is watched", err=True)
         reason = asyncio.run(run_edge(site, clock=clock_of(clock_speed, clock_origin)))
     except ConfigError as error:
         complain(error.problems)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -44,6 +45,8 @@ from gateway.pipeline.upkeep import Due, deadlines, due_at, undue
 
 #: What may be another at each point of a kind.
 OWN: Final = {"tag", "name", "calibrated", "gas_tested"}
+#: Every process is blind.
+NO_MODELS: Final[Models] = MappingProxyType({})
 #: What of a point's description tells kinds apart.
 DESCRIPTION: Final = tuple(sorted(PointSettings.model_fields.keys() - OWN))
 
@@ -63,17 +66,17 @@ def bind(
     areas: Sequence[AreaSettings],
     devices: Sequence[DeviceSettings],
     derived: Sequence[DerivedSettings] = (),
-    models: Models | None = None,
+    models: Models = NO_MODELS,
     profiles: Mapping[str, Profile],
     packs: Mapping[str, RuleSet],
     whole: bool = True,
 ) -> Plant:
     """Bind a site's points to devices, profiles and rules.
 
-    Without `models` a plant is bound that a process can be trained for, and that cannot run.
-
     Parameters
     ----------
+    models
+        Of processes, by tag; one that has none there can be trained, and runs blind.
     whole
         False where these are not all devices and points of the file: what one asks of another is
         then not judged.
@@ -120,7 +123,7 @@ class _Site:
     areas: Mapping[str, AreaSettings] = field(kw_only=True)
     profiles: Mapping[str, Profile] = field(kw_only=True)
     packs: Mapping[str, RuleSet] = field(kw_only=True)
-    models: Models | None = field(default=None, kw_only=True)
+    models: Models = field(kw_only=True)
     problems: list[Problem] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)

@@ -40,7 +40,6 @@ from gateway.pipeline.points import PointKind
 from gateway.pipeline.process_models import (
     Models,
     anomaly,
-    model_problem,
     process_problems,
     silence,
 )
@@ -110,7 +109,7 @@ class DerivedBinder:
     bind
         Binds what a point says to rules.
     models
-        What the files of processes hold, by tag; None to bind those without, for a training.
+        What the files of processes hold, by tag; a process that has none there is blind.
     """
 
     count: int
@@ -118,12 +117,12 @@ class DerivedBinder:
     known: Callable[[str], BasePoint | None]
     bind: BindKind
     division: str
-    models: Models | None = None
+    models: Models = field(default_factory=dict)
     points: list[DerivedPoint] = field(default_factory=list)
     derivations: list[Derivation] = field(default_factory=list)
     exposures: list[ExposureParams] = field(default_factory=list)
     frames: list[FrameParams] = field(default_factory=list)
-    fitted: list[ProcessModel] = field(default_factory=list)
+    fitted: list[ProcessModel | None] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, at: Path, settings: DerivedSettings) -> None:
@@ -238,9 +237,9 @@ class DerivedBinder:
         at: Path = (*wanted.at, "process")
         tag = wanted.settings.tag
         wrong = list(process_problems(process, [each.kind for each in members]))
-        model = None if self.models is None else self.models.get(tag)
-        if self.models is not None and (text := model_problem(process, model)) is not None:
-            wrong.append((("model",), text))
+        model = self.models.get(tag)
+        if isinstance(model, str):
+            wrong.append((("model",), model))
         if wrong:
             self.problems += [((*at, *key), text) for key, text in wrong]
             return
@@ -257,7 +256,7 @@ class DerivedBinder:
             FrameMember(each.index, max(period, each.kind.silence_ns)) for each in members
         )
         self.frames.append(FrameParams(index, period, seats))
-        self.fitted += [fitted] if fitted is not None else []
+        self.fitted.append(fitted)
 
     def _bind(
         self,

@@ -67,7 +67,7 @@ class Deriving:
         derivations: Sequence[Derivation],
         exposures: Sequence[ExposureParams],
         frames: Sequence[FrameParams] = (),
-        models: Sequence[ProcessModel] = (),
+        models: Sequence[ProcessModel | None] = (),
     ) -> None:
         self._derivations = Derivations(count, derivations) if derivations else None
         self._exposures = Exposures(len(tags), exposures) if exposures else None
@@ -155,13 +155,16 @@ class Deriving:
         return rows
 
     def _find_processes(
-        self, tags: Sequence[str], frames: Sequence[FrameParams], models: Sequence[ProcessModel]
+        self,
+        tags: Sequence[str],
+        frames: Sequence[FrameParams],
+        models: Sequence[ProcessModel | None],
     ) -> Iterator[Row]:
         if self._processes is None:
             return
         for number, (each, model) in enumerate(zip(frames, models, strict=True)):
             members = [(tags[point], hold) for point, hold in each.members]
-            what = _hash((each.period_ns, members, digest(model)))
+            what = _hash((each.period_ns, members, digest(model) if model else ""))
             for part, array in self._processes.parts(number):
                 yield Row(f"process/{tags[each.point]}/{part}", what, array)
 

@@ -59,7 +59,7 @@ class Plant:
     deadlines
         When calibrations and gas tests fall due.
     models
-        Of each of `frames`; a plant that is bound to be trained has none, and cannot run.
+        Of each of `frames`; None where there is none that can be used: it runs blind.
     definitions
         Every alarm by number: the rules of each point, then its "no data" alarms.
     """
@@ -76,7 +76,7 @@ class Plant:
     wards: tuple[Ward, ...] = ()
     deadlines: tuple[Deadlines, ...] = ()
     frames: tuple[FrameParams, ...] = ()
-    models: tuple[ProcessModel, ...] = ()
+    models: tuple[ProcessModel | None, ...] = ()
 
     @property
     def first(self) -> npt.NDArray[np.int64]:

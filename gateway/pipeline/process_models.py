@@ -21,7 +21,8 @@ from gateway.pipeline.derived_settings import DerivedSettings, ProcessSettings
 from gateway.pipeline.plant import SECOND
 from gateway.pipeline.points import PointKind
 
-#: By the tag of the derived point: its model, or why there is none.
+#: By the tag of the derived point: its model, or why it cannot be used. A process that does not
+#: stand here is bound without a model: it can be trained, and runs blind.
 Models = Mapping[str, ProcessModel | str]
 #: So many frames in a row raise, where a model that would say so is still to be trained.
 CONSECUTIVE: Final = 6
@@ -62,18 +63,6 @@ def process_problems(settings: ProcessSettings, members: Sequence[PointKind]) ->
             f"it were new; write {format_duration(longest)} or more"
         )
         yield ("period",), text
-
-
-def model_problem(settings: ProcessSettings, model: ProcessModel | str | None) -> str | None:
-    """Say why a model cannot judge a process; None where it can."""
-    if not isinstance(model, ProcessModel):
-        return model or f"{settings.model}: was not read"
-    if model.period_ns != settings.period:
-        return (
-            f"process model of frames each {format_duration(model.period_ns)}, the site file says "
-            f"{format_duration(settings.period)}; fit it anew, or write its period"
-        )
-    return None
 
 
 def anomaly(
@@ -118,10 +107,16 @@ def _numbers(model: ProcessModel | None) -> tuple[int, int]:
 def _read(settings: ProcessSettings, command: str) -> ProcessModel | str:
     path = Path(settings.model)
     try:
-        return decode(path.read_bytes(), settings.points)
+        model = decode(path.read_bytes(), settings.points)
     except FileNotFoundError:
         return f"{path}: no such file; record normal running and fit it: {command} --input FILE"
     except OSError as error:
         return f"{path} cannot be read: {error.strerror}; give its user the right"
     except ValueError as error:
         return "; ".join(str(error).splitlines())
+    if model.period_ns != settings.period:
+        return (
+            f"process model of frames each {format_duration(model.period_ns)}, the site file says "
+            f"{format_duration(settings.period)}; fit it anew, or write its period"
+        )
+    return model

@@ -168,7 +168,7 @@ def read_history(
     read = 0
     for source in sorted(sources, key=lambda path: _first_time(plant, path)):
         told(f"reads {source}")
-        for chunk in Recording(source, plant.points).rows():
+        for chunk in Recording(source, plant.points, bounds=plant.bounds).rows():
             rows = list(_in_order(chunk, newest))
             if not rows:
                 continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +28,7 @@ from gateway.northbound.settings import StoreSettings
 from gateway.pipeline.binding import SiteError, bind
 from gateway.pipeline.plant import Plant
 from gateway.pipeline.point_tables import add_point_tables
-from gateway.pipeline.process_models import read_models
+from gateway.pipeline.process_models import Models, read_models
 from gateway.pipeline.salvage import problems_of_the_rest
 from gateway.pipeline.upkeep import ahead
 from gateway.roles.edge.settings import SiteFile
@@ -80,14 +80,32 @@ def load_site(path: Path) -> Site:
 def load_untrained(path: Path) -> Site:
     """Do what `load_site` does, but for the models of processes: read none, and need none.
 
-    Its plant cannot run.
+    Raises
+    ------
+    ConfigError
+        With every problem, each at its line.
+    """
+    return _Reading(path, models=lambda _: {}).site()
+
+
+def start_site(path: Path) -> tuple[Site, list[str]]:
+    """Do what `load_site` does, for an edge that must run: a process it cannot judge is blind.
+
+    Gas is watched without it. Returned beside the site is what is wrong with the models.
 
     Raises
     ------
     ConfigError
         With every problem, each at its line.
     """
-    return _Reading(path, trained=False).site()
+    wrong: list[str] = []
+
+    def usable(settings: SiteFile) -> Models:
+        read = read_models(settings.derived, path)
+        wrong.extend(f"{path}: {tag}: {why}" for tag, why in read.items() if isinstance(why, str))
+        return {tag: model for tag, model in read.items() if not isinstance(model, str)}
+
+    return _Reading(path, models=usable).site(), wrong
 
 
 def inspect_site(path: Path, *, now_ns: int) -> Site:
@@ -141,9 +159,9 @@ def named_files(document: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
 class _Reading:
     """One pass over a site file, and every problem found on the way."""
 
-    def __init__(self, path: Path, *, trained: bool = True) -> None:
+    def __init__(self, path: Path, *, models: Callable[[SiteFile], Models] | None = None) -> None:
         self.path = path
-        self.trained = trained
+        self.models = models or (lambda settings: read_models(settings.derived, path))
         self.document, self.text = parse(path)
         self.tables = add_point_tables(self.document, path)
         self.settings, self.found = examine(self.document, SiteFile, folder=path.absolute().parent)
@@ -192,7 +210,7 @@ class _Reading:
                 areas=settings.area,
                 devices=settings.device,
                 derived=settings.derived,
-                models=read_models(settings.derived, self.path) if self.trained else None,
+                models=self.models(settings),
                 profiles=profiles,
                 packs=packs,
             )
@@ -216,7 +234,9 @@ def hash_of(plant: Plant) -> str:
     delays = [(each.id, each.usual_delay) for each in plant.devices if each.usual_delay]
     found.update(repr(delays).encode() if delays else b"")
     if plant.frames:
-        found.update(repr((plant.frames, [digest(model) for model in plant.models])).encode())
+        found.update(
+            repr((plant.frames, [model and digest(model) for model in plant.models])).encode()
+        )
     for texts in (points.tags, points.names, points.device_ids):
         # No text is cut short by what it holds: the lengths stand before it.
         found.update(np.array([len(text) for text in texts], np.int64).tobytes())

@@ -20,7 +20,7 @@ from gateway.model import Detection
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.plant import Plant
 from gateway.readings import ReadingBatch, Row
-from gateway.roles.edge.site import inspect_site, load_site
+from gateway.roles.edge.site import inspect_site, load_site, start_site
 from gateway.roles.replay import shares_of
 from tests.gateway.pipeline.test_bad_site import problems
 from tests.gateway.roles.process import (
@@ -327,3 +327,31 @@ def test_a_sound_site_has_no_problem(tmp_path: Path) -> None:
     """Negative control: with the file in its place `check` finds nothing."""
     trained(tmp_path)
     assert len(inspect_site(tmp_path / "site.toml", now_ns=0).plant.models) == 1
+
+
+@pytest.mark.parametrize("content", [None, b"{}", encode(model(period=2 * PERIOD))])
+def test_an_edge_starts_without_a_model_and_says_that_it_is_blind(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    """A model that cannot be used stops no gas alarm: its own point alone has a fault."""
+    trained(tmp_path)
+    path, file = tmp_path / "site.toml", tmp_path / "r1.model.json"
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    [found] = problems(path)
+    assert "derived[0].process.model: " in found
+    site, [told] = start_site(path)
+    assert told.startswith(f"{path}: R1-UX-101: ")
+    engine = Engine(site.plant)
+    half = rows(site.plant, values(20, 3))
+    fault = ("gw/R1-UX-101/fault", True, 0)
+    assert moves(engine, run(engine, half)) == [fault]
+    again = Engine(site.plant)
+    again.restore(engine.snapshot())
+    more = rows(site.plant, values(20, 3), begin=20)
+    assert run(again, more) == run(engine, more) == []
+    trained(tmp_path)
+    sound, none = start_site(path)
+    assert (none, sound.hash) == ([], load_site(path).hash)
+    assert sound.hash != site.hash

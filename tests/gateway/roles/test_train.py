@@ -157,7 +157,7 @@ def test_training_needs_no_model_but_a_sound_site(tmp_path: Path) -> None:
     """Another process without its file is no hindrance to training this one."""
     other = PROCESS.replace("R1-UX-101", "R1-UX-102").replace("r1.model", "r2.model")
     site = load_untrained(write_site(tmp_path, PROCESS + other))
-    assert site.plant.models == ()
+    assert site.plant.models == (None, None)
     assert len(site.plant.frames) == 2
 
 
