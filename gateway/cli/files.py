@@ -16,7 +16,7 @@ from device_profiles.registry import NOT_VENDORS, load_registry
 from device_profiles.schema import Profile
 from device_profiles.vectors import run_vectors, summary
 from gateway.cli.output import JsonOption, SiteOption, complain, local, say, table
-from gateway.config import ConfigError
+from gateway.cli.stores import site_of
 
 if TYPE_CHECKING:
     from gateway.northbound.spool import Quarantined
@@ -155,12 +155,8 @@ def quarantine(
     Example: hazgate profiles quarantine --config site.toml
     """
     from gateway.northbound.spool import newest_quarantined
-    from gateway.roles.edge.site import load_site
 
-    try:
-        site = load_site(config)
-    except ConfigError as error:
-        complain(error.problems)
+    site = site_of(config)
     found = newest_quarantined(site.folder / "spool", count)
     if as_json:
         rows = {

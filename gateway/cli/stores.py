@@ -20,11 +20,12 @@ FILES: Final = {"store.db": "edge", "centre.sqlite": "centre"}
 
 
 def site_of(config: Path) -> Site:
-    """Return a checked site, or tell every problem of its file."""
-    from gateway.roles.edge.site import load_site
+    """Return a checked site as its edge runs it, or tell every problem of its file."""
+    from gateway.roles.edge.site import start_site
 
     try:
-        return load_site(config)
+        # A model that is missing leaves a process blind; it must not keep anybody from a siren.
+        return start_site(config)[0]
     except ConfigError as error:
         complain(error.problems)
 

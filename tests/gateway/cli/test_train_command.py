@@ -172,6 +172,11 @@ def test_lists_say_whom_it_owes_most_to(tmp_path: Path) -> None:
     assert sum(words in line for line in journal.splitlines()) == 1
     entries = figures(hazgate("journal", "list", "--config", site, "--json"))["entries"]
     assert ["contributions" in each for each in entries] == [True, False]
+    # A model that is gone blinds one point; it keeps nobody from the others' alarms.
+    (tmp_path / "r1.model.json").unlink()
+    assert hazgate("check", site).exit_code == 1
+    assert hazgate("alarms", "list", "--config", site).stdout.splitlines() == listed
+    assert hazgate("profiles", "quarantine", "--config", site).exit_code == 0
 
 
 def tep_site(folder: Path, tags: list[str]) -> Path:
