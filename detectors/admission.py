@@ -52,6 +52,10 @@ DRAIN: Final = 2 * SECOND
 #: What is accepted lies at most five seconds ahead of its reception: beyond it the clock went back.
 AHEAD: Final = 6 * SECOND
 
+#: No instrument means a number beyond this: it is no value. The difference of two up to it, and the
+#: square of that, are doubles still, so that no detector's arithmetic can overflow.
+LARGEST: Final = 1e150
+
 #: What is remembered of a point, exactly one cache line. Times in ns, NEVER for none.
 #:
 #: ======== ==================================================================================
@@ -159,7 +163,8 @@ def admit(
     time, received
         Source and received time, ns.
     value
-        In the point's unit; a value that is not finite is BAD whatever `grade` says.
+        In the point's unit; one that is no number, or beyond `LARGEST`, is BAD whatever `grade`
+        says.
     grade
         Its verdict GOOD, UNCERTAIN, BAD, FENCED, or UNTIMED: usable, but its time is the received
         one, so that it says nothing of the device's usual delay.
@@ -171,7 +176,7 @@ def admit(
     """
     last = point.last
     verdict = grade & VERDICT
-    if verdict == BAD or not np.isfinite(value):
+    if verdict == BAD or not abs(value) <= LARGEST:
         # Its time may be ours, not the device's: it says nothing of the usual delay, and is no
         # newest reading. A backlog of such readings keeps the clock back like any other.
         point.unknown = 1

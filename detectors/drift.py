@@ -67,10 +67,6 @@ def drift_step(rule: Records, memory: Records, elapsed: int, time: int, value: f
     dt = elapsed * NANO
     mean = memory.kept[MEAN]
     mean += (value - mean) * (dt / (params[TAU] + dt))
-    if not np.isfinite(mean):
-        # Two values whose difference no double holds: watched anew, as after a gap.
-        watch_from(memory, time, value)
-        return NEITHER
     memory.kept[MEAN] = mean
     if time - memory.since < params[WATCH]:
         return NEITHER

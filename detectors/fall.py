@@ -77,12 +77,7 @@ def fall_step(rule: Records, memory: Records, elapsed: int, time: int, value: fl
     fallen = usual - value
     watched = time - memory.since
     if watched < params[WATCH]:
-        usual -= fallen * (elapsed / watched)
-        if np.isfinite(usual):
-            kept[USUAL] = usual
-        else:
-            # Two values whose difference no double holds: watched anew.
-            usual_from(memory, time, value)
+        kept[USUAL] = usual - fallen * (elapsed / watched)
         return NEITHER
     if abs(fallen) < 0.5 * params[AMOUNT]:
         dt = elapsed * NANO

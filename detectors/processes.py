@@ -3,7 +3,7 @@
 A derived point's value is the ratio of a process's statistic to its limit (`detectors.process`), in
 a reading at the time of each frame (`detectors.frames`). A frame without a verdict is a BAD reading
 of nothing new: it raises nothing and clears nothing, and too many of them are silence. A ratio that
-no double holds is told as the largest: it is beyond, and a reading without a value would hide that.
+is no value any more is told as the largest: it is beyond, and a fault would hide that.
 
 Where the arithmetic of one process fails its reading is BAD, a fault, it begins anew, and the
 others go on. So is each reading of a process without a model.
@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detectors.admission import BAD, GOOD
+from detectors.admission import BAD, GOOD, LARGEST
 from detectors.arrays import Records
 from detectors.derived import Derived
 from detectors.frames import Floats, FrameParams, Frames, Ints
@@ -27,7 +27,6 @@ from detectors.reason import FAULT, MISSING, SHIFT
 
 #: What numpy and compiled arithmetic raise; what is none of these is not one process's own trouble.
 FAILURES: Final = (ArithmeticError, ValueError, IndexError, np.linalg.LinAlgError)
-LARGEST: Final = float(np.finfo(np.float64).max)
 NO_VERDICT: Final = BAD | MISSING << SHIFT
 FAILED: Final = BAD | FAULT << SHIFT
 

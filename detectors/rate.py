@@ -84,10 +84,6 @@ def rate_step(
     median = max(min(previous, value), min(before, max(previous, value)))
     rate = kept[RATE]
     rate += (median - before - dt * rate) * (1.0 / (params[TAU] + dt))
-    if not np.isfinite(rate):
-        # Two values whose difference no double holds: watched anew, as after a gap.
-        begin(memory, time, value)
-        return NEITHER
     kept[MEDIAN] = median
     kept[PREVIOUS] = value
     kept[RATE] = rate

@@ -23,6 +23,8 @@ from detectors.spike import SpikeParams
 from detectors.stuck import StuckParams
 from detectors.trend import TrendParams
 
+#: Beyond this a number is no value.
+LARGEST = 1e150
 SECOND = 1_000_000_000
 BUCKET = 600 * SECOND
 AHEAD = 6 * SECOND
@@ -77,7 +79,7 @@ class Point:
     def admit(self, time: int, received: int, value: float, grade: int) -> tuple[str, bool]:
         """Return the effect's name and whether the reading is historical."""
         behind, verdict = self.behind(time), grade & VERDICT
-        if verdict == BAD or not math.isfinite(value):
+        if verdict == BAD or not abs(value) <= LARGEST:
             late = received - time - self.device.minimum > self.late_after
             if late:
                 self.wait(received)
@@ -113,7 +115,7 @@ class Point:
         verdict, reason = grade & VERDICT, grade >> SHIFT
         if verdict == BAD:
             return FAULT if reason == NONE else reason
-        return reason if math.isfinite(value) else FAULT
+        return reason if abs(value) <= LARGEST else FAULT
 
 
 @dataclass
@@ -223,9 +225,6 @@ class Row:
         median = clamp(before, self.memory["previous"], value)
         rate += (median - before - dt * rate) * (1.0 / (rule.tau_s + dt))
         self.memory = {"median": median, "rate": rate, "previous": value}
-        if not math.isfinite(rate):
-            self.start, self.memory = time, {"median": value, "rate": 0.0, "previous": value}
-            return False, False
         if float(time - self.start) < rule.tau_s * 1e9:
             return False, False
         seen = abs(rate) if rule.direction == 0 else rate * rule.direction
@@ -247,10 +246,6 @@ class Row:
         share = weight * (1.0 / 100.0) if age >= 100.0 * rule.tau_s else dt / age
         mean += share * (bend - mean)
         self.memory = {"once": once, "twice": twice, "thrice": thrice, "bend": mean}
-        if not math.isfinite(once + twice + thrice + mean):
-            self.start = time
-            self.memory = {"once": value, "twice": value, "thrice": value, "bend": 0.0}
-            return False, False, 0
         if age < 3.0 * rule.tau_s:
             return False, False, 0
         sign = 1.0 if rule.high else -1.0

@@ -6,7 +6,6 @@ kernels but the parameters; what a row keeps stands in `memory`, in the order of
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from detectors.drift import DriftParams
@@ -78,8 +77,6 @@ def fall(row: Row, rule: FallParams, time: int, value: float) -> tuple[bool, boo
     fallen, watched = memory["usual"] - value, float(time - row.start)
     if watched < rule.tau_s * 1e9:
         memory["usual"] -= fallen * (row.elapsed / watched)
-        if not math.isfinite(memory["usual"]):
-            row.start, row.memory = time, fresh
         return False, False
     if abs(fallen) < 0.5 * rule.amount:
         dt = row.elapsed * 1e-9
@@ -116,9 +113,6 @@ def drift(row: Row, rule: DriftParams, time: int, value: float) -> tuple[bool, b
         row.memory = {"mean": value}
         return False, False
     memory["mean"] += (value - memory["mean"]) * (dt / (rule.tau_s + dt))
-    if not math.isfinite(memory["mean"]):
-        row.start, row.memory = time, {"mean": value}
-        return False, False
     if float(time - row.start) < 2.0 * rule.tau_s * 1e9:
         return False, False
     return memory["mean"] < -rule.tolerance, memory["mean"] > -0.5 * rule.tolerance

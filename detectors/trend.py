@@ -161,10 +161,6 @@ def trend_step(
     share = weight * (1.0 / LEARNT) if age >= LEARNT * tau else dt / age
     mean = kept[BEND]
     mean += share * (bend - mean)
-    if not np.isfinite(once + twice + thrice + mean):
-        # Two values whose difference no double holds: watched anew, as after a gap.
-        start(memory, time, value)
-        return NEITHER, 0
     kept[ONCE] = once
     kept[TWICE] = twice
     kept[THRICE] = thrice
