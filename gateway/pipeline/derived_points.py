@@ -289,18 +289,25 @@ class DerivedBinder:
             title_zh="降级运行：有成员失效",
         )
         rules = [(degraded, Rule(fewer_than(members)))]
+        silence: dict[str, object] = {}
         vote = wanted.settings.vote
         if vote is not None and vote.on_bad == "trip":
+            sounding = {"priority": Priority.CRITICAL, "sounds": True}
             trip = self._definition(
                 wanted.area,
                 "trip",
-                priority=Priority.CRITICAL,
-                sounds=True,
                 title_en="No member is left: taken as an alarm",
                 title_zh="成员全部失效，按报警处理",
+                **sounding,
             )
             rules.append((trip, Rule(fewer_than(1))))
-        self._beside(wanted, source, channel=USABLE, unit="1", rules=rules)
+            # With every member silent nobody counts: that the counter is silent is the alarm.
+            silence = {
+                "title_en": "No member speaks: taken as an alarm",
+                "title_zh": "成员全部失联，按报警处理",
+                **sounding,
+            }
+        self._beside(wanted, source, channel=USABLE, unit="1", rules=rules, silence=silence)
 
     def _beside(
         self,
@@ -310,12 +317,15 @@ class DerivedBinder:
         channel: str,
         unit: str,
         rules: Sequence[tuple[AlarmDefinition, Rule]] = (),
+        silence: Mapping[str, object] | None = None,
     ) -> None:
-        """Put a point beside a derived one, which tells how far that can be relied on."""
+        """Put a point beside a derived one, which tells how far that can be relied on.
+
+        Its "no data" alarm is as any other's, but for what `silence` states of it.
+        """
         area, settings = wanted.area, wanted.settings
-        silence = self._definition(
-            area, NO_DATA, level=Level.NO_DATA, title_en="No usable data", title_zh="无有效数据"
-        )
+        about = {"title_en": "No usable data", "title_zh": "无有效数据", **(silence or {})}
+        no_data = self._definition(area, NO_DATA, level=Level.NO_DATA, **about)
         kind = BoundKind(
             kind=PointKind(
                 channel=channel,
@@ -328,7 +338,7 @@ class DerivedBinder:
                 silence_ns=SILENT_INTERVALS * source.silence_interval,
             ),
             rules=tuple(rule for _, rule in rules),
-            alarms=KindAlarms(tuple(definition for definition, _ in rules), silence),
+            alarms=KindAlarms(tuple(definition for definition, _ in rules), no_data),
             problems=(),
         )
         name = f"{settings.name or settings.tag} ({channel})"

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from device_profiles.quality import Quality
+from gateway.alarms.actions import Siren
+from gateway.alarms.desk import Desk
+from gateway.identity import Identity
+from gateway.journal import Chain
+from gateway.model import Priority
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch, Row
 from gateway.roles.replay import shares_of
+from gateway.southbound.liveness import Liveness
 from tests.gateway.pipeline.derived import DERIVED, SECOND, START, plant, text
 from tests.gateway.pipeline.test_bad_site import problems
 
@@ -79,6 +86,44 @@ def test_trip_acts_when_nobody_is_left(tmp_path: Path) -> None:
     definition = engine.plant.definitions.get("gw/AT-VOTE.usable/trip")
     assert definition is not None
     assert definition.sounds
+
+
+@pytest.mark.parametrize("on_bad", ["trip", "hold"])
+def test_trip_acts_when_nobody_speaks(tmp_path: Path, on_bad: str) -> None:
+    """With every member silent at once `on_bad = "trip"` sounds as well, and tells the panel."""
+    stated = DERIVED.replace("need = 2", f'need = 2, on_bad = "{on_bad}"')
+    bound, sounds = plant(tmp_path, stated), on_bad == "trip"
+    engine, liveness = Engine(bound), Liveness(bound)
+    desk = Desk(bound.definitions, Chain(Identity("gw", "l" * 16, "e" * 16)))
+    heard: list[bytes] = []
+    siren = Siren(lambda payload: heard.append(payload) is None)
+    liveness.begin(START)
+    patience = int(bound.points.silence_ns[bound.points.numbers["AT-VOTE.usable"]]) // SECOND
+    speaks = range(10)
+    back = speaks.stop + 2 * patience
+    sounding = []
+    for second in range(back + 1):
+        if second in speaks or second == back:
+            rows = [at(second, point, 1.0) for point in range(3)]
+            engine.process(ReadingBatch.from_rows(rows))
+        now = START + second * SECOND
+        for detection in liveness.tick(now, engine.heard):
+            desk.detect(detection)
+        siren.update(desk.sounding(), now_ns=now)
+        sounding.append([each.alarm for each in desk.sounding()])
+    # Of one instant the last member's counts a few nanoseconds later: the next whole second.
+    silent = speaks.stop + patience
+    tripped = ["gw/AT-VOTE.usable/no_data"] if sounds else []
+    assert sounding[:silent] == [[]] * silent
+    assert sounding[silent:back] == [tripped] * (back - silent)
+    # It returns by itself, as the fault that it is told for does.
+    assert sounding[back] == []
+    assert [msgspec.json.decode(each)["on"] for each in heard] == [True, False][: 2 * sounds]
+    definition = bound.definitions.get("gw/AT-VOTE.usable/no_data")
+    assert definition is not None
+    assert (definition.priority is Priority.CRITICAL) == sounds
+    assert (definition.title_zh == "成员全部失联，按报警处理") == sounds
+    assert desk.status("gw/AT-VOTE.usable/no_data").occurrence == 1
 
 
 def test_an_exposure_tells_each_minute(tmp_path: Path) -> None:
