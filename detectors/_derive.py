@@ -33,9 +33,9 @@ TABLE: Final = np.dtype(
 )
 #: A member's derived points are ``fed[begin:end]``; one of its readings makes at most `made`.
 LINK: Final = np.dtype([("begin", "i4"), ("end", "i4"), ("made", "i8")])
-#: What is remembered of a derived point: the time of its last reading, and since when it has spoken
-#: without a gap, ns, NEVER for never.
-SPEECH: Final = np.dtype([("last", "i8"), ("since", "i8")])
+#: What is remembered of a derived point, ns, NEVER for never: the source time of its last reading;
+#: by our clock, when its newest member was heard, and since when it has spoken without a gap.
+SPEECH: Final = np.dtype([("last", "i8"), ("heard", "i8"), ("since", "i8")])
 
 
 @entry
@@ -54,22 +54,25 @@ def find(
 
 
 @step
-def speak(speech: Records, gap: int, heard: int, received: int) -> int:
-    """Return the time of a derived point's next reading, ns, and keep it.
+def speak(speech: Records, gap: int, time: int, heard: int, received: int) -> tuple[int, int]:
+    """Return the source time of a derived point's next reading, and when that is by our clock, ns.
 
     Parameters
     ----------
-    heard
-        When the reading that makes it was taken by our clock, ns.
+    time, heard
+        Source time of the reading that makes it, and when that was taken by our clock, ns.
     """
+    # What lies ahead was kept before this machine's clock was set back.
     if speech.last > received + AHEAD:
-        # This machine's clock was set back.
         speech.last = NEVER
-    now = max(heard, speech.last + 1)
-    if now - speech.last > gap:
+    if speech.heard > received + AHEAD:
+        speech.heard = NEVER
+    now = max(heard, speech.heard)
+    if now - speech.heard > gap:
         speech.since = now
-    speech.last = now
-    return now
+    speech.heard = now
+    speech.last = max(time, speech.last + 1)
+    return speech.last, now
 
 
 @entry
@@ -120,7 +123,7 @@ def derive(
             state = speech[fed[link]]
             size = own.end - own.begin
             side = own.params[SIGN] if own.kind == VOTE else 0.0
-            now = speak(state, own.gap, heard, received[i])
+            told, now = speak(state, own.gap, time[i], heard, received[i])
             usable, lost, sure = gather(
                 members, seats, own.begin, own.end, side, now, state.since, values
             )
@@ -139,7 +142,7 @@ def derive(
             if finite or whole:
                 out_origin[written] = i
                 out_point[written] = own.point
-                out_time[written] = now
+                out_time[written] = told
                 out_received[written] = received[i]
                 out_value[written] = number if finite else np.nan
                 sure = sure and whole and not beyond
@@ -148,7 +151,7 @@ def derive(
             if own.counter >= 0:
                 out_origin[written] = i
                 out_point[written] = own.counter
-                out_time[written] = now
+                out_time[written] = told
                 out_received[written] = received[i]
                 out_value[written] = float(size - lost)
                 out_grade[written] = GOOD if whole else UNCERTAIN

@@ -3,10 +3,10 @@
 A reading beyond its device's range has no value, but it has a side: it is kept as an infinite one.
 A message that says nothing of the point says nothing new: a device may report only what changed.
 
-Devices' clocks differ. A member's time is its source time while that is within a second of its
-reception, so that a replay finds the same; a clock that is further off is set right by its usual
-delay (`detectors.admission`), and one that is ahead by the reception. Late data are not set right:
-beside members that are on time they are stale.
+Devices' clocks differ. How old one member is beside another is reckoned by our clock: by its source
+time while that is within a second of its reception, so that a replay finds the same; a clock that
+is further off is set right by its usual delay (`detectors.admission`), and one that is ahead by the
+reception. Late data are not set right: beside members that are on time they are stale.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def gather(
         1 or -1 where a member beyond the upper or the lower end of its range is usable, 0 where
         none is.
     now, since
-        The time of the derived point, and since when it speaks without a gap, ns.
+        When the derived point speaks by our clock, and since when without a gap, ns.
     values
         Room for them all; changed.
 

@@ -17,9 +17,10 @@ nothing is said. A lost member does not make it UNCERTAIN (`detectors.vote` says
 tells it, a second derived point whose value is how many members are not lost. With every member
 silent a derived point is silent too.
 
-Its time is that of the member that spoke (`detectors._members`), or a nanosecond more than its last
-one: it only increases. Members that speak at one instant are taken one after another; a rule that
-must not see the new value of one beside the old one of another has an on-delay.
+Its time is the source time of the reading that made it, or a nanosecond more than its last one: it
+only increases, and a delay on the way to us does not move it. Members that speak at one instant are
+taken one after another; a rule that must not see the new value of one beside the old one of another
+has an on-delay.
 """
 
 from __future__ import annotations
@@ -174,7 +175,8 @@ class Derivations:
             members=new_members(self.members.size),
             speech=new_records(len(derivations), SPEECH),
         )
-        self.state.speech["last"] = self.state.speech["since"] = NEVER
+        for field in SPEECH.names or ():
+            self.state.speech[field] = NEVER
 
     def take(
         self,

@@ -79,19 +79,22 @@ class Speaker:
 
     derivation: Derivation
     last: int | None = None
+    heard: int | None = None
     since: int = 0
 
-    def speak(self, sensors: dict[int, Sensor], heard: int, received: int) -> list[Made]:
+    def speak(self, sensors: dict[int, Sensor], time: int, heard: int, received: int) -> list[Made]:
         """Return what a new reading of a member makes, without its index."""
         if self.last is not None and self.last > received + AHEAD:
             self.last = None
-        before, now = self.last, heard
-        if before is not None:
-            now = max(heard, before + 1)
+        if self.heard is not None and self.heard > received + AHEAD:
+            self.heard = None
         longest = max(member.stale_after for member in self.derivation.members)
-        if before is None or now - before > longest:
+        now = heard if self.heard is None else max(heard, self.heard)
+        if self.heard is None or now - self.heard > longest:
             self.since = now
-        self.last = now
+        self.heard = now
+        told = time if self.last is None else max(time, self.last + 1)
+        self.last = told
         usable, lost, awaited = self.sort(sensors, now)
         function = self.derivation.function
         value = compute(function, [sensor.value for sensor in usable], lost)
@@ -102,12 +105,12 @@ class Speaker:
             value, grade = function.beyond, UNCERTAIN
         made: list[Made] = []
         if math.isfinite(value):
-            made.append((0, self.derivation.point, now, received, value, grade))
+            made.append((0, self.derivation.point, told, received, value, grade))
         elif not awaited:
-            made.append((0, self.derivation.point, now, received, math.nan, BAD))
+            made.append((0, self.derivation.point, told, received, math.nan, BAD))
         if self.derivation.counter is not None:
             left = float(len(self.derivation.members) - lost)
-            count = (self.derivation.counter, now, received, left, UNCERTAIN if awaited else GOOD)
+            count = (self.derivation.counter, told, received, left, UNCERTAIN if awaited else GOOD)
             made.append((0, *count))
         return made
 
@@ -184,5 +187,5 @@ class Naive:
             (at, *made[1:])
             for speaker in self.speakers
             if point in {member.point for member in speaker.derivation.members}
-            for made in speaker.speak(self.sensors, heard, reading[2])
+            for made in speaker.speak(self.sensors, reading[1], heard, reading[2])
         ]

@@ -149,6 +149,36 @@ def test_how_readings_were_cut_changes_nothing(tmp_path: Path, cut: int) -> None
     assert named(Engine(plant(tmp_path)), rows, cut=cut) == whole
 
 
+def test_a_delay_on_the_way_moves_no_edge(tmp_path: Path) -> None:
+    """Readings that all take two seconds to come make the edges they make at once, at their times.
+
+    They are on time: so live and replay agree, also once the usual delay of each device is known.
+    """
+    bound = plant(tmp_path)
+
+    def run(delay: int) -> list[tuple[int, str, bool]]:
+        engine = Engine(bound)
+        found = []
+        for second in range(2400):
+            high = 100 <= second < 200 or 1500 <= second < 2100
+            silent = 300 <= second < 400 or 1350 <= second < 1450
+            values = (25.0, 14.0, 50.0) if high else (1.0, 1.0, 1.0)
+            rows = [
+                (point, now, now + delay, value, 0)
+                for point, value in enumerate(values)
+                for now in [START + second * SECOND + point * SECOND // 10]
+                if not (silent and point == 1)
+            ]
+            found += engine.process(ReadingBatch.from_rows(rows))[0]
+        return [(e.time_ns, bound.definitions.alarm(e.row), e.active) for e in found]
+
+    at_once = run(0)
+    derived = {f"gw/AT-{name}/h" for name in ("VOTE", "SPREAD", "DIFF", "STEL")}
+    assert derived | {"gw/AT-VOTE.usable/degraded"} <= {alarm for _, alarm, _ in at_once}
+    assert run(2 * SECOND) == at_once
+    assert run(50 * SECOND) == at_once
+
+
 def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
     """A snapshot keeps what derived points remember; without it they would begin anew."""
     rows = walk()
