@@ -75,18 +75,10 @@ class Judging:
         ]
 
     def restore(self, kept: Sequence[Kept]) -> None:
-        """Take up a state; a point that it does not know starts anew.
-
-        Raises
-        ------
-        ValueError
-            A record has not the size it should have.
-        """
+        """Take up a state; a point that it does not know, or of another size, starts anew."""
         state = self._companions.state
         known = {each.name: each.body for each in kept if each.name.startswith(NAME)}
         for place, name in enumerate(self._names):
-            body = known.get(name)
-            if body is not None:
-                if len(body) != state.dtype.itemsize:
-                    raise ValueError(f"{name}: {len(body)} bytes of an oxygen's state")
+            body = known.get(name, b"")
+            if len(body) == state.dtype.itemsize:
                 state[place : place + 1] = np.frombuffer(body, state.dtype, 1)

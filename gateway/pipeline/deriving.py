@@ -72,8 +72,9 @@ class Deriving:
         self._derivations = Derivations(count, derivations) if derivations else None
         self._exposures = Exposures(len(tags), exposures) if exposures else None
         self._processes = Processes(len(tags), frames, models) if frames else None
+        #: The rows of the state, those beside each other that are nothing without one another.
         self._rows = (
-            *self._find(tags, derivations, exposures),
+            *((row,) for row in self._find(tags, derivations, exposures)),
             *self._find_processes(tags, frames, models),
         )
         #: By point and time of a frame that the last readings closed and that is beyond: whom it
@@ -111,23 +112,21 @@ class Deriving:
 
     def snapshot(self) -> list[Kept]:
         """Return the whole state."""
-        return [Kept(row.name, row.hash, row.array.tobytes()) for row in self._rows]
+        return [
+            Kept(row.name, row.hash, row.array.tobytes()) for rows in self._rows for row in rows
+        ]
 
     def restore(self, kept: Sequence[Kept]) -> None:
         """Take up a state; what it does not know, or knows of another function, starts anew.
 
-        Raises
-        ------
-        ValueError
-            A record has not the size it should have.
+        So does what has another size: another version kept something else of it.
         """
         known = {(each.name, each.hash): each.body for each in kept}
-        for row in self._rows:
-            body = known.get((row.name, row.hash))
-            if body is not None:
-                if len(body) != row.array.nbytes:
-                    raise ValueError(f"{row.name}: {len(body)} bytes of a derived point's state")
-                row.array[...] = np.frombuffer(body, row.array.dtype).reshape(row.array.shape)
+        for rows in self._rows:
+            bodies = [known.get((row.name, row.hash), b"") for row in rows]
+            if all(len(b) == row.array.nbytes for row, b in zip(rows, bodies, strict=True)):
+                for row, body in zip(rows, bodies, strict=True):
+                    row.array[...] = np.frombuffer(body, row.array.dtype).reshape(row.array.shape)
 
     def _find(
         self,
@@ -159,14 +158,15 @@ class Deriving:
         tags: Sequence[str],
         frames: Sequence[FrameParams],
         models: Sequence[ProcessModel | None],
-    ) -> Iterator[Row]:
+    ) -> Iterator[tuple[Row, ...]]:
         if self._processes is None:
             return
         for number, (each, model) in enumerate(zip(frames, models, strict=True)):
             members = [(tags[point], hold) for point, hold in each.members]
             what = _hash((each.period_ns, members, digest(model) if model else ""))
-            for part, array in self._processes.parts(number):
-                yield Row(f"process/{tags[each.point]}/{part}", what, array)
+            name = f"process/{tags[each.point]}"
+            parts = self._processes.parts(number)
+            yield tuple(Row(f"{name}/{part}", what, array) for part, array in parts)
 
 
 def _one(array: Records, place: int) -> Records:

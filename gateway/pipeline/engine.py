@@ -201,6 +201,7 @@ class Engine:
         derived = snapshot.restore(body, self.bank, self._names, node=self.plant.node)
         for part in (self._judging, self._deriving):
             if part is not None:
+                # Refuses nothing: the bank has taken up its part already.
                 part.restore(derived)
 
     def standing(self) -> list[Detection]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
+from gateway.pipeline.engine import Engine
 from gateway.pipeline.plant import Plant
+from gateway.pipeline.snapshot import Snapshot
 from gateway.roles.edge.site import load_site
 
 SECOND = 1_000_000_000
@@ -62,3 +66,35 @@ def plant(folder: Path, derived: str = DERIVED) -> Plant:
     path = folder / "site.toml"
     path.write_text(text(derived), encoding="utf-8")
     return load_site(path).plant
+
+
+def kept(engine: Engine) -> dict[str, bytes]:
+    """What a snapshot of an engine holds of derived points and of oxygen, by name."""
+    saved = msgspec.msgpack.decode(engine.snapshot(), type=Snapshot)
+    return {each.name: each.body for each in saved.derived}
+
+
+def bank(engine: Engine) -> Snapshot:
+    """What a snapshot of an engine holds of its bank."""
+    saved = msgspec.msgpack.decode(engine.snapshot(), type=Snapshot)
+    return msgspec.structs.replace(saved, derived=[])
+
+
+def shortened(body: bytes, name: str) -> bytes:
+    """A snapshot of which one record is a byte short."""
+    saved = msgspec.msgpack.decode(body, type=Snapshot)
+    assert name in {each.name for each in saved.derived}
+    derived = [
+        msgspec.structs.replace(each, body=each.body[:-1] if each.name == name else each.body)
+        for each in saved.derived
+    ]
+    return msgspec.msgpack.encode(msgspec.structs.replace(saved, derived=derived))
+
+
+def starts_anew(before: Engine, after: Engine, short: str, *, anew: set[str]) -> None:
+    """Assert that with one record a byte short these are anew, and the rest is taken up."""
+    fresh, saved = kept(after), kept(before)
+    assert all(fresh[name] != saved[name] for name in anew)
+    after.restore(shortened(before.snapshot(), short))
+    assert bank(after) == bank(before)
+    assert kept(after) == {name: (fresh if name in anew else saved)[name] for name in saved}

@@ -18,7 +18,7 @@ from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch, Row
 from gateway.roles.replay import shares_of
 from gateway.southbound.liveness import Liveness
-from tests.gateway.pipeline.derived import DERIVED, SECOND, START, plant, text
+from tests.gateway.pipeline.derived import DERIVED, SECOND, START, plant, starts_anew, text
 from tests.gateway.pipeline.test_bad_site import problems
 
 BAD = int(Quality.DEVICE_FAULT)
@@ -189,6 +189,14 @@ def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
     again.restore(before.snapshot())
     assert first + named(again, rows[middle:]) == whole
     assert first + named(anew, rows[middle:]) != whole
+
+
+@pytest.mark.parametrize("short", ["member/AT-1", "derived/AT-VOTE", "exposure/AT-1/AT-STEL"])
+def test_a_record_of_another_size_starts_anew_alone(tmp_path: Path, short: str) -> None:
+    """It takes nothing from the rest of the snapshot, which is taken up whole."""
+    before = Engine(plant(tmp_path))
+    named(before, walk())
+    starts_anew(before, Engine(plant(tmp_path)), short, anew={short})
 
 
 def test_a_changed_site_keeps_what_is_still_the_same(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from gateway.roles.edge.site import load_site
 from gateway.roles.replay import replay_file, shares_of
 from gateway.southbound.arrivals import Arrivals, Message
 from gateway.southbound.ingest import Ingest
-from tests.gateway.pipeline.derived import SECOND, START
+from tests.gateway.pipeline.derived import SECOND, START, starts_anew
 from tests.gateway.pipeline.needing import GAS, OXYGEN, device, plant, write
 from tests.gateway.pipeline.test_bad_site import problems
 from tests.gateway.pipeline.test_engine import run, shown
@@ -192,6 +192,15 @@ def test_a_snapshot_without_oxygen_is_taken_up(bound: Plant, tmp_path: Path) -> 
     after.process(ReadingBatch.from_rows([at(bound, 1, "GT-1", 1.0)]))
     assert after.judged is not None
     assert after.judged.quality.tolist() == [Quality.OXYGEN_UNKNOWN]
+
+
+@pytest.mark.parametrize("short", ["oxygen/OT-1", "oxygen/GT-2"])
+def test_a_record_of_another_size_starts_anew_alone(bound: Plant, short: str) -> None:
+    """It takes nothing from the rest of the snapshot, which is taken up whole."""
+    before = Engine(bound)
+    for tag in ("OT-1", "GT-1", "GT-2"):
+        told(before, [at(bound, 0, tag, 15.0)])
+    starts_anew(before, Engine(bound), short, anew={short})
 
 
 def test_a_device_of_its_own_is_no_reason_to_share_a_worker(bound: Plant, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from gateway.pipeline.plant import Plant
 from gateway.readings import ReadingBatch, Row
 from gateway.roles.edge.site import inspect_site, load_site, start_site
 from gateway.roles.replay import shares_of
+from tests.gateway.pipeline.derived import starts_anew
 from tests.gateway.pipeline.test_bad_site import problems
 from tests.gateway.roles.process import (
     BEGIN,
@@ -36,6 +37,7 @@ from tests.gateway.roles.process import (
 )
 
 Floats = npt.NDArray[np.float64]
+PARTS = ("frames", "seats", "memory", "window", "squares")
 ANOMALY = "gw/R1-UX-101/anomaly"
 
 
@@ -175,14 +177,13 @@ def test_another_model_starts_anew(tmp_path: Path) -> None:
     assert kept(again) == kept(before) != kept(Engine(plant))
 
 
-def test_a_torn_state_is_refused(plant: Plant) -> None:
-    """A record of another size is no state of this process."""
-    engine = Engine(plant)
-    assert engine._deriving is not None
-    kept = engine._deriving.snapshot()
-    torn = [type(kept[0])(each.name, each.hash, each.body[:-1]) for each in kept]
-    with pytest.raises(ValueError, match="bytes of a derived point's state"):
-        engine._deriving.restore(torn)
+@pytest.mark.parametrize("part", PARTS)
+def test_a_record_of_another_size_starts_its_process_anew(plant: Plant, part: str) -> None:
+    """Its window without its frames would be nonsense; the rest of the snapshot is taken up."""
+    before = Engine(plant)
+    run(before, rows(plant, values(60, 3)))
+    whole = {f"process/R1-UX-101/{each}" for each in PARTS}
+    starts_anew(before, Engine(plant), f"process/R1-UX-101/{part}", anew=whole)
 
 
 def test_a_frame_without_a_verdict_raises_nothing_of_its_own(plant: Plant) -> None:
