@@ -25,12 +25,9 @@ DEPENDENT: Final = 1e-20
 
 #: What is remembered beside the frames: time of the newest, ns, NEVER before the first; its row;
 #: how many in a row had every value; time of the newest with a verdict, NEVER before the first;
-#: verdicts in a row beyond, within, and without a verdict; whether the alarm stands.
+#: verdicts in a row beyond, and within; whether the alarm stands.
 PROCESS: Final = np.dtype(
-    [
-        (name, "i8")
-        for name in ("last", "head", "whole", "judged", "over", "calm", "unknown", "active")
-    ]
+    [(name, "i8") for name in ("last", "head", "whole", "judged", "over", "calm", "active")]
 )
 
 
@@ -182,13 +179,11 @@ def count(
     looked at had a verdict, as `detectors.run` has it. An alarm that stands goes on.
     """
     if verdict == UNKNOWN:
-        state.unknown += 1
         return
     if state.judged == NEVER or time - state.judged > rows * period:
         state.over = 0
         state.calm = 0
     state.judged = time
-    state.unknown = 0
     state.over = state.over + 1 if verdict == BEYOND else 0
     state.calm = state.calm + 1 if verdict == WITHIN else 0
     if state.over >= consecutive:
@@ -215,7 +210,6 @@ def judge(
     verdicts: npt.NDArray[np.int8],
     ratios: Floats,
     active: Bools,
-    blind: Bools,
 ) -> None:
     """Judge frames; `ProcessDetector.take` says what goes in and comes out."""
     state = memory[0]
@@ -226,10 +220,7 @@ def judge(
             steps = (times[index] - state.last + period // 2) // period
         verdicts[index] = IGNORED
         ratios[index] = np.nan
-        if steps < 1:
-            # Frames that are behind for ever, since a clock was set back, tell nothing either.
-            state.unknown += 1
-        else:
+        if steps >= 1:
             if steps > rows:
                 forget(state, window, squares)
                 steps = 1
@@ -258,7 +249,6 @@ def judge(
             count(state, verdict, times[index], period, rows, consecutive)
             verdicts[index] = verdict
         active[index] = state.active == 1
-        blind[index] = state.unknown >= rows + consecutive
 
 
 @entry

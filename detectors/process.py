@@ -11,8 +11,7 @@ the scores: each T2 is then the least it can be, whatever the value was; where m
 missing than a frame has, that is 0. If even the least is beyond, the frame is BEYOND; else it is
 UNKNOWN, which raises nothing and clears nothing. A frame that did not come is one without any
 value, and after so many that none of the newest frames came the window begins anew; so does a run
-of verdicts after as long without one. Without a verdict for longer than one lost frame and an alarm
-take, it is `blind`: a fault for somebody to mend.
+of verdicts after as long without one. That there is no verdict for long is told as any silence is.
 
 The contribution of a point is how far the statistic falls where the point is taken for unknown: the
 reconstruction-based contribution of C. F. Alcala and S. J. Qin,
@@ -73,14 +72,11 @@ class Judgements:
         Statistic over limit, the least it can be where values are missing; NaN where IGNORED.
     active
         Whether the alarm stands after the frame.
-    blind
-        Whether there has been no verdict for too long.
     """
 
     verdict: npt.NDArray[np.int8]
     ratio: Floats
     active: Bools
-    blind: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +136,6 @@ class ProcessDetector:
             np.empty(time.size, np.int8),
             np.empty(time.size),
             np.empty(time.size, np.bool_),
-            np.empty(time.size, np.bool_),
         )
         judge(
             time,
@@ -159,7 +154,6 @@ class ProcessDetector:
             found.verdict,
             found.ratio,
             found.active,
-            found.blind,
         )
         return found
 
@@ -197,23 +191,11 @@ class ProcessDetector:
     def begin_anew(self) -> None:
         """Know no frame and no run of verdicts; an alarm that stands goes on."""
         state = self.state
-        for name in ("head", "whole", "over", "calm", "unknown"):
+        for name in ("head", "whole", "over", "calm"):
             state.memory[name] = 0
         state.memory["last"] = state.memory["judged"] = NEVER
         state.window[:] = np.nan
         state.squares[:] = 0.0
-
-    def restore(self, state: ProcessState) -> None:
-        """Go on from a copy of the state of a detector with an equal model."""
-        own = self.state
-        if state.window.shape != own.window.shape or state.squares.shape != own.squares.shape:
-            raise ValueError(
-                f"frames of the shape {state.window.shape} are of another model, this one keeps "
-                f"{own.window.shape}; begin anew"
-            )
-        own.memory[:] = state.memory
-        own.window[:] = state.window
-        own.squares[:] = state.squares
 
 
 def warm_up() -> None:

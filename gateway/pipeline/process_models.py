@@ -91,8 +91,8 @@ def anomaly(
 def silence(model: ProcessModel | None, period: int) -> int:
     """Return after how long without a verdict a process is blind, ns.
 
-    Longer than a lost frame and an alarm take (`detectors.process.Judgements.blind`), and one
-    period more, in which a frame waits to be closed.
+    Longer than a lost frame and an alarm take, and one period more, in which a frame waits to be
+    closed.
     """
     consecutive, frames = _numbers(model)
     return (consecutive + frames + 1) * period

@@ -52,7 +52,6 @@ class NaiveProcess:
     judged: int | None = None
     over: int = 0
     calm: int = 0
-    unknown: int = 0
     active: bool = False
 
     def __post_init__(self) -> None:
@@ -99,16 +98,14 @@ class NaiveProcess:
         """How many frames before it a frame is judged by."""
         return min(self.model.order, self.model.frames - 1 - age)
 
-    def take(self, time: int, values: Vector) -> tuple[int, float, bool, bool]:
-        """Verdict, ratio, whether the alarm stands, whether it is blind."""
+    def take(self, time: int, values: Vector) -> tuple[int, float, bool]:
+        """Verdict, ratio, whether the alarm stands."""
         model = self.model
-        blind_after = model.frames + model.consecutive
         steps = 1
         if self.last is not None:
             steps = (time - self.last + model.period_ns // 2) // model.period_ns
         if steps < 1:
-            self.unknown += 1
-            return Verdict.IGNORED, math.nan, self.active, self.unknown >= blind_after
+            return Verdict.IGNORED, math.nan, self.active
         if steps > model.frames:
             self.begin_anew()
             steps = 1
@@ -135,18 +132,16 @@ class NaiveProcess:
             verdict = Verdict.WITHIN if self.whole >= model.frames else Verdict.UNKNOWN
         self.count(verdict, time)
         shown = math.inf if math.isnan(ratio) else ratio
-        return verdict, shown, self.active, self.unknown >= blind_after
+        return verdict, shown, self.active
 
     def count(self, verdict: Verdict, time: int) -> None:
         """Raise or clear after enough of a kind in a row."""
         if verdict is Verdict.UNKNOWN:
-            self.unknown += 1
             return
         model = self.model
         if self.judged is None or time - self.judged > model.frames * model.period_ns:
             self.over = self.calm = 0
         self.judged = time
-        self.unknown = 0
         self.over = self.over + 1 if verdict is Verdict.BEYOND else 0
         self.calm = self.calm + 1 if verdict is Verdict.WITHIN else 0
         if self.over >= self.model.consecutive:
