@@ -95,6 +95,14 @@ def test_too_little_cover_is_uncertain(missing: int, grade: int) -> None:
     assert found[15 - 5 - missing] == (50.0, grade)
 
 
+@pytest.mark.parametrize(("output", "enough"), [(STEL, 12), (TWA_MOVING, 360)])
+def test_at_first_the_mean_of_what_was_seen_only_raises(output: int, enough: int) -> None:
+    """A fixed point's value is told from the first minute, and may clear from three quarters on."""
+    found = told(one(hold_ns=8 * SECOND), steady(50.0, 0, enough + 3, every=7 * SECOND), output)
+    assert {value for value, _ in found} == {50.0}
+    assert [grade for _, grade in found[: enough + 1]] == [UNCERTAIN] * (enough - 1) + [GOOD] * 2
+
+
 @pytest.mark.parametrize("doubtful", [UNCERTAIN, UNTIMED])
 def test_doubtful_readings_count_but_do_not_make_it_certain(doubtful: int) -> None:
     """Their values are averaged and covered; a window that needs them to be 75 % is UNCERTAIN."""
