@@ -15,6 +15,7 @@ from typing import Final
 from detectors.companion import Ward
 from detectors.reason import LOW_OXYGEN, OXYGEN_UNKNOWN, ReasonParams
 from detectors.rules import Rule
+from device_profiles.duration import format_duration
 from device_profiles.schema import Channel, Profile
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import Level
@@ -22,6 +23,8 @@ from gateway.model import Priority
 from gateway.pipeline.bound import BoundKind, Problem
 from gateway.pipeline.derived_points import BasePoint, DerivedBinder
 from gateway.pipeline.health import Watch
+from gateway.pipeline.plant import LATE_NS
+from gateway.pipeline.points import PointKind
 from gateway.pipeline.settings import DEVICE, NO_OXYGEN, DeviceSettings, PointSettings
 
 QUANTITIES: Final = ("o2", "oxygen")
@@ -119,6 +122,12 @@ def pair(
                 key, text = found
                 yield (*at, *key), text
             elif ward is not None:
+                wrong = _useless(found.kind, ward.kind, least or 0.0)
+                if wrong:
+                    named = device.point[index].oxygen
+                    what = "its device's oxygen" if named is None else _tag(device, named)
+                    yield (*at, *(() if named is None else ("oxygen",))), f"{what} {wrong}"
+                    continue
                 limit = _must_alarm(bound(ward.index), fed.get(ward.index, ()))
                 yield Ward(ward.index, found.index, least or 0.0, found.kind.silence_ns, limit)
 
@@ -185,6 +194,25 @@ def _unfit(point: BasePoint) -> str:
     if point.quantity not in QUANTITIES:
         return f"measures {point.quantity}"
     return "" if point.kind.unit == UNIT else f"is in {point.kind.unit}"
+
+
+def _useless(oxygen: PointKind, ward: PointKind, least: float) -> str:
+    """Say why a point of oxygen tells nothing of the air at a sensor; empty where it does.
+
+    It may be as old as the sensor's own readings may be. A minute is never too old: by as much any
+    reading may be late and is still one of now.
+    """
+    oldest = max(ward.silence_ns, LATE_NS)
+    if oxygen.silence_ns > oldest:
+        told, most = format_duration(oxygen.silence_ns), format_duration(oldest)
+        return f"may be {told} old, and {most} is the most here; name one that reports more often"
+    if oxygen.area != ward.area:
+        return f"stands in area {oxygen.area}, not in {ward.area}; name the oxygen beside it"
+    if oxygen.high is not None and oxygen.high < least:
+        return (
+            f"measures to {oxygen.high:g} {UNIT} and it needs {least:g}; name one that shows that"
+        )
+    return ""
 
 
 def _wards(profile: Profile, points: Sequence[PointSettings]) -> list[int]:

@@ -41,10 +41,10 @@ def rises(plant: Plant, *, oxygen: float, gas: float) -> set[str]:
     """What rises when the gas comes, and the oxygen goes."""
     engine, found = Engine(plant), set()
     for second in range(20):
-        said = {"OT": oxygen, "GT": gas} if second >= 10 else {"OT": 20.9, "GT": 1.0}
+        said = {"OT-": oxygen, "GT-": gas} if second >= 10 else {"OT-": 20.9, "GT-": 1.0}
         now = START + second * SECOND
         rows = [
-            (plant.points.numbers[f"{kind}-{n}"], now, now, value, int(Quality.GOOD))
+            (plant.points.numbers[f"{kind}{n}"], now, now, value, int(Quality.GOOD))
             for kind, value in said.items()
             for n in (1, 2)
         ]
