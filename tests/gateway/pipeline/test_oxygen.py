@@ -25,6 +25,9 @@ from tests.gateway.pipeline.needing import GAS, OXYGEN, device, plant, write
 from tests.gateway.pipeline.test_bad_site import problems
 from tests.gateway.pipeline.test_engine import run, shown
 
+ROOT = Path(__file__).parents[3]
+EXAMPLE = ROOT / "deploy" / "edge" / "site.toml"
+DEMO = ROOT / "gateway" / "simulation" / "site.toml"
 NAMED = 'oxygen = "OT-2"'
 AREA = '[[area]]\nid = "CS9"\nname = "Pit"\nhazard = "confined_space"\n'
 
@@ -303,6 +306,15 @@ def test_oxygen_may_be_a_minute_old_or_as_old_as_the_sensor_s_readings(
     gas = device(1, GAS, more=f'{NAMED}\ninterval = "{ward}"')
     narrow = OXYGEN.replace("19.5", "5") + f'interval = "{oxygen}"\nrange = [0, 10]\n'
     assert len(plant(tmp_path, gas, device(2, narrow)).wards) == 1
+
+
+@pytest.mark.parametrize("path", [EXAMPLE, DEMO], ids=["example", "demonstration"])
+def test_the_shipped_sites_judge_their_catalytic_sensors(path: Path) -> None:
+    """The shipped detector states what its sensor needs; its own oxygen point is beside it."""
+    site = load_site(path).plant
+    tags = site.points.tags
+    pairs = {(tags[each.point], tags[each.oxygen], each.least, each.limit) for each in site.wards}
+    assert pairs == {("CS2-AT-202", "CS2-AT-201", 10.0, 10.0)}
 
 
 @pytest.mark.parametrize(("mistake", "key"), [("l = 99", "limits.l"), ("colour = 1", "colour")])
