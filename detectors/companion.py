@@ -10,7 +10,7 @@ oxygen                                    a reading of the ward becomes
 GOOD, in time, as much as it needs        what it is
 GOOD, in time, less                       BAD: a low number says nothing, what stands is held
 the same, but at or beyond the ward's     UNCERTAIN: it raises and never clears, for a sensor that
-first high limit                          reads too low and yet shows the limit must alarm
+limit                                     reads too low and yet shows the limit must alarm
 not GOOD, too old, never heard            UNCERTAIN
 ========================================= ==========================================================
 
@@ -34,7 +34,7 @@ from detectors.jit import entry, step
 from detectors.reason import LOW_OXYGEN, OXYGEN_UNKNOWN, SHIFT
 
 #: Which member is a ward's oxygen, the age at which that is too old (ns), the least of it that the
-#: ward needs, and the ward's first high limit.
+#: ward needs, and the value from which on it must alarm.
 WARD: Final = np.dtype(
     [("oxygen", "i8"), ("stale_after", "i8"), ("least", "f8"), ("limit", "f8")], align=True
 )
@@ -56,7 +56,8 @@ class Ward(NamedTuple):
     stale_after
         Age at which a reading of the oxygen says nothing, ns.
     limit
-        The lowest of the ward's high limits, in its own unit; infinite where it has none.
+        The value from which on its readings must alarm even so, in its own unit: the lowest high
+        limit that is set against them. -inf where all must: no limit says which are calm.
     """
 
     point: int

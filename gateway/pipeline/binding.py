@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
 from types import MappingProxyType
 from typing import Final
 
@@ -30,7 +29,7 @@ from gateway.pipeline.derived_points import BasePoint, DerivedBinder, DerivedSou
 from gateway.pipeline.derived_settings import DerivedSettings
 from gateway.pipeline.device_clocks import clock_alarms
 from gateway.pipeline.plant import Device, Plant
-from gateway.pipeline.point_rules import HIGHS, bind_kind
+from gateway.pipeline.point_rules import bind_kind
 from gateway.pipeline.points import Points
 from gateway.pipeline.process_models import Models
 from gateway.pipeline.settings import (
@@ -93,10 +92,12 @@ def bind(
     site.problems += _twice([device.topic for device in devices], "device", "topic")
     for number, device in enumerate(devices):
         site.add(number, device)
-    if whole and not site.problems:
-        site.pair(devices)
-    for number, each in enumerate(() if site.problems else derived):
+    sound = not site.problems
+    for number, each in enumerate(derived if sound else ()):
         site.derive(("derived", number), each)
+    if whole and sound:
+        # What must alarm in too little oxygen is a matter of derived points too.
+        site.pair(devices)
     return site.plant()
 
 
@@ -185,18 +186,18 @@ class _Site:
 
     def pair(self, devices: Sequence[DeviceSettings]) -> None:
         """Put the oxygen beside each sensor that needs it; all devices are bound, and sound."""
-        paired = oxygen.pair(devices, self.profiles, known=self._known, first_high=self._first_high)
+        paired = oxygen.pair(
+            devices,
+            self.profiles,
+            known=self._known,
+            bound=lambda index: self.kinds[self.kind[index]],
+            derived=self.derived,
+        )
         for found in paired:
             if isinstance(found, Ward):
                 self.wards.append(found)
             else:
                 self.problems.append(found)
-
-    def _first_high(self, index: int) -> float:
-        """Return the lowest high limit of a point, infinite where it has none."""
-        alarms = self.kinds[self.kind[index]].alarms.rules
-        limits = (each.limit for each in alarms if each.level in HIGHS)
-        return min((limit for limit in limits if limit is not None), default=inf)
 
     def derive(self, at: Path, settings: DerivedSettings) -> None:
         """Bind one derived point behind all others; only where these are sound."""

@@ -7,23 +7,30 @@ that nobody says this of is refused: whoever installs it decides, not a default.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Final
 
 from detectors.companion import Ward
 from detectors.reason import LOW_OXYGEN, OXYGEN_UNKNOWN, ReasonParams
 from detectors.rules import Rule
+from device_profiles.duration import format_duration
 from device_profiles.schema import Channel, Profile
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import Level
 from gateway.model import Priority
-from gateway.pipeline.bound import Problem
-from gateway.pipeline.derived_points import BasePoint
+from gateway.pipeline.bound import BoundKind, Problem
+from gateway.pipeline.derived_points import BasePoint, DerivedBinder
 from gateway.pipeline.health import Watch
+from gateway.pipeline.plant import LATE_NS
+from gateway.pipeline.points import PointKind
 from gateway.pipeline.settings import DEVICE, NO_OXYGEN, DeviceSettings, PointSettings
 
 QUANTITIES: Final = ("o2", "oxygen")
 UNIT: Final = "%vol"
+#: Ways to derive a point whose limits are for differences, not for what its members read.
+APART: Final = frozenset({"spread", "deviation"})
 
 Known = Callable[[str], BasePoint | None]
 
@@ -89,7 +96,8 @@ def pair(
     profiles: Mapping[str, Profile],
     *,
     known: Known,
-    first_high: Callable[[int], float],
+    bound: Callable[[int], BoundKind],
+    derived: DerivedBinder | None,
 ) -> Iterator[Ward | Problem]:
     """Yield each sensor with its oxygen, or what keeps it from having one.
 
@@ -97,9 +105,12 @@ def pair(
     ----------
     known
         Bound point of a tag; None where no device reports it.
-    first_high
-        The lowest high limit of a bound point, infinite for none.
+    bound
+        What a point with this index is bound to.
+    derived
+        The derived points of the site, all bound; None where it has none.
     """
+    fed = _fed(derived)
     for number, device in enumerate(devices):
         profile = profiles[device.profile]
         for index in _wards(profile, device.point):
@@ -111,10 +122,49 @@ def pair(
                 key, text = found
                 yield (*at, *key), text
             elif ward is not None:
-                stale_after = found.kind.silence_ns
-                yield Ward(
-                    ward.index, found.index, least or 0.0, stale_after, first_high(ward.index)
-                )
+                wrong = _useless(found.kind, ward.kind, least or 0.0)
+                if wrong:
+                    named = device.point[index].oxygen
+                    what = "its device's oxygen" if named is None else _tag(device, named)
+                    yield (*at, *(() if named is None else ("oxygen",))), f"{what} {wrong}"
+                    continue
+                limit = _must_alarm(bound(ward.index), fed.get(ward.index, ()))
+                yield Ward(ward.index, found.index, least or 0.0, found.kind.silence_ns, limit)
+
+
+def _fed(derived: DerivedBinder | None) -> Mapping[int, Sequence[BoundKind]]:
+    """Return what the derived points that each point feeds are bound to.
+
+    Frames are left out: they take what is GOOD alone.
+    """
+    fed: dict[int, list[BoundKind]] = defaultdict(list)
+    if derived is None:
+        return fed
+    for each in derived.derivations:
+        for member in each.members:
+            fed[member.point].append(derived.points[each.point - derived.count].kind)
+    for exposure in derived.exposures:
+        fed[exposure.base] += [
+            derived.points[index - derived.count].kind for index in exposure.derived.values()
+        ]
+    return fed
+
+
+def _must_alarm(own: BoundKind, fed: Iterable[BoundKind]) -> float:
+    """Return the value from which on a reading must alarm even in too little oxygen.
+
+    The lowest high limit that is set against it, its own or that of a vote or an exposure. All
+    values must where there is none, and where a difference is watched: what that is made of is no
+    matter of a limit. A member of a vote keeps its limits all the same: one that is lost counts
+    towards an alarm, one that reads too low against it.
+    """
+    ways = {kind.kind.channel for kind in fed}
+    if ways & APART and "vote" not in ways:
+        return -inf
+    kinds = (own, *(kind for kind in fed if kind.kind.channel not in APART))
+    rules = (rule for kind in kinds for rule in kind.alarms.rules)
+    highs = (rule.limit for rule in rules if rule.level in (Level.H, Level.HH))
+    return min((limit for limit in highs if limit is not None), default=-inf)
 
 
 def _companion(
@@ -144,6 +194,25 @@ def _unfit(point: BasePoint) -> str:
     if point.quantity not in QUANTITIES:
         return f"measures {point.quantity}"
     return "" if point.kind.unit == UNIT else f"is in {point.kind.unit}"
+
+
+def _useless(oxygen: PointKind, ward: PointKind, least: float) -> str:
+    """Say why a point of oxygen tells nothing of the air at a sensor; empty where it does.
+
+    It may be as old as the sensor's own readings may be. A minute is never too old: by as much any
+    reading may be late and is still one of now.
+    """
+    oldest = max(ward.silence_ns, LATE_NS)
+    if oxygen.silence_ns > oldest:
+        told, most = format_duration(oxygen.silence_ns), format_duration(oldest)
+        return f"may be {told} old, and {most} is the most here; name one that reports more often"
+    if oxygen.area != ward.area:
+        return f"stands in area {oxygen.area}, not in {ward.area}; name the oxygen beside it"
+    if oxygen.high is not None and oxygen.high < least:
+        return (
+            f"measures to {oxygen.high:g} {UNIT} and it needs {least:g}; name one that shows that"
+        )
+    return ""
 
 
 def _wards(profile: Profile, points: Sequence[PointSettings]) -> list[int]:

@@ -22,7 +22,7 @@ OXYGEN, WARD, FAR, PLAIN = range(4)
 #: One oxygen point for a sensor of its own device and for one without a limit elsewhere.
 WARDS = [
     Ward(WARD, OXYGEN, 10.0, 3 * SECOND, 25.0),
-    Ward(FAR, OXYGEN, 10.0, 3 * SECOND, math.inf),
+    Ward(FAR, OXYGEN, 10.0, 3 * SECOND, -math.inf),
 ]
 LOW, UNKNOWN = LOW_OXYGEN << SHIFT, OXYGEN_UNKNOWN << SHIFT
 
@@ -68,9 +68,11 @@ def test_without_oxygen_a_low_number_says_nothing_and_a_high_one_still_alarms(
     assert feed(Companions(4, WARDS), readings) == [GOOD, expected]
 
 
-def test_a_ward_without_a_high_limit_is_never_believed_in_low_oxygen() -> None:
-    """There is nothing that it could raise."""
-    assert feed(Companions(4, WARDS), [at(0, OXYGEN, 5.0), at(0, FAR, 99.0)])[1] == BAD | LOW
+@pytest.mark.parametrize("value", [-1.0, 0.0, 99.0])
+def test_a_ward_without_a_high_limit_raises_whatever_it_reads(value: float) -> None:
+    """What watches it is no limit of its own: it is told all, and nothing of it clears."""
+    readings = [at(0, OXYGEN, 5.0), at(0, FAR, value)]
+    assert feed(Companions(4, WARDS), readings)[1] == UNCERTAIN | LOW
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ CO = (
 )
 METHANE = (
     '[[device.point]]\nchannel = "combustible"\ntag = "CS1-AT-103"\nunit = "%vol"\n'
+    'oxygen = "none"\n'
     'rules = ["confined.combustible_lel_from_4"]\n'
     'convert = { from = "%LEL", lel = 5.0, basis = "GB/T 50493-2019 app. A" }\n'
 )

@@ -23,6 +23,7 @@ topic = "plant/d1"
 [[device.point]]
 channel = "combustible"
 tag = "AT-1"
+oxygen = "none"
 limits = { h = 10 }
 [[device.point]]
 channel = "o2"

@@ -25,7 +25,11 @@ from tests.gateway.pipeline.needing import GAS, OXYGEN, device, plant, write
 from tests.gateway.pipeline.test_bad_site import problems
 from tests.gateway.pipeline.test_engine import run, shown
 
+ROOT = Path(__file__).parents[3]
+EXAMPLE = ROOT / "deploy" / "edge" / "site.toml"
+DEMO = ROOT / "gateway" / "simulation" / "site.toml"
 NAMED = 'oxygen = "OT-2"'
+AREA = '[[area]]\nid = "CS9"\nname = "Pit"\nhazard = "confined_space"\n'
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +264,66 @@ def test_a_companion_that_is_none_is_refused(
     found = problems(write(tmp_path, *devices))
     assert any(key in each and words in each for each in found), found
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("devices", "key", "words"),
+    [
+        (
+            (device(1, GAS, OXYGEN + 'interval = "21s"\n'),),
+            "device[0].point[0]: ",
+            "its device's oxygen may be 63s old, and 1min is the most here",
+        ),
+        (
+            (device(1, GAS, more=NAMED), device(2, OXYGEN + 'interval = "1d"\n')),
+            "device[0].point[0].oxygen: ",
+            "OT-2 may be 3d old",
+        ),
+        (
+            (device(1, GAS, more=NAMED + '\ninterval = "1h"'),
+             device(2, OXYGEN + 'interval = "61min"\n')),
+            "device[0].point[0].oxygen: ",
+            "OT-2 may be 183min old, and 3h is the most here",
+        ),
+        (
+            (device(1, GAS, more=NAMED), AREA, device(2, OXYGEN).replace("CS1", "CS9")),
+            "device[0].point[0].oxygen: ",
+            "OT-2 stands in area CS9, not in CS1",
+        ),
+        (
+            (device(1, GAS, OXYGEN.replace("19.5", "5") + "range = [0, 9]\n"),),
+            "device[0].point[0]: ",
+            "its device's oxygen measures to 9 %vol and it needs 10",
+        ),
+    ],
+    ids=["old", "older", "slow", "elsewhere", "narrow"],
+)  # fmt: skip
+def test_oxygen_that_tells_nothing_of_the_air_there_is_refused(
+    tmp_path: Path, devices: tuple[str, ...], key: str, words: str
+) -> None:
+    """Too seldom, in another room, or with a range that never shows enough: at its key."""
+    (found,) = problems(write(tmp_path, *devices))
+    assert key in found
+    assert words in found
+
+
+@pytest.mark.parametrize(("ward", "oxygen"), [("1s", "20s"), ("1h", "1h"), ("10min", "1min")])
+def test_oxygen_may_be_a_minute_old_or_as_old_as_the_sensor_s_readings(
+    tmp_path: Path, ward: str, oxygen: str
+) -> None:
+    """Whichever is longer, and the range may end at what is needed."""
+    gas = device(1, GAS, more=f'{NAMED}\ninterval = "{ward}"')
+    narrow = OXYGEN.replace("19.5", "5") + f'interval = "{oxygen}"\nrange = [0, 10]\n'
+    assert len(plant(tmp_path, gas, device(2, narrow)).wards) == 1
+
+
+@pytest.mark.parametrize("path", [EXAMPLE, DEMO], ids=["example", "demonstration"])
+def test_the_shipped_sites_judge_their_catalytic_sensors(path: Path) -> None:
+    """The shipped detector states what its sensor needs; its own oxygen point is beside it."""
+    site = load_site(path).plant
+    tags = site.points.tags
+    pairs = {(tags[each.point], tags[each.oxygen], each.least, each.limit) for each in site.wards}
+    assert pairs == {("CS2-AT-202", "CS2-AT-201", 10.0, 10.0)}
 
 
 @pytest.mark.parametrize(("mistake", "key"), [("l = 99", "limits.l"), ("colour = 1", "colour")])
