@@ -23,6 +23,7 @@ topic = "plant/d1"
 [[device.point]]
 channel = "combustible"
 tag = "AT-1"
+range = [-5, 100]
 limits = { h = 10 }
 [[device.point]]
 channel = "o2"
