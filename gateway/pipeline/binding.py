@@ -25,6 +25,7 @@ from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import Catalogue
 from gateway.pipeline import oxygen
 from gateway.pipeline.bound import BoundKind, Problem
+from gateway.pipeline.comparisons import no_points
 from gateway.pipeline.converting import converted_binding
 from gateway.pipeline.derived_points import BasePoint, DerivedBinder, DerivedSource
 from gateway.pipeline.derived_settings import DerivedSettings
@@ -95,8 +96,12 @@ def bind(
         site.add(number, device)
     if whole and not site.problems:
         site.pair(devices)
-    for number, each in enumerate(() if site.problems else derived):
-        site.derive(("derived", number), each)
+    sound = not site.problems
+    for number, each in enumerate(derived):
+        if sound:
+            site.derive(("derived", number), each)
+        else:  # every tag is known, if not every point
+            site.problems += no_points(("derived", number), each, site.numbers.__contains__)
     return site.plant()
 
 
