@@ -84,20 +84,24 @@ class MemberFacts:
 
     Parameters
     ----------
-    tag, channel, unit
+    tag, quantity, unit
         Of the point.
     low, high
         Its range in its unit, None where none is stated.
-    substance
-        The gas or other substance, or the hazard where nothing narrower is known.
+    hazard
+        Of the place where it stands, as its area names it.
+    basis
+        What a unit rests on that means something only with it: the gas whose lower explosive limit
+        is 100 %LEL, and the standard that lists it.
     """
 
     tag: str
-    channel: str
+    quantity: str
     unit: str
     low: float | None
     high: float | None
-    substance: str = ""
+    hazard: str = ""
+    basis: str = ""
 
 
 def fewer_than(members: int) -> LimitParams:
@@ -146,7 +150,7 @@ def unlike(members: Sequence[MemberFacts], what: str) -> list[str]:
         if tags.count(tag) > 1
     ]
     for each in members[1:]:
-        for fact in ("channel", "substance", "unit"):
+        for fact in ("quantity", "unit", "basis", "hazard"):
             mine, other = getattr(each, fact), getattr(members[0], fact)
             if mine != other:
                 problems.append(

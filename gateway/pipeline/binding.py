@@ -24,6 +24,7 @@ from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import Catalogue
 from gateway.pipeline import oxygen
 from gateway.pipeline.bound import BoundKind, Problem
+from gateway.pipeline.comparisons import no_points
 from gateway.pipeline.converting import converted_binding
 from gateway.pipeline.derived_points import BasePoint, DerivedBinder, DerivedSource
 from gateway.pipeline.derived_settings import DerivedSettings
@@ -93,8 +94,11 @@ def bind(
     for number, device in enumerate(devices):
         site.add(number, device)
     sound = not site.problems
-    for number, each in enumerate(derived if sound else ()):
-        site.derive(("derived", number), each)
+    for number, each in enumerate(derived):
+        if sound:
+            site.derive(("derived", number), each)
+        else:  # every tag is known, if not every point
+            site.problems += no_points(("derived", number), each, site.numbers.__contains__)
     if whole and sound:
         # What must alarm in too little oxygen is a matter of derived points too.
         site.pair(devices)

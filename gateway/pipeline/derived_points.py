@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -21,12 +21,22 @@ from detectors.frames import FrameMember, FrameParams
 from detectors.process_model import ProcessModel
 from detectors.rules import Rule
 from detectors.spread import SpreadParams, spread_problems
-from detectors.vote import MemberFacts, VoteParams, fewer_than, vote_problems
+from detectors.vote import VoteParams, fewer_than, vote_problems
 from device_profiles.schema import Channel
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import NO_DATA, AlarmDefinition, KindAlarms, Level
 from gateway.model import Priority
 from gateway.pipeline.bound import BoundKind, Problem
+from gateway.pipeline.comparisons import (
+    Span,
+    farthest,
+    member_facts,
+    never_reached,
+    no_points,
+    telling_nothing,
+    widest,
+    wrong_side,
+)
 from gateway.pipeline.derived_settings import (
     DerivedSettings,
     DeviationSettings,
@@ -77,7 +87,6 @@ class BasePoint:
     quantity: str
 
 
-Span = tuple[float, float] | None
 BindKind = Callable[[AreaSettings, DerivedSource, PointSettings], BoundKind]
 
 
@@ -134,16 +143,10 @@ class DerivedBinder:
             text = f"{settings.area!r} is no area of this file; known: {known}"
             self.problems.append(((*at, "area"), text))
         members = [self.known(tag) for tag in settings.members]
-        self.problems += [
-            (
-                (*at, settings.way),
-                f"{tag!r} is no point that a device reports; a derived point comes from those",
-            )
-            for tag, member in zip(settings.members, members, strict=True)
-            if member is None
-        ]
+        self.problems += no_points(at, settings, lambda tag: self.known(tag) is not None)
         if area is None or len(self.problems) > told:
             return
+        self.problems += telling_nothing(at, settings)
         found = [member for member in members if member is not None]
         try:
             self._add(_Wanted(at, area, settings), found)
@@ -153,7 +156,10 @@ class DerivedBinder:
     def _add(self, wanted: _Wanted, members: Sequence[BasePoint]) -> None:
         settings = wanted.settings
         at: Path = (*wanted.at, settings.way)
-        facts = [_facts(tag, each) for tag, each in zip(settings.members, members, strict=True)]
+        facts = [
+            member_facts(tag, each.quantity, each.kind)
+            for tag, each in zip(settings.members, members, strict=True)
+        ]
         first = members[0].kind
         span = None if first.low is None or first.high is None else (first.low, first.high)
         match getattr(settings, settings.way):
@@ -164,18 +170,21 @@ class DerivedBinder:
                     self.problems.append((at, text))
                     return
                 high = vote.side == "high"
-                self.problems += list(_wrong_side(wanted.at, settings, high=high))
+                self.problems += list(wrong_side(wanted.at, settings, high=high))
                 beyond = span[1] if high else span[0]
                 voted = VoteParams(vote.need, len(members), high=high, beyond=beyond)
                 self._derive(wanted, voted, members, unit=first.unit, span=span)
             case SpreadSettings():
                 self.problems += [(at, text) for text in spread_problems(facts)]
-                wide = None if span is None else (0.0, span[1] - span[0])
+                wide = widest(facts)
                 apart = SpreadParams(len(members))
                 self._derive(wanted, apart, members, unit=first.unit, span=wide)
             case DeviationSettings() as deviation:
                 params = DeviationParams(deviation.curve, percent=deviation.percent)
-                self.problems += [(at, text) for text in deviation_problems(params, *facts)]
+                wrong = deviation_problems(params, *facts)
+                self.problems += [(at, text) for text in wrong]
+                if not wrong:
+                    self.problems += never_reached(wanted.at, settings, farthest(params, *facts))
                 unit = "%" if deviation.percent else first.unit
                 self._derive(wanted, params, members, unit=unit, span=None)
             case ExposureSettings() as exposure:
@@ -356,26 +365,3 @@ class DerivedBinder:
             hazard=area.hazard,
             **fields,  # type: ignore[arg-type]
         )
-
-
-def _wrong_side(at: Path, settings: DerivedSettings, *, high: bool) -> Iterator[Problem]:
-    """Yield the limits that a vote for the other side cannot serve once a member is lost."""
-    if settings.limits is None:
-        return
-    for name, _ in settings.limits.levels():
-        if name.startswith("h") != high:
-            side, other = ("high", "low") if high else ("low", "high")
-            text = f'this vote is for {side} limits; write a second one with side = "{other}"'
-            yield (*at, "limits", name), text
-
-
-def _facts(tag: str, point: BasePoint) -> MemberFacts:
-    kind = point.kind
-    return MemberFacts(
-        tag=tag,
-        channel=point.quantity,
-        unit=kind.unit,
-        low=kind.low,
-        high=kind.high,
-        substance=point.quantity,
-    )

@@ -155,7 +155,7 @@ def behaviour(
             ("Below what is usual for it", "低于平常值"),
             priority=fall.priority,
         )
-    if zero is not None and zero.tolerance is not None:
+    if zero is not None and zero.tolerance is not None and zero.below_for is not None:
         yield watch(
             "zero_below",
             drift(zero.tolerance, zero.below_for, reporting),

@@ -20,8 +20,15 @@ from gateway.pipeline.health import Watch, watch
 from gateway.pipeline.plant import SECOND
 from gateway.pipeline.settings import RateSettings, TrendSettings
 
-#: How many time constants a horizon holds at least.
+#: How many time constants a horizon holds at least, and at most: a line through three seconds of
+#: noise says nothing of half an hour later.
 SPARSE: Final = 6
+FAR: Final = 600
+#: Standard errors beyond which nothing becomes surer: chance alone makes 3 of them once in 740,
+#: 10 once in 10^23. A higher number only warns later, or not at all.
+SURE: Final = 10.0
+#: A rate gives no verdict before one time constant, after each gap anew.
+SLOWEST: Final = 86_400_000_000_000
 
 
 def trend_problems(settings: TrendSettings, reporting: Reporting) -> Iterator[Problem]:
@@ -39,6 +46,48 @@ def trend_problems(settings: TrendSettings, reporting: Reporting) -> Iterator[Pr
             f"{told}; it would warn late or not at all: take {needed} or more, or remove trend"
         )
         yield ("trend", "horizon"), text
+    if settings.tau is not None and settings.horizon > FAR * settings.tau:
+        least = format_duration(-(-settings.horizon // FAR))
+        text = (
+            f"{format_duration(settings.tau)} is too short to look "
+            f"{format_duration(settings.horizon)} ahead, more than {FAR} times as far as back: "
+            f"take {least} or more, or leave it out"
+        )
+        yield ("trend", "tau"), text
+    if settings.significance > SURE:
+        text = (
+            f"{settings.significance:g} standard errors would only warn later, or not at all: 3 "
+            f"are a confidence of 99.9 %, and beyond {SURE:g} nothing becomes surer; take 3"
+        )
+        yield ("trend", "significance"), text
+
+
+def rate_problems(settings: RateSettings, span: tuple[float, float] | None) -> Iterator[Problem]:
+    """Yield why a limit on the rate of change would never be reached.
+
+    The rate is a sum of the median's moves whose weights grow towards now, up to ``1 / (tau + dt)``
+    (`detectors.rate`). While the value stays within its range that sum is below the range's width
+    over `tau`, however the value moves and the readings come.
+
+    Parameters
+    ----------
+    span
+        Lowest and highest value that is a measurement; None where the point has no range.
+    """
+    told = format_duration(settings.tau)
+    if settings.tau > SLOWEST:
+        longest = format_duration(SLOWEST)
+        text = f"{told} is longer than {longest}: it is silent for so long after each gap"
+        yield ("rate", "tau"), f"{text}; take {longest} or less"
+    elif span is not None:
+        fastest = (span[1] - span[0]) * (settings.per / settings.tau)
+        if settings.limit >= fastest:
+            text = (
+                f"{settings.limit:g} per {format_duration(settings.per)} is never reached: a step "
+                f"over all that the device measures, [{span[0]:g}, {span[1]:g}], is less than "
+                f"{fastest:g} over tau = {told}; write less, or a shorter tau"
+            )
+            yield ("rate", "limit"), text
 
 
 def trend(settings: TrendSettings, limit: float, *, high: bool, reporting: Reporting) -> Watch:

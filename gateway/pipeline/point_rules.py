@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from detectors.limit import LimitParams
 from detectors.rules import Rule
 from device_profiles.hazards import LevelRule, RuleSet
+from device_profiles.loop import over
 from device_profiles.toml_lines import Path
 from gateway.alarms.catalogue import NO_DATA, AlarmDefinition, KindAlarms, Level
 from gateway.model import Priority
+from gateway.pipeline.beginnings import senseless
 from gateway.pipeline.bound import Bound, BoundKind, Problem, Reporting, Source
 from gateway.pipeline.converting import conversion_of, pack_problem, unit_problem
 from gateway.pipeline.health import Watch, behaviour, levels, reasons
-from gateway.pipeline.movement import rate, trend, trend_problems
+from gateway.pipeline.movement import rate, rate_problems, trend, trend_problems
 from gateway.pipeline.oxygen import misplaced, watches
 from gateway.pipeline.plant import SILENT_INTERVALS
 from gateway.pipeline.points import PointKind
@@ -64,6 +66,9 @@ class _PointBinder:
         self.unit = settings.unit or (self.channel.unit if self.channel else "")
         own = None if self.channel is None or self.unconverted else self.channel.range
         self.range = settings.range or own
+        # A current tells a little more than its range: all of it is a measurement.
+        loop = self.channel is not None and self.channel.signal is not None
+        self.span = over(*self.range).measured if self.range and loop else self.range
         # What a profile says of its channel in another unit says nothing of the point.
         same = self.channel is not None and self.channel.unit == self.unit
         self.facts = self.channel if same else None
@@ -124,15 +129,29 @@ class _PointBinder:
         yield from too_rare(self.channel, settings, device=self.source.id)
         yield from never_returning(list(self._level_alarms()), self.range)
         yield from self.unstated
-        saturated = None if self.health is None else self.health.saturated
-        if saturated is not None and saturated.at is not None:
-            yield from self._outside(("health", "saturated"), "saturated", saturated.at)
+        yield from self._movement_problems()
+        yield from self._senseless()
+
+    def _movement_problems(self) -> Iterator[Problem]:
+        settings = self.settings
         if settings.trend is not None and self._first_limit() is None:
             yield ("trend",), "there is no limit to foretell; add limits or rules"
         elif settings.trend is not None:
             yield from trend_problems(settings.trend, self._reporting())
+        if settings.rate is not None:
+            yield from rate_problems(settings.rate, self.span)
         if settings.stuck is not None and (self.facts is None or self.facts.noise_floor is None):
             yield ("stuck",), f"{self.source.id} states no noise_floor for this channel; remove it"
+
+    def _senseless(self) -> Iterator[Problem]:
+        highs = (alarm.limit for alarm in self._level_alarms() if alarm.high)
+        yield from senseless(
+            self.health,
+            self.settings.stuck,
+            span=self.span,
+            first_high=min(highs, default=None),
+            reporting=self._reporting(),
+        )
 
     def _unit_problems(self) -> Iterator[Problem]:
         if not self.unit:

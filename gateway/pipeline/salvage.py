@@ -7,7 +7,7 @@ as if the file were whole.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,9 @@ from device_profiles.schema import Profile
 from device_profiles.toml_lines import Path
 from gateway.pipeline.binding import SiteError, bind
 from gateway.pipeline.bound import Problem
-from gateway.pipeline.settings import AreaSettings, DeviceSettings, PointSettings
+from gateway.pipeline.comparisons import no_points
+from gateway.pipeline.derived_settings import DerivedSettings
+from gateway.pipeline.settings import DEVICE, AreaSettings, DeviceSettings, PointSettings
 
 #: In place of a device's id or topic that is wrong; nobody reads it.
 UNREAD = "unread.{}"
@@ -62,8 +64,10 @@ def problems_of_the_rest(
             whole=False,
         )
     except SiteError as error:
-        return [(rest.original(key), text) for key, text in error.problems]
-    return []
+        found = [(rest.original(key), text) for key, text in error.problems]
+    else:
+        found = []
+    return [*found, *rest.strange_members()]
 
 
 @dataclass
@@ -104,6 +108,38 @@ class _Rest:
             self.devices.append(device)
             self.device_numbers.append(number)
             self.point_numbers.append(points)
+
+    def strange_members(self) -> Iterator[Problem]:
+        """Yield the members of derived points whose tags no point has, with a mistake or without.
+
+        Nothing while a tag or a table of points is not understood: it may be the one that is meant.
+        """
+        tags = self._tags()
+        written = self.document.get("derived", [])
+        for number, raw in enumerate(written if tags and isinstance(written, list) else []):
+            at: Path = ("derived", number)
+            if tags is not None and at not in self.touched:
+                yield from no_points(at, DerivedSettings.model_validate(raw), tags.__contains__)
+
+    def _tags(self) -> frozenset[str] | None:
+        """Return every tag that the file gives, None where one is not understood."""
+        tags = set()
+        devices = self.document.get("device", [])
+        for number, device in enumerate(devices if isinstance(devices, list) else []):
+            at: Path = ("device", number)
+            if at in self.wrong or not self.touched.isdisjoint(((*at, "id"), (*at, "points"))):
+                return None
+            for index, point in enumerate(device.get("point", [])):
+                if (*at, "point", index) in self.wrong or (
+                    *at,
+                    "point",
+                    index,
+                    "tag",
+                ) in self.wrong:
+                    return None
+                tag = point.tag if isinstance(point, PointSettings) else point["tag"]
+                tags.add(tag.replace(DEVICE, device["id"]))
+        return frozenset(tags)
 
     def original(self, path: Path) -> Path:
         """Return the key path in the file of a key path among what was kept."""

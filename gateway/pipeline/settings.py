@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from math import isfinite
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from device_profiles.duration import DurationNs, PositiveDurationNs
+from device_profiles.duration import DurationNs, PositiveDurationNs, format_duration
 from device_profiles.problems import PATTERNS
 from device_profiles.schema import Flag, Pointer, TimeSource
 from device_profiles.units import ATMOSPHERE
@@ -46,6 +46,10 @@ Hazard = Literal[
     "hazardous_chemicals",
 ]
 SECONDS = 1_000_000_000
+#: The years of dates: from where ns are counted to where 64 bits of them end, in 2262.
+YEARS: Final = (1970, 2261)
+ONE_SECOND: Final = timedelta(seconds=1)
+D = TypeVar("D", date, datetime)
 #: The limits of a point, the highest first, and what may be said of all of them or of one.
 LEVELS: Final = ("hh", "h", "l", "ll")
 COMMON: Final = ("deadband", "on_delay", "off_delay", "re_alarm", "priority", "latch")
@@ -77,7 +81,10 @@ def _tag(written: str) -> str:
 
 
 def _day(written: object) -> int:
-    """Take a date, or a time with its zone, for ns since 1970; a date is its midnight in UTC."""
+    """Take a date, or a time with its zone, for ns since 1970; a date is its midnight in UTC.
+
+    A year in which nobody calibrated anything is a slip; so is one that 64 bits of ns cannot hold.
+    """
     told: object = written
     if isinstance(written, str):
         with suppress(ValueError):
@@ -87,12 +94,39 @@ def _day(written: object) -> int:
     if isinstance(told, datetime):
         if told.tzinfo is None:
             raise ValueError(f"{told.isoformat()} names no zone; write it, as +08:00, or the date")
-        return round(told.timestamp()) * SECONDS
+        return (_known_year(told) - datetime(1970, 1, 1, tzinfo=UTC)) // ONE_SECOND * SECONDS
     if isinstance(told, date):
-        return (told - date(1970, 1, 1)).days * 86_400 * SECONDS
+        return (_known_year(told) - date(1970, 1, 1)).days * 86_400 * SECONDS
     raise ValueError(f"{written!r} is no date; write it as 2026-06-01")
 
 
+def _known_year(told: D) -> D:
+    if not YEARS[0] <= told.year <= YEARS[1]:
+        first, last = YEARS
+        raise ValueError(f"the year {told.year} is not within {first} to {last}; mend the year")
+    return told
+
+
+def at_least(shortest: int, why: str) -> AfterValidator:
+    """Refuse a duration that is shorter, and say why."""
+
+    def check(written: int) -> int:
+        if written < shortest:
+            told, needed = format_duration(written), format_duration(shortest)
+            raise ValueError(f"{told} is shorter than {needed}: {why}; write {needed} or more")
+        return written
+
+    return AfterValidator(check)
+
+
+#: A time between two works of a person at an instrument.
+Rounds = Annotated[
+    PositiveDurationNs, at_least(86_400 * SECONDS, "nobody calibrates or tests that often")
+]
+#: How late a message may be.
+Delay = Annotated[
+    PositiveDurationNs, at_least(SECONDS, "clocks of devices and networks are no better than that")
+]
 #: An instant that a person knows to the day.
 Day = Annotated[int, BeforeValidator(_day)]
 #: A name for people, with the device's id where it says so.
@@ -232,12 +266,18 @@ class NoiseSettings(Written):
 
 
 class ZeroSettings(Written):
-    """How far the zero may lie from zero, and for how long."""
+    """How far the zero may lie from zero, and for how long, below it, above it or both."""
 
     tolerance: Positive | None = None
-    below_for: PositiveDurationNs
+    below_for: PositiveDurationNs | None = None
     above_for: PositiveDurationNs | None = None
     priority: Priority = Priority.MEDIUM
+
+    @model_validator(mode="after")
+    def _watches(self) -> Self:
+        if self.below_for is None and self.above_for is None:
+            raise ValueError('watches nothing; write below_for, as in "10min", above_for, or both')
+        return self
 
 
 class SaturatedSettings(Written):
@@ -297,9 +337,9 @@ class PointSettings(Written):
     stuck: StuckSettings | None = None
     health: HealthSettings | None = None
     oxygen: Tag | None = None
-    calibration: PositiveDurationNs | None = None
+    calibration: Rounds | None = None
     calibrated: Day | None = None
-    gas_test: PositiveDurationNs | None = None
+    gas_test: Rounds | None = None
     gas_tested: Day | None = None
 
 
@@ -319,6 +359,6 @@ class DeviceSettings(Written):
         ),
     ]
     time: TimeSource | None = None
-    usual_delay: PositiveDurationNs | None = None
+    usual_delay: Delay | None = None
     point: tuple[PointSettings, ...] = ()
     points: str | None = None

@@ -30,6 +30,8 @@ TITLES: Final = {
 }
 #: When what was never done fell due.
 NEVER_DONE: Final = 0
+#: No instant lies behind it: what falls due later does so then, in 2262.
+LATEST: Final = int(np.iinfo(np.int64).max)
 #: A date without a time is a day of some zone.
 DAY_NS: Final = 86_400_000_000_000
 
@@ -81,7 +83,7 @@ def due_at(profile: Profile, point: PointSettings) -> Iterator[Due]:
         (GAS_TEST, point.gas_test, point.gas_tested),
     ):
         if every is not None:
-            yield Due(rule, NEVER_DONE if done is None else done + every)
+            yield Due(rule, NEVER_DONE if done is None else min(done + every, LATEST))
 
 
 def undue(profile: Profile, point: PointSettings) -> Iterator[Problem]:

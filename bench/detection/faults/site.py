@@ -15,7 +15,7 @@ from gateway.model import Detection
 from gateway.pipeline.binding import bind
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.plant import Plant
-from gateway.pipeline.settings import AreaSettings, DeviceSettings
+from gateway.pipeline.settings import AreaSettings, DeviceSettings, PointSettings
 from gateway.readings import ReadingBatch
 from gateway.southbound.liveness import Liveness
 
@@ -53,7 +53,7 @@ def new_plant(points: Sequence[Instrument], without: frozenset[str] = frozenset(
         Tables that the site file leaves out at every point.
     """
     # The same object for each point of a kind, as devices that share a table have.
-    said = {each.name: (each.settings("{device}-X", without),) for each in points}
+    said = {each.name: (_settings(each, without),) for each in points}
     devices = [
         DeviceSettings.model_construct(
             id=f"d{number}",
@@ -69,6 +69,23 @@ def new_plant(points: Sequence[Instrument], without: frozenset[str] = frozenset(
     return bind(
         "bench", "330106003000", areas=[AREA], devices=devices, profiles=profiles(), packs={}
     )
+
+
+def _settings(instrument: Instrument, without: frozenset[str]) -> PointSettings:
+    """Return what the site file says of a point, but for a drift that its range would not show.
+
+    Below the end of its range a reading is a fault at once, and its mean is never there.
+    """
+    told = instrument.settings("{device}-X", without)
+    channel = profiles()[instrument.profile].channel[told.channel]
+    health = told.health
+    zero = None if health is None else health.zero
+    if health is None or zero is None or zero.tolerance is None or channel.signal is not None:
+        return told
+    if channel.range[0] < -zero.tolerance:
+        return told
+    above = None if zero.above_for is None else zero.model_copy(update={"below_for": None})
+    return told.model_copy(update={"health": health.model_copy(update={"zero": above})})
 
 
 class Judge:

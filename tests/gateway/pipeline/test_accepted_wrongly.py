@@ -32,6 +32,15 @@ def test_a_row_with_too_many_cells_names_its_line(tmp_path: Path) -> None:
     assert told.startswith(f"{table}:2: ")
 
 
+def test_a_usual_delay_of_less_than_a_second_is_refused(tmp_path: Path) -> None:
+    """A mistyped unit would call every clock slow."""
+    path = tmp_path / "site.toml"
+    path.write_text(SITE.replace('topic = "plant/d2"', 'topic = "plant/d2"\nusual_delay = "5ms"'))
+    [told] = problems(path)
+    assert "device[1].usual_delay: 5ms is shorter than 1s: " in told
+    assert told.endswith("write 1s or more")
+
+
 @pytest.mark.parametrize("topic", ["plant/+/v", "+", "+/+", "plant//v", "/plant", "厂区/氨 1"])
 def test_every_filter_that_mqtt_allows_is_taken(tmp_path: Path, topic: str) -> None:
     """Single-level wildcards as whole levels, empty levels, any script."""

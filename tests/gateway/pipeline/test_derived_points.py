@@ -207,6 +207,7 @@ def test_a_changed_site_keeps_what_is_still_the_same(tmp_path: Path) -> None:
     named(before, rows[:middle])
     body = before.snapshot()
     more = '[[derived]]\ntag = "X"\narea = "CS1"\nspread = { of = ["AT-2", "AT-3"] }\n'
+    more += "limits = { h = 50 }\n"
     again = Engine(plant(tmp_path, more + DERIVED))
     again.restore(body)
     old = {name for name in named(before, rows[middle:]) if not name[0].startswith("X")}
@@ -232,6 +233,10 @@ def test_devices_that_are_derived_from_are_one_share_of_a_replay(tmp_path: Path)
         (('tag = "AT-SPREAD"', 'tag = "AT-2"'), "tag", "taken by device d2"),
         (('tag = "AT-SPREAD"', 'tag = "AT-VOTE"'), "tag", "given once"),
         (("limits = { h = 10, deadband = 1 }", "limits = { h = 1000 }"), "limits.h", "outside"),
+        (("limits = { h = 10, deadband = 1 }", ""), "vote", "this vote has no limits"),
+        (("limits = { h = 5, on_delay", "limits = { on_delay"), "spread", "would raise no alarm"),
+        (("limits = { h = 20 }", ""), "deviation", "add limits or rules"),
+        (("limits = { h = 20 }", "limits = { h = 101 }"), "limits.h", "lies within [-100, 100]"),
         (("spread = {", "vote = { of = ['AT-1', 'AT-2'], need = 1 }\nspread = {"), "", "one way"),
         (("need = 2", "needs = 2"), "vote.needs", "did you mean 'need'?"),
         (('measure = "stel"', 'measure = "stl"'), "exposure.measure", "stel"),

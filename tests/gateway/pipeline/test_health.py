@@ -24,6 +24,7 @@ topic = "plant/d1"
 channel = "combustible"
 tag = "AT-1"
 oxygen = "none"
+range = [-5, 100]
 limits = { h = 10 }
 [[device.point]]
 channel = "o2"

@@ -138,6 +138,12 @@ def test_points_that_differ_in_their_dates_alone_are_of_one_kind(tmp_path: Path)
         ('calibrated = "1 June"', YEARLY, "calibrated", "is no date; write it as 2026-06-01"),
         ("calibrated = 2026", YEARLY, "calibrated", "2026 is no date"),
         ('gas_test = "0d"', YEARLY, "gas_test", "0d"),
+        ('gas_test = "23h"', YEARLY, "gas_test", "23h is shorter than 1d"),
+        (f'{DATED}\ncalibration = "180min"', YEARLY, "calibration", "is shorter than 1d"),
+        ("calibrated = 0206-06-01", YEARLY, "calibrated", "the year 206 is not within 1970 to"),
+        ("calibrated = 0001-01-01T00:00:00+14:00", YEARLY, "calibrated", "the year 1 is not"),
+        ("calibrated = 2926-06-01", YEARLY, "calibrated", "the year 2926 is not within 1970 to"),
+        ("calibrated = 9999-12-31T23:59:59-23:00", YEARLY, "calibrated", "mend the year"),
     ],
 )
 def test_a_date_that_leads_to_nothing_is_refused(
@@ -148,6 +154,18 @@ def test_a_date_that_leads_to_nothing_is_refused(
     assert len(found) == 1
     assert f"device[0].point[0].{key}: " in found[0]
     assert words in found[0]
+
+
+@pytest.mark.parametrize("date", ["1970-01-01", "2261-12-31T23:59:59.9-23:59"])
+def test_every_year_that_a_clock_can_have_starts(tmp_path: Path, date: str) -> None:
+    """What would fall due beyond the last instant that ns can tell does so then."""
+    site = plant(tmp_path, f'calibrated = {date}\ngas_test = "3650d"\ngas_tested = {date}')
+    assert all(each.at_ns.dtype == np.int64 for each in site.deadlines)
+    assert told(Overdue(site), site, JUNE) == (
+        [("gw/GT-1/calibration_overdue", True, JUNE), ("gw/GT-1/gas_test_overdue", True, JUNE)]
+        if date.startswith("1970")
+        else []
+    )
 
 
 @pytest.mark.parametrize("ahead", [2, 400])

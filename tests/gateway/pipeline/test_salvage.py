@@ -109,3 +109,30 @@ def test_a_device_whose_points_are_all_wrong_is_not_called_empty(path: Path) -> 
     assert keys(path, SITE.replace('tag = "AR1-AT-102"', 'tag = "a b"')) == [
         "device[1].point[0].tag"
     ]
+
+
+@pytest.mark.parametrize("limit", ["h = 4000", 'h = "x"'], ids=["out of reach", "no number"])
+def test_a_mistake_of_a_point_hides_no_unknown_member(path: Path, limit: str) -> None:
+    """A member that no point has is told in the same round, and nothing else of the vote."""
+    vote = (
+        '[[derived]]\ntag = "V"\narea = "AR1"\nvote = {{ of = ["AR1-AT-101", "{}"], need = 1 }}\n'
+    )
+    text = SITE.replace("h = 100", limit) + vote.format("AR1-AT-999") + vote.format("AR1-AT-102")
+    assert sorted(keys(path, text)) == ["derived[0].vote", "device[0].point[0].limits.h"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('tag = "AR1-AT-101"', 'tag = "AR1 AT"', "device[0].point[0].tag"),
+        ('tag = "AR1-AT-101"\n', "", "device[0].point[0].tag"),
+        ('id = "d1"', 'id = "d 1"', "device[0].id"),
+    ],
+)
+def test_a_member_may_be_the_point_whose_tag_is_wrong(
+    path: Path, old: str, new: str, key: str
+) -> None:
+    """Its tag, once mended, may be the one that is named."""
+    vote = '[[derived]]\ntag = "V"\narea = "AR1"\nspread = { of = ["AR1-AT-101", "AR1-AT-7"] }\n'
+    assert old in SITE
+    assert keys(path, SITE.replace(old, new, 1) + vote) == [key]
