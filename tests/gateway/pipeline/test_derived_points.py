@@ -150,10 +150,8 @@ def test_how_readings_were_cut_changes_nothing(tmp_path: Path, cut: int) -> None
 
 
 def test_a_delay_on_the_way_moves_no_edge(tmp_path: Path) -> None:
-    """Readings that all take two seconds to come make the edges they make at once, at their times.
-
-    They are on time: so live and replay agree, also once the usual delay of each device is known.
-    """
+    """Readings that all come as much later, but on time, make the same edges at the same times."""
+    # So live and replay agree, also once the usual delay of each device is known.
     bound = plant(tmp_path)
 
     def run(delay: int) -> list[tuple[int, str, bool]]:
