@@ -7,12 +7,12 @@ values that vote, not members' alarms: a member inside its deadband votes no mor
 its range on the side of the limits has no value but votes; when the vote comes to rest on it, its
 value is the end of the range.
 
-A lost member counts as a vote for action: of the others ``M - lost`` must agree, at least one.
-2oo3 becomes 1oo2, then 1oo1; 2oo2 and 1oo2 become 1oo1. Gas controllers count a fault like this
-("Fault as Alarm", Sensitron MULTISCAN++S1 manual MT3401E, 4.5.6), analogue voters a bypass (Emerson
-DeltaV, block AVTR, A_NUM_TO_TRIP); behaviour on a detected fault: IEC 61511-1:2016, 11.3. With all
-lost there is no vote: it is BAD and holds what stands. Where a site states ``on_bad = "trip"``, a
-rule on the reason FAULT of the vote itself acts (`detectors.reason`).
+A lost member counts as a vote for action: of the others ``M - lost`` must agree, at least one. 2oo3
+becomes 1oo2, then 1oo1; 2oo2 and 1oo2 become 1oo1. Gas controllers count a fault like this ("Fault
+as Alarm", Sensitron MULTISCAN++S1 manual MT3401E, 4.5.6), analogue voters a bypass (Emerson DeltaV,
+block AVTR, A_NUM_TO_TRIP); behaviour on a detected fault: IEC 61511-1:2016, 11.3. With all lost
+there is no vote: it is BAD and holds what stands. Where a site states ``on_bad = "trip"``, that
+counter's limit at none left sounds, and so does its silence.
 
 While fewer than M are lost, the degraded vote is beyond a limit whenever the full one would be,
 whatever the lost members said: of M values beyond it at most ``lost`` are missing. That it is calm

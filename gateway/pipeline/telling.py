@@ -25,14 +25,24 @@ class Telling:
         Of each row, what was told already; taken over, and changed by `change`.
     most
         How many edges are handed out at most at a time; None for all.
+    first
+        Rows that are told before all others where not all are, as what sounds; None for none.
     """
 
     def __init__(
-        self, first_row: int, holds: npt.NDArray[np.bool_], *, most: int | None = None
+        self,
+        first_row: int,
+        holds: npt.NDArray[np.bool_],
+        *,
+        most: int | None = None,
+        first: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         self.holds = holds
         self._first_row = first_row
         self._most = most
+        # Where all are handed out at once nothing waits, and the order of the rows is kept.
+        none = np.zeros(holds.size, bool)
+        self._first = none if first is None or most is None else first
         self._told = holds.copy()
         self._changed_ns = np.zeros(holds.size, np.int64)
 
@@ -49,11 +59,11 @@ class Telling:
     def hand_out(self) -> list[Detection]:
         """Return what is to be told, as far as the most allows.
 
-        The oldest first; of one second what holds before what holds no more, each in the order of
-        the rows.
+        What is told before all others, then the oldest first; of one second what holds before what
+        holds no more, each in the order of the rows.
         """
         rows = np.flatnonzero(self.holds != self._told)
-        order = np.lexsort((~self.holds[rows], self._changed_ns[rows]))
+        order = np.lexsort((~self.holds[rows], self._changed_ns[rows], ~self._first[rows]))
         chosen = rows[order[: self._most]]
         self._told[chosen] = self.holds[chosen]
         return [

@@ -6,8 +6,9 @@ subscription; what stood silent before stands until data comes.
 
 Behind a broker or a switch that fails a whole plant falls silent at once, and half a million events
 made in one go would keep the event loop from the gas for many seconds. So a tick can be told to
-hand out no more than so many (`gateway.pipeline.telling`). Siren and linkage rest on limits, never
-on silence: telling it some seconds late is safe, holding up a limit for it is not.
+hand out no more than so many (`gateway.pipeline.telling`). Siren and linkage rest on limits: to
+tell silence some seconds late is safe, to hold up a limit for it is not. Where a silence sounds, as
+that of a vote that trips, it is told before all others.
 """
 
 from __future__ import annotations
@@ -49,7 +50,10 @@ class Liveness:
         self._numbers = plant.points.numbers
         self.silent = np.zeros(len(plant.points), bool)
         self.silent[[self._numbers[tag] for tag in silent if tag in self._numbers]] = True
-        self._telling = Telling(plant.silence_row, self.silent, most=most)
+        sounds = np.array([kind.silence.sounds for kind in plant.definitions.kinds], bool)
+        self._telling = Telling(
+            plant.silence_row, self.silent, most=most, first=sounds[plant.points.kind]
+        )
         self._since: int | None = None
 
     @property

@@ -126,6 +126,16 @@ def test_trip_acts_when_nobody_speaks(tmp_path: Path, on_bad: str) -> None:
     assert desk.status("gw/AT-VOTE.usable/no_data").occurrence == 1
 
 
+def test_a_silence_that_sounds_waits_for_no_other(tmp_path: Path) -> None:
+    """Where all fall silent at once, and a tick tells but one, it tells of the vote that trips."""
+    bound = plant(tmp_path, DERIVED.replace("need = 2", 'need = 2, on_bad = "trip"'))
+    engine, liveness = Engine(bound), Liveness(bound, most=1)
+    liveness.begin(START)
+    found = liveness.tick(START + 3600 * SECOND, engine.heard)
+    assert [bound.definitions.alarm(e.row) for e in found] == ["gw/AT-VOTE.usable/no_data"]
+    assert liveness.waiting == len(bound.points) - 1
+
+
 def test_an_exposure_tells_each_minute(tmp_path: Path) -> None:
     """STEL rises when the mean of the minutes so far does, with its coverage beside it."""
     engine = Engine(plant(tmp_path))
