@@ -204,6 +204,7 @@ def _points(shape: Shape) -> str:
     for each in shape.channels:
         limits = ",".join(map(repr, (*each.limits, each.noise)))
         stuck = "" if each.noise_floor is None else "30min"
-        rate = each.limits[2] - each.mean
+        # From the mean to H within a time constant: within a second no range is wide enough.
+        rate = (each.limits[2] - each.mean) / 10.0
         lines.append(f"{each.name},{{device}}-{each.name},{limits},{rate},30min,{stuck}\n")
     return "".join(lines)
