@@ -129,13 +129,12 @@ class _Rest:
             at: Path = ("device", number)
             if at in self.wrong or not self.touched.isdisjoint(((*at, "id"), (*at, "points"))):
                 return None
-            for index, point in enumerate(device.get("point", [])):
-                if (*at, "point", index) in self.wrong or (
-                    *at,
-                    "point",
-                    index,
-                    "tag",
-                ) in self.wrong:
+            points = device.get("point", [])
+            if not isinstance(points, list):
+                return None
+            for index, point in enumerate(points):
+                place = (*at, "point", index)
+                if not self.wrong.isdisjoint((place, (*place, "tag"))):
                     return None
                 tag = point.tag if isinstance(point, PointSettings) else point["tag"]
                 tags.add(tag.replace(DEVICE, device["id"]))
