@@ -74,6 +74,7 @@ def test_what_is_lost_late_or_shed_is_not_carried(changed: dict[str, object], re
     assert reason in step.reason
 
 
+@pytest.mark.more
 @pytest.mark.broker
 @needs_mosquitto
 def test_a_small_machine_limit_is_found(capsys: pytest.CaptureFixture[str]) -> None:

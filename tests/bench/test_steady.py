@@ -108,6 +108,7 @@ def test_the_node_above_notes_alarms_and_answers_each_item() -> None:
         assert httpx.get(parent.url + "/other", timeout=30).status_code == 404
 
 
+@pytest.mark.more
 @pytest.mark.broker
 @needs_mosquitto
 def test_every_alarm_is_followed_through_all_stages() -> None:
@@ -127,6 +128,7 @@ def test_every_alarm_is_followed_through_all_stages() -> None:
     assert run.start_s > 0
 
 
+@pytest.mark.more
 @pytest.mark.broker
 @needs_mosquitto
 def test_what_the_edge_never_took_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

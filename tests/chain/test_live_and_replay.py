@@ -132,7 +132,7 @@ def stripped(entries: list[bytes], *, until_ns: int) -> list[dict[str, object]]:
 
 @pytest.mark.broker
 @pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
-@pytest.mark.parametrize("version", ["3.1.1", "5"])
+@pytest.mark.parametrize("version", [pytest.param("3.1.1", marks=pytest.mark.more), "5"])
 async def test_live_and_replay_give_the_same_events(tmp_path: Path, version: str) -> None:
     """Readings sent on time through a broker and replayed from a file give the same events."""
     with LocalBroker(tmp_path / "broker", program=mosquitto()) as broker:

@@ -109,7 +109,9 @@ async def test_a_broker_that_answers_no_pingreq_is_left(scripted: Scripted) -> N
 
 @pytest.mark.broker
 @pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
-@pytest.mark.parametrize("site", ["3.1.1", "5 over TLS"], indirect=True)
+@pytest.mark.parametrize(
+    "site", ["3.1.1", pytest.param("5 over TLS", marks=pytest.mark.more)], indirect=True
+)
 # paho leaves a socket whose handshake was broken off to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_half_open_connection_is_found(site: Site) -> None:
