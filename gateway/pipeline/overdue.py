@@ -14,7 +14,7 @@ import numpy as np
 
 from gateway.model import Detection
 from gateway.pipeline.plant import Plant
-from gateway.pipeline.telling import Telling
+from gateway.pipeline.telling import Telling, holding
 
 LATE: Final = int(np.iinfo(np.int64).max)
 
@@ -42,11 +42,8 @@ class Overdue:
         self.points = np.concatenate([np.zeros(0, np.int32), *(points for _, points in each)])
         times = (group.at_ns for group in plant.deadlines)
         self._at_ns = np.concatenate([np.zeros(0, np.int64), *times])
-        holds = np.zeros(self.points.size, bool)
-        for alarm in standing:
-            row = plant.definitions.find(alarm)
-            if row is not None and self.first_row <= row < self.first_row + holds.size:
-                holds[row - self.first_row] = True
+        rows = range(self.first_row, self.first_row + self.points.size)
+        holds = holding(plant.definitions, standing, rows)
         self._telling = Telling(self.first_row, holds, most=most)
         # The seconds between which nothing falls due.
         self._from, self._until = LATE, LATE if not holds.size else 0

@@ -8,10 +8,29 @@ it is then, or not at all where it is again what was told: what waits is bounded
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
+from gateway.alarms.catalogue import Catalogue
 from gateway.model import Detection
+
+
+def holding(definitions: Catalogue, standing: Iterable[str], rows: range) -> npt.NDArray[np.bool_]:
+    """Return which of some rows hold, as their alarms stand; ids of other rules are passed over.
+
+    Returns
+    -------
+    array
+        Shape (len(rows),).
+    """
+    holds = np.zeros(len(rows), bool)
+    for alarm in standing:
+        row = definitions.find(alarm)
+        if row is not None and row in rows:
+            holds[row - rows.start] = True
+    return holds
 
 
 class Telling:

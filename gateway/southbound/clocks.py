@@ -23,7 +23,7 @@ from gateway.model import Detection
 from gateway.pipeline.device_clocks import CLOCK, patience_ns
 from gateway.pipeline.engine import GRADES
 from gateway.pipeline.plant import Plant
-from gateway.pipeline.telling import Telling
+from gateway.pipeline.telling import Telling, holding
 from gateway.readings import ReadingBatch
 
 
@@ -57,11 +57,8 @@ class Clocks:
             np.int64,
         )
         self._least = int(self._delay.min(initial=np.iinfo(np.int64).max))
-        holds = np.zeros(count, bool)
-        for alarm in standing:
-            row = plant.definitions.find(alarm)
-            if row is not None and self.first_row <= row < self.first_row + count:
-                holds[row - self.first_row] = True
+        rows = range(self.first_row, self.first_row + count)
+        holds = holding(plant.definitions, standing, rows)
         self._telling = Telling(self.first_row, holds, most=most)
         self.begin()
 
