@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -12,6 +14,7 @@ from bench.frames import connect, publish
 from gateway.clock import SystemClock
 from gateway.simulation.broker import LocalBroker, mosquitto
 from gateway.southbound.arrivals import Arrivals
+from gateway.southbound.client import BufferedClient
 from gateway.southbound.mqtt import BrokerSession
 from gateway.southbound.settings import BrokerSettings
 from gateway.southbound.socket_watch import APART_S, SocketWatch
@@ -79,7 +82,55 @@ async def test_reads_of_a_busy_socket_are_apart(broker: LocalBroker) -> None:
     # One read may follow another at once: it tells that the socket is busy.
     gaps = [b - a for a, b in zip(reader.read_s, reader.read_s[2:], strict=False)]
     assert min(gaps) >= 0.9 * APART_S
-    assert reader.rested > 0
+
+
+class Streaming:
+    """A client that has read something each time it is asked."""
+
+    unannounced = False
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    def receive(self) -> bool:
+        self.reads += 1
+        return True
+
+    def want_write(self) -> bool:
+        return False
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+@pytest.mark.parametrize(("apart", "rests"), [(1.9 * APART_S, True), (2.1 * APART_S, False)])
+async def test_a_socket_that_is_read_twice_in_a_moment_is_left_alone(
+    ends: tuple[socket.socket, socket.socket],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    apart: float,
+    rests: bool,
+) -> None:
+    """A second read within two milliseconds says that the socket is busy; a later one does not."""
+    loop = asyncio.get_running_loop()
+    client = Streaming()
+    watch = SocketWatch(cast("BufferedClient", client), ends[0], take=lambda: True)
+    now = loop.time()
+    with monkeypatch.context() as frozen:
+        frozen.setattr(loop, "time", lambda: now)
+        watch.read()
+        now += apart
+        watch.read()
+    assert watch.resting is rests
+    if rests:
+        watch.read()
+        assert client.reads == 2
+        await until(lambda: client.reads >= 3)
+    watch.close()
 
 
 async def test_a_broker_that_waits_for_us_is_never_kept_waiting(broker: LocalBroker) -> None:
