@@ -20,9 +20,9 @@ from gateway.db import Database, StoreError
 from gateway.journal import close_segment
 from gateway.model import NANOSECONDS, Clock, State
 from gateway.northbound import wire
+from gateway.northbound.source import Source, Whole, own_whole
 from gateway.northbound.spool import Configuration
 from gateway.northbound.summary import PERIOD_NS, Summaries
-from gateway.northbound.uplink import Source
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
@@ -230,8 +230,7 @@ class EdgeNode:
     def _go_up(self, receivers: Sequence[Above]) -> Upward:
         source = Source(
             identity=lambda: self.storage.identity,
-            present=self._present,
-            inventory=inventory_of(self.site, points=self._points_told),
+            whole=partial(self._whole, inventory_of(self.site, points=self._points_told)),
             status=self._status,
             store=self.storage.act,
             anchored=self._anchored,
@@ -313,12 +312,13 @@ class EdgeNode:
     def _readings(self, order: wire.Order) -> None:
         self.keeping.ask(order, answered=self.upward.answer, told=self.orders.told)
 
-    def _present(self) -> wire.Present:
-        return wire.Present(
+    async def _whole(self, inventory: wire.Inventory, connection: str) -> Whole:
+        present = wire.Present(
             life=self.storage.identity.life,
             seq=self.desk.chain.seq,
             alarms=[msgspec.Raw(entry) for entry in self.desk.present()],
         )
+        return await asyncio.to_thread(own_whole, connection, inventory, present)
 
     def _status(self) -> tuple[int, str, float, list[str]]:
         heard = self.line.engine.heard

@@ -18,8 +18,8 @@ from gateway.northbound import wire
 from gateway.northbound.downlink import Downlink
 from gateway.northbound.pairing import PairingError, pair, token_path, trusting
 from gateway.northbound.settings import ParentSettings
-from gateway.northbound.summary import Part
-from gateway.northbound.uplink import Source, Uplink
+from gateway.northbound.source import Report, Source
+from gateway.northbound.uplink import Uplink
 from gateway.observe import Metrics, log
 from gateway.roles.edge.child import keep_running
 from gateway.roles.edge.settings import ScreenSettings
@@ -95,7 +95,7 @@ class Upward:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._stack.aclose()
 
-    def offer(self, summary: Part) -> None:
+    def offer(self, summary: Report) -> None:
         """Give a summary to every uplink."""
         for uplink in self.uplinks:
             uplink.offer(summary)
@@ -103,8 +103,7 @@ class Upward:
     def answer(self, readings: wire.Readings) -> None:
         """Give the answer of an order to every uplink: who asked knows its own order."""
         for uplink in self.uplinks:
-            uplink.answers.append(readings)
-            uplink.wake()
+            uplink.answer(readings)
 
     def outbox_filled(self, channel: str) -> None:
         """Wake the uplinks; called in the store thread."""

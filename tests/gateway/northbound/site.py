@@ -21,7 +21,8 @@ from gateway.db import Database
 from gateway.identity import Identity, random_bits
 from gateway.journal import Chain, write_entries
 from gateway.northbound import outbox, wire
-from gateway.northbound.uplink import Source, Uplink
+from gateway.northbound.source import Source, Whole, own_whole
+from gateway.northbound.uplink import Uplink
 from gateway.observe import Metrics
 from tests.gateway.supervision.world import NOON_NS
 
@@ -79,22 +80,26 @@ class Gateway:
     async def store(self, act: Callable[[Database], Any]) -> Any:
         return await asyncio.to_thread(self.act, act)
 
+    async def whole(self, connection: str) -> Whole:
+        inventory = wire.Inventory(
+            node="gw1", name="Site", enterprise="Lake Cold Store", uscc="",
+            division="330106003000", grid="", areas=[], points=[],
+        )  # fmt: skip
+        present = wire.Present(
+            life=self.identity.life,
+            seq=self.chain.seq,
+            alarms=[msgspec.Raw(entry) for entry in self.present],
+        )
+        return own_whole(connection, inventory, present)
+
     def source(self) -> Source:
         return Source(
             identity=lambda: self.identity,
-            present=lambda: wire.Present(
-                life=self.identity.life,
-                seq=self.chain.seq,
-                alarms=[msgspec.Raw(entry) for entry in self.present],
-            ),
-            inventory=wire.Inventory(
-                node="gw1", name="Site", enterprise="Lake Cold Store", uscc="",
-                division="330106003000", grid="", areas=[], points=[],
-            ),
+            whole=self.whole,
             status=lambda: (self.chain.seq, self.chain.head, 1.0, []),
             store=self.store,
             anchored=lambda seq, head: self.anchors.append((seq, head)),
-        )  # fmt: skip
+        )
 
     def uplink(
         self, url: str, token: str = "t", *, destination: str = "parent", verify: Any = True

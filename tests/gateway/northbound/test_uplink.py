@@ -13,7 +13,7 @@ from gateway.identity import Identity
 from gateway.northbound import posting, wire
 from gateway.northbound import uplink as module
 from gateway.northbound.posting import Posting, UplinkUnavailableError
-from gateway.northbound.uplink import POST_BYTES
+from gateway.northbound.sending import POST_BYTES
 from tests.gateway.northbound.site import Answer, Gateway, Parent, cutting, serving, until
 from tests.gateway.supervision.world import World
 
