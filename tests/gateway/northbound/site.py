@@ -54,11 +54,11 @@ class Gateway:
         self.anchors: list[tuple[int, str]] = []
         self.act: Callable[[Callable[[Database], Any]], Any] = lambda act: act(self.database)
 
-    def make(self, count: int = 1) -> list[bytes]:
+    def make(self, count: int = 1, *, alarm: str = "") -> list[bytes]:
         """Make events as the edge does: journalled and in every outbox, in one transaction."""
         made = [
             self.chain.seal(
-                "alarm", alarm=f"gw1/T{n}/h", cause="raise", revision=1, occurrence=1,
+                "alarm", alarm=alarm or f"gw1/T{n}/h", cause="raise", revision=1, occurrence=1,
                 before="NORM", after="UNACK", source_ns=NOON_NS, hazard="ammonia_refrigeration",
             )[1]
             for n in range(self.chain.seq, self.chain.seq + count)
