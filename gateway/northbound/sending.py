@@ -29,8 +29,6 @@ from gateway.observe import log
 #: A post is cut here, and halved down to the least when a parent or a proxy takes no such size.
 POST_BYTES: Final = 512 * 1024
 LEAST_BYTES: Final = 64 * 1024
-#: Ten-second summaries that wait: an hour of them, at sites of up to `PARTS_KEPT` messages each.
-SUMMARIES_KEPT: Final = 360
 PARTS_KEPT: Final = 4
 ANSWERS_KEPT: Final = 64
 MADE_BY_READINGS: Final = frozenset({Cause.RAISE, Cause.CLEAR})
@@ -46,13 +44,26 @@ class Sending:
         The parent.
     destination
         Whose rows of the outbox it sends.
+    summaries
+        How many may wait, at a site whose period is one message; up to `PARTS_KEPT` times as many
+        at a larger one.
     """
 
     def __init__(
-        self, posting: Posting, source: Source, *, destination: str, clock: Clock, metrics: Gauges
+        self,
+        posting: Posting,
+        source: Source,
+        *,
+        destination: str,
+        clock: Clock,
+        metrics: Gauges,
+        summaries: int,
     ) -> None:
         self.answers: deque[wire.Readings] = deque(maxlen=ANSWERS_KEPT)
+        #: Not yet told of in an event.
+        self.summaries_shed = 0
         self.lag = 0
+        #: When the parent last took or rejected an event, by the clock that never goes back.
         self.taken_ns = clock.monotonic_ns()
         self._posting = posting
         self._source = source
@@ -60,6 +71,7 @@ class Sending:
         self._clock = clock
         self._metrics = metrics
         self._summaries: deque[Report] = deque()
+        self._kept = summaries
         self._room = POST_BYTES
         self._doubts = Doubts()
         self._after = 0
@@ -68,11 +80,15 @@ class Sending:
         self._understood = False
 
     def offer(self, summary: Report) -> None:
-        """Take a summary to send; an hour of them may wait, older ones are shed and counted."""
-        while len(self._summaries) >= SUMMARIES_KEPT * min(summary.of, PARTS_KEPT):
+        """Take a summary to send; where too many wait, the oldest are shed and counted."""
+        while len(self._summaries) >= self._kept * min(summary.of, PARTS_KEPT):
             self._summaries.popleft()
-            self._metrics.summaries_shed.inc()
+            self._shed(1)
         self._summaries.append(summary)
+
+    def _shed(self, count: int) -> None:
+        self.summaries_shed += count
+        self._metrics.summaries_shed.inc(count)
 
     async def whole(self, who: Identity, whole: Whole) -> None:
         """Send what a connection begins with, as many items to a post as fit."""
@@ -212,7 +228,7 @@ class Sending:
             return False
         items = [item for _, item in made]
         took = await self._told(who, items)
-        self._metrics.summaries_shed.inc(len(items) - took)
+        self._shed(len(items) - took)
         for summary, _ in made:
             # The oldest may have been shed meanwhile.
             if waiting and waiting[0] is summary:

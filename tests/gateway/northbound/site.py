@@ -153,6 +153,10 @@ class Parent:
         self.stored: dict[str, bytes] = {}
         self.doubled: list[str] = []
         self.rejects: dict[str, str] = {}
+        #: A post that holds one of these is not understood.
+        self.poison: set[str] = set()
+        #: Answers that name what was not asked, leave out what was, or say it twice.
+        self.receipts: Callable[[list[wire.Receipt]], list[wire.Receipt]] = list
         #: Larger bodies are refused, as a proxy does.
         self.most: int | None = None
         self.silent = False
@@ -215,12 +219,14 @@ class Parent:
             return Answer(413, b"<html>Request Entity Too Large</html>")
         intake = msgspec.json.decode(body, type=wire.Intake)
         self.posts.append(Post(path, time.monotonic(), headers, intake.items))
+        if any(item.id in self.poison for item in intake.items):
+            return Answer(400, b'{"detail":{"code":"body"}}')
         scripted = self.script.popleft() if self.script else Answer(takes=True)
         receipts = [self._take(item) for item in intake.items] if scripted.takes else []
         if scripted.hangs:
             await self.closing.wait()
         if scripted.takes and scripted.status == 200 and not scripted.body:
-            named = [] if self.silent else receipts
+            named = [] if self.silent else self.receipts(receipts)
             return Answer(body=wire.encode(wire.Receipts(receipts=named)))
         return scripted
 
