@@ -15,7 +15,7 @@ from gateway.db import Database
 from gateway.identity import Identity
 from gateway.model import NANOSECONDS, Cause, Clock, decode_event
 from gateway.northbound import outbox, wire
-from gateway.northbound.doubts import IN_A_ROW, Doubts
+from gateway.northbound.doubts import BACKLOG, IN_A_ROW, LIVE, Doubts
 from gateway.northbound.outbox import Row
 from gateway.northbound.posting import (
     Posting,
@@ -121,17 +121,17 @@ class Sending:
         doubts, after = self._doubts, self._after
         rows: list[Row] = await self._source.store(
             lambda database: outbox.live(
-                database, self._destination, doubts.most, after=after, skip=doubts.skip
+                database, self._destination, doubts.most[LIVE], after=after, skip=doubts.skip
             )
         )
-        return await self._events(who, rows)
+        return await self._events(who, rows, of=LIVE)
 
     async def backlog(self, who: Identity) -> bool:
         """Send one post of what waited when the connection began; return whether any left."""
         doubts, after = self._doubts, self._after
         rows: list[Row] = await self._source.store(
             lambda database: outbox.oldest(
-                database, self._destination, doubts.most, up_to=after, skip=doubts.skip
+                database, self._destination, doubts.most[BACKLOG], up_to=after, skip=doubts.skip
             )
         )
         left = await self._events(who, rows)
@@ -149,7 +149,7 @@ class Sending:
         """Everything was sent that could be: what was passed over has its turn again."""
         self._doubts.again()
 
-    async def _events(self, who: Identity, found: Sequence[Row]) -> bool:
+    async def _events(self, who: Identity, found: Sequence[Row], *, of: str = BACKLOG) -> bool:
         """Send as many of these as fit into a post; return whether any left the outbox."""
         if not found:
             return False
@@ -164,13 +164,13 @@ class Sending:
                 return True
             receipts = [wire.Receipt(id=items[0].id, status="rejected", reason=str(error))]
         except UplinkUnreadableError as error:
-            if not self._doubts.refused(seqs, str(error)):
+            if not self._doubts.refused(seqs, str(error), of=of):
                 raise UplinkUnavailableError(f"no event is taken: {error}") from error
             return True
-        return await self._settle(list(zip(items, rows, strict=True)), receipts)
+        return await self._settle(list(zip(items, rows, strict=True)), receipts, of=of)
 
     async def _settle(
-        self, sent: Sequence[tuple[wire.Item, Row]], receipts: Sequence[wire.Receipt]
+        self, sent: Sequence[tuple[wire.Item, Row]], receipts: Sequence[wire.Receipt], *, of: str
     ) -> bool:
         done = {r.id for r in receipts if r.status in {"stored", "duplicate"}}
         refused = {r.id: r.reason for r in receipts if r.status == "rejected"}
@@ -182,7 +182,7 @@ class Sending:
         ]
         unnamed = [row.seq for item, row in sent if item.id not in done and item.id not in refused]
         if received:
-            self._doubts.taken([row.seq for row in received])
+            self._doubts.taken([row.seq for row in received], of=of)
             rejected += self._doubts.hopeless()
         if unnamed and not self._doubts.unnamed(unnamed):
             raise UplinkUnavailableError(f"the parent names no receipt for {len(unnamed)} events")
@@ -203,7 +203,8 @@ class Sending:
             LOG.error("the parent rejects events; kept as dead letters", count=len(rejected),
                       reason=rejected[0][1])  # fmt: skip
             self._source.rejected(len(rejected))
-        return bool(received or rejected)
+        # Behind those that no receipt names there may be others.
+        return bool(received or rejected or unnamed)
 
     def _note_delivered(self, entries: Sequence[bytes], now_ns: int) -> None:
         """Note how long after its message the parent had each alarm that a reading moved."""

@@ -155,6 +155,7 @@ class Parent:
         self.rejects: dict[str, str] = {}
         #: A post that holds one of these is not understood.
         self.poison: set[str] = set()
+        self.refused = 0
         #: Answers that name what was not asked, leave out what was, or say it twice.
         self.receipts: Callable[[list[wire.Receipt]], list[wire.Receipt]] = list
         #: Larger bodies are refused, as a proxy does.
@@ -220,6 +221,7 @@ class Parent:
         intake = msgspec.json.decode(body, type=wire.Intake)
         self.posts.append(Post(path, time.monotonic(), headers, intake.items))
         if any(item.id in self.poison for item in intake.items):
+            self.refused += 1
             return Answer(400, b'{"detail":{"code":"body"}}')
         scripted = self.script.popleft() if self.script else Answer(takes=True)
         receipts = [self._take(item) for item in intake.items] if scripted.takes else []
@@ -270,7 +272,7 @@ async def serving(parent: Parent, *, port: int = 0) -> AsyncIterator[Parent]:
         server = _Server(
             uvicorn.Config(
                 parent, http="h11", ws="none", lifespan="off", log_config=None, access_log=False,
-                timeout_graceful_shutdown=2,
+                timeout_graceful_shutdown=2, date_header=False,
             )
         )  # fmt: skip
         task = asyncio.create_task(server.serve(sockets=[listener]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.northbound.doubts import IN_A_ROW, PASSED_OVER, TRIES, Doubts
+from gateway.northbound.doubts import BACKLOG, IN_A_ROW, LIVE, PASSED_OVER, TRIES, Doubts
 
 
 def deliver(
@@ -17,7 +17,7 @@ def deliver(
     for _ in range(10_000):
         if not waiting:
             break
-        found = sorted(waiting - doubts.skip)[: doubts.most]
+        found = sorted(waiting - doubts.skip)[: doubts.most[BACKLOG]]
         due = doubts.due()
         if not found and due is None:
             # Nothing else is to be sent: what was passed over has its turn, beside what is new.
@@ -91,6 +91,17 @@ def test_an_event_that_is_read_after_all_is_no_longer_doubtful() -> None:
         doubts.taken([1])
     assert doubts.hopeless() == []
     assert doubts.skip == set()
+
+
+def test_live_events_do_not_hide_a_bad_one_of_the_backlog() -> None:
+    """However many live events are taken between, posts of the backlog become smaller."""
+    doubts = Doubts()
+    post = list(range(500))
+    while len(post) > 1:
+        doubts.refused(post, "400")
+        doubts.taken(list(range(1_000, 1_500)), of=LIVE)
+        assert doubts.most[BACKLOG] == len(post) // 2
+        post = post[: doubts.most[BACKLOG]]
 
 
 def test_receipts_that_are_missing_have_an_end() -> None:
