@@ -7,6 +7,7 @@ acknowledges also what its rules make it throw away, and the loss would look lik
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Sequence
 from functools import partial
@@ -15,6 +16,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from gateway.northbound.exports.envelope import ONE, encode_one
 from gateway.northbound.exports.port import Outcome, Parcel, ReceiverAwayError
@@ -26,23 +29,42 @@ from gateway.tasks import beside
 MOST: Final = 200
 TIMEOUT_S: Final = 20.0
 PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+#: The courier tells edges; what the library says of each attempt is not wanted.
+SILENT: Final = logging.getLogger("gateway.northbound.exports.mqtt.silent")
+SILENT.addHandler(logging.NullHandler())
+SILENT.propagate = False
 
 
 class _Client(aiomqtt.Client):
-    """aiomqtt takes every PUBACK for a receipt; one that refuses is none."""
+    """aiomqtt takes every PUBACK for a receipt, and a lost session for one that may yet answer.
+
+    Here `ended` says why nothing more will be acknowledged: the session is lost, or the broker has
+    refused a message.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.refusal: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def _on_publish(
         self, client: Any, userdata: Any, mid: int, reason_code: Any, properties: Any
     ) -> None:
         if reason_code.is_failure:
-            if not self.refusal.done():
-                self.refusal.set_result(str(reason_code))
-            return
-        super()._on_publish(client, userdata, mid, reason_code, properties)
+            self._end(f"the broker refuses a message: {reason_code}")
+        else:
+            super()._on_publish(client, userdata, mid, reason_code, properties)
+
+    def _on_disconnect(
+        self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
+    ) -> None:
+        super()._on_disconnect(client, userdata, flags, reason_code, properties)
+        if self._disconnected.done():
+            self._disconnected.exception()  # told here, not by the loop when it is thrown away
+        self._end(f"the session ended: {reason_code}")
+
+    def _end(self, why: str) -> None:
+        if not self.ended.done():
+            self.ended.set_result(why)
 
 
 class Mqtt:
@@ -89,34 +111,31 @@ class Mqtt:
     async def _publish(self, sent: Sequence[tuple[int, str, bytes]]) -> tuple[list[int], str]:
         """Return the rows that were acknowledged, and why others were not."""
         client = await self._connected()
-        made = {
-            asyncio.create_task(client.publish(topic, body, 1, properties=_properties())): number
-            for number, topic, body in sent
-        }
+        made = [
+            asyncio.create_task(client.publish(topic, body, 1, properties=_properties()))
+            for _, topic, body in sent
+        ]
         whole = asyncio.gather(*made, return_exceptions=True)
         try:
-            await asyncio.wait({whole, client.refusal}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({whole, client.ended}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in made:
                 task.cancel()
-        results = await asyncio.gather(*made, return_exceptions=True)
-        failed = [each for each in results if isinstance(each, BaseException)]
-        taken = [
-            number for number, result in zip(made.values(), results, strict=True) if result is None
-        ]
-        if not failed:
+            results = await asyncio.gather(*made, return_exceptions=True)
+        taken = [row[0] for row, result in zip(sent, results, strict=True) if result is None]
+        if len(taken) == len(sent):
             return taken, ""
-        trouble = str(next((e for e in failed if isinstance(e, aiomqtt.MqttError)), "cut off"))
-        if client.refusal.done():
-            trouble = f"the broker refuses {sent[len(taken)][1]}: {client.refusal.result()}"
+        failed = [str(result) for result in results if isinstance(result, aiomqtt.MqttError)]
+        trouble = client.ended.result() if client.ended.done() else "; ".join(failed[:1])
         # What was under way on this session is not known: the next one begins anew.
         await self.close()
         return taken, trouble
 
     async def _connected(self) -> _Client:
         """Return the session, a new one where there is none."""
-        if self._client is not None:
+        if self._client is not None and not self._client.ended.done():
             return self._client
+        await self.close()
         parts = urlsplit(self._settings.url)
         try:
             password, context = await beside(partial(_secrets, self._settings))
@@ -132,6 +151,7 @@ class Mqtt:
             protocol=aiomqtt.ProtocolVersion.V5,
             timeout=TIMEOUT_S,
             clean_start=True,
+            logger=SILENT,
         )
         client.pending_calls_threshold = MOST
         try:
@@ -142,10 +162,8 @@ class Mqtt:
         return client
 
 
-def _properties() -> Any:
-    from paho.mqtt.packettypes import PacketTypes
-    from paho.mqtt.properties import Properties
-
+def _properties() -> Properties:
+    """Say what it is: by this a receiver knows the envelope (CloudEvents, MQTT binding 3.2.1)."""
     made = Properties(PacketTypes.PUBLISH)
     made.ContentType = ONE
     return made
