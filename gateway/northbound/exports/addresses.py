@@ -28,6 +28,7 @@ Network = IPv4Network | IPv6Network
 
 LABEL: Final = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 HOST: Final = re.compile(rf"{LABEL}(\.{LABEL})*", re.ASCII)
+LONGEST_HOST: Final = 253
 #: A last label like this makes a browser, and getaddrinfo, read the whole as an IPv4 address.
 NUMBER: Final = re.compile(r"(0[xX][0-9A-Fa-f]*|[0-9]+)", re.ASCII)
 #: Blanks, controls, and what parsers disagree about.
@@ -157,7 +158,11 @@ def _literal(host: str) -> Address | None:
         pass
     if host == "localhost" or host.endswith(".localhost"):
         return IPv4Address("127.0.0.1")
-    if not HOST.fullmatch(host) or len(host) > 253 or NUMBER.fullmatch(host.rpartition(".")[2]):
+    if (
+        not HOST.fullmatch(host)
+        or len(host) > LONGEST_HOST
+        or NUMBER.fullmatch(host.rpartition(".")[2])
+    ):
         raise AddressError(
             f"{host!r} is no host; write a name, or an address in its usual form, as in "
             '"192.0.2.1" (other scripts as xn--)'

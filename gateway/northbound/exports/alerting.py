@@ -155,8 +155,7 @@ def read_said(database: Database, *, name: str, alarms: Sequence[str]) -> Said:
     found: Said = {}
     for alarm in alarms:
         for life, occurrence, references in database.execute(
-            "SELECT life, occurrence, refs FROM export_alert "
-            "WHERE destination = ? AND alarm = ?",
+            "SELECT life, occurrence, refs FROM export_alert WHERE destination = ? AND alarm = ?",
             (name, alarm),
         ):
             found[alarm] = (str(life), int(occurrence), decode_references(references))

@@ -1,4 +1,4 @@
-"""CAP 1.2 alerts: one Alert an occurrence of an alarm, Updates that refer to it, a Cancel at its end.
+"""CAP 1.2: one Alert an occurrence of an alarm, Updates that refer to it, a Cancel at its end.
 
 What is sent follows from the event and from what was sent of the same occurrence before, and from
 nothing else: an event that is sent again gives the same bytes. `sent` is when the node made the
@@ -31,7 +31,8 @@ TABLES: Final[dict[str, Any]] = tomllib.loads(
 #: Earlier messages that one refers to: the first and the newest; who knows these knows the rest.
 REFERENCES: Final = 20
 _NOT_XML: Final = re.compile(
-    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 #: What an identifier may hold of a node's name (CAP forbids blanks, commas, < and &).
 _NOT_IDENTIFIER: Final = re.compile(r"[^A-Za-z0-9._-]")

@@ -45,9 +45,9 @@ def unusable(document: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
                     yield ("export", number, key), text
         if isinstance(written := table.get("folder"), str):
             place = folder / written
-            text = unwritable(place) if place.is_dir() else f"{place}: no such folder; make it"
-            if text:
-                yield ("export", number, "folder"), text
+            why = unwritable(place) if place.is_dir() else f"{place}: no such folder; make it"
+            if why:
+                yield ("export", number, "folder"), why
 
 
 def _wrong(table: Mapping[str, Any], key: str, file: str) -> str:

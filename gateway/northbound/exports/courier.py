@@ -212,7 +212,7 @@ class Courier:
         self._metrics.refused.labels(self.name).inc(len(outcome.refused))
 
     async def _count(self) -> None:
-        """Count what waits, now and then; shed what is beyond the bound, and count that for ever."""
+        """Count what waits, now and then; shed what is beyond the bound, and count that too."""
         now = self._clock.monotonic_ns()
         if now < self._next_count:
             return

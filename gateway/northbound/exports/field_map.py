@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, Self
 
 import msgspec
@@ -44,7 +45,7 @@ class RequestMap(Written):
     app_secret: HeaderName
     content_type: Annotated[str, Field(pattern=r"^[!-~]+( [!-~]+)*$")]
     list: Key
-    fixed: dict[str, str | int | float | bool] = {}
+    fixed: Mapping[str, str | int | float | bool] = MappingProxyType({})
 
 
 class TimeMap(Written):
@@ -92,16 +93,16 @@ class FieldMap(Written):
     time: TimeMap
     receipt: ReceiptMap
     field: Annotated[tuple[FieldRow, ...], Field(min_length=1)]
-    table: dict[str, dict[str, str]] = {}
+    table: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        found = [
-            (("field", number, "table"), f"{row.table!r} is no table of this file; known: "
-             f"{', '.join(sorted(self.table)) or 'none'}")
+        known = ", ".join(sorted(self.table)) or "none"
+        found: list[tuple[tuple[str | int, ...], str]] = [
+            (("field", number, "table"), f"{row.table!r} is no table of this file; known: {known}")
             for number, row in enumerate(self.field)
             if row.table is not None and row.table not in self.table
-        ]  # fmt: skip
+        ]
         if not any(row.origin == "id" for row in self.field):
             found.append((("field",), 'none has from = "id": the platform could tell no repeat'))
         if found:
@@ -123,7 +124,8 @@ class FieldMap(Written):
             value = getattr(parcel.event, row.origin)
         if row.table is None or value is None:
             return value
-        return self.table[row.table].get(str(value), value if row.otherwise is None else row.otherwise)
+        otherwise = value if row.otherwise is None else row.otherwise
+        return self.table[row.table].get(str(value), otherwise)
 
     def _instant(self, time_ns: int | None) -> str | None:
         if not time_ns:

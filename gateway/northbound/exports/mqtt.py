@@ -115,9 +115,9 @@ class Mqtt:
             asyncio.create_task(client.publish(topic, body, 1, properties=_properties()))
             for _, topic, body in sent
         ]
-        whole = asyncio.gather(*made, return_exceptions=True)
+        whole: asyncio.Future[Any] = asyncio.gather(*made, return_exceptions=True)
         try:
-            await asyncio.wait({whole, client.ended}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([whole, client.ended], return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in made:
                 task.cancel()
@@ -164,7 +164,7 @@ class Mqtt:
 
 def _properties() -> Properties:
     """Say what it is: by this a receiver knows the envelope (CloudEvents, MQTT binding 3.2.1)."""
-    made = Properties(PacketTypes.PUBLISH)
+    made = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     made.ContentType = ONE
     return made
 

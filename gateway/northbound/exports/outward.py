@@ -151,13 +151,13 @@ class Outward:
 
 async def system_resolver(host: str, port: int) -> Sequence[str]:
     """Ask the system; in a thread of its own, for a name server may not answer for long."""
-    found = await beside(_ask, host, port)
+    return list(dict.fromkeys(await beside(_ask, host, port)))
+
+
+def _ask(host: str, port: int) -> list[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     # An interface written behind an address (fe80::1%eth0) is not part of it.
-    return list(dict.fromkeys(str(each[4][0]).partition("%")[0] for each in found))
-
-
-def _ask(host: str, port: int) -> list[tuple[object, ...]]:
-    return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    return [str(each[4][0]).partition("%")[0] for each in found]
 
 
 def _context(ca_file: str | None) -> ssl.SSLContext:

@@ -42,9 +42,7 @@ def read_secret(path: str) -> bytes:
     return secret
 
 
-def headers(
-    identity: str, body: bytes, secrets: Sequence[bytes], *, at_ns: int
-) -> dict[str, str]:
+def headers(identity: str, body: bytes, secrets: Sequence[bytes], *, at_ns: int) -> dict[str, str]:
     """Return the three headers of a post.
 
     Parameters

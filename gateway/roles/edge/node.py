@@ -27,6 +27,7 @@ from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
 from gateway.roles.edge.committer import Work
+from gateway.roles.edge.exporting import Exports, destinations_of
 from gateway.roles.edge.inventory import inventory_of, is_told
 from gateway.roles.edge.keeping import Keeping
 from gateway.roles.edge.line import Line
@@ -117,11 +118,13 @@ class EdgeNode:
         await asyncio.to_thread(self.ingest.warm_up)
         await asyncio.to_thread(self.line.clocks.warm_up)
         self.upward = self._go_up(receivers)
+        self.exports = Exports(site, storage=self.storage, clock=self.clock, metrics=self.metrics)
         self.storage.start(self.line, self.session)
         self._first_events(pending, ran=ran)
         await self._stack.enter_async_context(self.upward)
         await self._stack.enter_async_context(self.session)
         await self._stack.enter_async_context(self.keeping)
+        await self._stack.enter_async_context(self.exports)
         for name, task in (
             ("seconds", self._seconds()),
             ("storage", self.storage.watch()),
@@ -155,7 +158,7 @@ class EdgeNode:
             self.site.settings.store,
             opened,
             node=self.plant.node,
-            destinations=[above.name for above in receivers],
+            destinations=[above.name for above in receivers] + destinations_of(self.site),
             own=self._own,
             clock=self.clock,
             metrics=self.metrics,
@@ -309,6 +312,7 @@ class EdgeNode:
 
     def _filled(self, channel: str) -> None:
         self.upward.outbox_filled(channel)
+        self.exports.filled(channel)
 
     def _readings(self, order: wire.Order) -> None:
         self.keeping.ask(order, answered=self.upward.answer, told=self.orders.told)
@@ -329,7 +333,12 @@ class EdgeNode:
             if self.desk.status(definition.alarm).state != State.NORMAL
         ]
         chain = self.desk.chain
-        return chain.seq, chain.head, float(recent) / max(1, heard.size), trouble
+        return (
+            chain.seq,
+            chain.head,
+            float(recent) / max(1, heard.size),
+            trouble + self.exports.troubles,
+        )
 
     def _anchored(self, seq: int, head: str) -> None:
         parent = self.site.settings.parent

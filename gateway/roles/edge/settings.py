@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from gateway.config import Written
+from gateway.northbound.exports.settings import Exports
 from gateway.northbound.settings import LOOPBACK, InfluxSettings, ParentSettings, StoreSettings
 from gateway.pipeline.derived_settings import DerivedSettings
 from gateway.pipeline.settings import AreaSettings, DeviceSettings, Identifier
@@ -80,6 +81,7 @@ class SiteFile(Written):
     siren: SirenSettings | None = None
     metrics: MetricsSettings | None = None
     influx: InfluxSettings | None = None
+    export: Exports = ()
     area: Annotated[
         tuple[AreaSettings, ...], Field(validate_default=True), AfterValidator(_watches)
     ] = ()
