@@ -10,7 +10,6 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -138,7 +137,7 @@ class Mqtt:
         await self.close()
         parts = urlsplit(self._settings.url)
         try:
-            password, context = await beside(partial(_secrets, self._settings))
+            password, context = await beside(_secrets, self._settings)
         except (OSError, ValueError) as error:
             raise ReceiverAwayError(f"its files cannot be used: {error}") from None
         client = _Client(

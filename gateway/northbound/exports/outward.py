@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 from ipaddress import ip_address
 from typing import Final
 
@@ -138,7 +137,7 @@ class Outward:
         return found[0]
 
     async def _connectable(self) -> httpx.AsyncClient:
-        verify = await beside(partial(_context, self._ca_file))
+        verify = await beside(_context, self._ca_file)
         limits = httpx.Limits(max_connections=2, max_keepalive_connections=1)
         return httpx.AsyncClient(
             verify=verify,

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +65,7 @@ class Regulator:
         sent = list(first.values())
         if not sent:
             return Outcome(taken=tests)
-        body = await beside(partial(written, means, sent, self._settings.app_id))
+        body = await beside(written, means, sent, self._settings.app_id)
         request = means.field_map.request
         headers = {
             "Content-Type": request.content_type,
@@ -86,7 +85,7 @@ class Regulator:
     async def _means(self) -> Means:
         """Read the files anew: a key that was changed is used without a restart."""
         try:
-            return await beside(partial(read_means, self._settings))
+            return await beside(read_means, self._settings)
         except ConfigError as error:
             raise ReceiverAwayError(f"map_file: {error}") from None
         except (OSError, ValueError) as error:

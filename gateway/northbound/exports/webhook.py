@@ -8,7 +8,6 @@ is sent again: receivers know its events by `source` and `id`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from gateway.model import Clock
 from gateway.northbound.exports import signing
@@ -61,6 +60,6 @@ class Webhook:
         """Read the secrets anew: one that was changed is used without a restart."""
         files = (self._settings.secret_file, self._settings.old_secret_file)
         try:
-            return [await beside(partial(signing.read_secret, file)) for file in files if file]
+            return [await beside(signing.read_secret, file) for file in files if file]
         except (OSError, ValueError) as error:
             raise ReceiverAwayError(f"secret_file: {error}") from None
