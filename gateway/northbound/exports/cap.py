@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from importlib import resources
+from operator import itemgetter
 from typing import Any, Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -150,12 +151,12 @@ def _info(
     _add(info, "senderName", settings.sender_name)
     for name in ("headline", "description", "instruction"):
         _add(info, name, texts[name])
-    for name, value in _parameters(event):
+    for name, value in filter(itemgetter(1), _parameters(event)):
         parameter = SubElement(info, "parameter")
         _add(parameter, "valueName", name)
         _add(parameter, "value", value)
     area = SubElement(info, "area")
-    _add(area, "areaDesc", " ".join(filter(None, (event.node, event.area))) or event.division)
+    _add(area, "areaDesc", " ".join(filter(None, (event.node, event.area))) or "-")
     if event.division:
         geocode = SubElement(area, "geocode")
         _add(geocode, "valueName", "GB/T 2260")
