@@ -11,7 +11,6 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, Self
 
 import msgspec
@@ -45,7 +44,7 @@ class RequestMap(Written):
     app_secret: HeaderName
     content_type: Annotated[str, Field(pattern=r"^[!-~]+( [!-~]+)*$")]
     list: Key
-    fixed: Mapping[str, str | int | float | bool] = MappingProxyType({})
+    fixed: Mapping[str, str | int | float | bool] = Field(default_factory=dict)
 
 
 class TimeMap(Written):
@@ -93,7 +92,7 @@ class FieldMap(Written):
     time: TimeMap
     receipt: ReceiptMap
     field: Annotated[tuple[FieldRow, ...], Field(min_length=1)]
-    table: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+    table: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

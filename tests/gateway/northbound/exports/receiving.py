@@ -139,9 +139,7 @@ class Address:
         await send({"type": "http.response.start", "status": said.status, "headers": pairs})
         while said.endless and not self.closing.is_set():
             try:
-                await send(
-                    {"type": "http.response.body", "body": b"x" * 65536, "more_body": True}
-                )
+                await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
             except OSError:
                 return
             self.sent_bytes += 65536

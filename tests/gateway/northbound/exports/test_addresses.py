@@ -87,5 +87,5 @@ def test_only_public_addresses_pass_without_being_allowed(address: object) -> No
             judge(found, allow)
         except AddressError:
             continue
-        assert not (found.is_multicast or found.is_link_local or found.is_unspecified)
+        assert not any((found.is_multicast, found.is_link_local, found.is_unspecified))
         assert found.is_global or is_allowed(found, allow)

@@ -20,7 +20,17 @@ from tests.gateway.northbound.exports.receiving import ALARM
 
 SETTINGS = CapExport(name="city", kind="cap", folder="/x", sender="hazgate@lake.example")
 CAP = {"c": NAMESPACE}
-HOSTILE = ["]]>", "<!--", "&amp;", "\x00\x0b\x1f", "\u202eevil", "\ufffe", "{tag}{0}", "a,b c<d&e", "燃气"]
+HOSTILE = [
+    "]]>",
+    "<!--",
+    "&amp;",
+    "\x00\x0b\x1f",
+    "\u202eevil",
+    "\ufffe",
+    "{tag}{0}",
+    "a,b c<d&e",
+    "燃气",
+]
 text = st.text(max_size=20) | st.sampled_from(HOSTILE)
 number = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 instants = st.integers(-(2**63), 2**63 - 1)
@@ -106,7 +116,7 @@ def test_an_occurrence_is_alerted_updated_and_cancelled() -> None:
 
 
 def test_nothing_is_cancelled_that_was_never_said() -> None:
-    """An export that begins in the middle tells what stands, and not the end of what nobody knew."""
+    """An export that begins in the middle tells what stands, not the end of what nobody knew."""
     assert alert_of(event(after="NORM", cause="clear"), (), SETTINGS) is None
     assert words(told(event(after="ACKED", cause="acknowledge")), "c:msgType") == ["Alert"]
 

@@ -113,7 +113,10 @@ async def test_one_refused_event_does_not_hold_up_the_others(node: Node) -> None
     async with node.courier(taker):
         await until(lambda: node.left == 0)
     assert taker.taken == [number for number in range(1, 65) if number not in {7, 40}]
-    assert node.dead() == [(7, "it answers 422: no such rule"), (40, "it answers 422: no such rule")]
+    assert node.dead() == [
+        (7, "it answers 422: no such rule"),
+        (40, "it answers 422: no such rule"),
+    ]
     assert metric(node, "refused_events_total") == 2
     assert len(taker.posts) < 40
 
@@ -137,7 +140,7 @@ async def test_attempts_back_off_and_a_wait_is_kept(
     monkeypatch.setattr(couriers.asyncio, "sleep", sleep)
     async with courier:
         async with asyncio.timeout(30):
-            while node.left:  # noqa: ASYNC110 - it is the clock of the courier that stands still
+            while node.left:
                 await real(0.01)
     for wait, most in zip(waits, (1, 2, 4, 8, 8), strict=False):
         assert most / 2 <= wait <= most

@@ -179,7 +179,7 @@ async def test_the_certificate_is_the_names_own(tmp_path: Path) -> None:
         if good:
             assert (await out.post(b"", {})).body == b"ok"
         else:
-            with pytest.raises(ReceiverAwayError, match="certificate|Hostname|hostname"):
+            with pytest.raises(ReceiverAwayError, match=r"certificate|Hostname|hostname"):
                 await out.post(b"", {})
         await out.close()
     server.close()

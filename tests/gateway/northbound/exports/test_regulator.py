@@ -44,13 +44,14 @@ class Platform:
         except ValueError:
             return said(1001, "cannot be decrypted")
         mood = self.moods.popleft() if self.moods else "good"
-        if mood == "hang":
-            return Said(hangs=True)
-        if mood == "busy":
-            return said(500, "busy")
-        if mood == "nonsense":
-            return Said(body=b"<html>gateway timeout</html>")
-        items = document["data"]
+        bad = {
+            "hang": Said(hangs=True),
+            "busy": said(500, "busy"),
+            "nonsense": Said(body=b"<html>gateway timeout</html>"),
+        }
+        return bad[mood] if mood in bad else self._taken(document["data"], mood)
+
+    def _taken(self, items: list[dict[str, Any]], mood: str) -> Said:
         receipts = []
         for number, item in enumerate(items):
             if mood == "half" and number % 2:
@@ -110,7 +111,7 @@ async def test_an_alarm_arrives_as_the_map_has_it(
     event = node.tell(unit="mg/m3")
     async with node.courier(Regulator(export(far, tmp_path))):
         await until(lambda: node.left == 0)
-    assert NOON_NS == event.source_ns
+    assert event.source_ns == NOON_NS
     (item,) = platform.kept.values()
     assert item == {
         "id": f"gw1/{event.life}/{event.seq}", "companyCode": "app-1",
@@ -229,6 +230,8 @@ def test_every_problem_of_a_map_is_told_at_once(tmp_path: Path) -> None:
     told = str(caught.value)
     assert "'status' is no table" in told
     assert 'from = "id"' in told
-    path.write_text(text.replace('code = "/code"', 'code = "code"', 1) + "\ninvented = 1\n", "utf-8")
-    with pytest.raises(ConfigError, match="receipt.code"):
+    path.write_text(
+        text.replace('code = "/code"', 'code = "code"', 1) + "\ninvented = 1\n", "utf-8"
+    )
+    with pytest.raises(ConfigError, match=r"receipt\.code"):
         read_map(str(path))

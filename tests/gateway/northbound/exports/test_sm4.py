@@ -5,9 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import SM4
-from cryptography.hazmat.primitives.ciphers.modes import ECB
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,11 +15,7 @@ blocks = st.binary(min_size=16, max_size=16)
 
 
 def test_the_cipher_is_that_of_the_standard() -> None:
-    """GB/T 32907-2016, appendix A.1: key and text 0123..3210 give 681edf34...; so does CBC."""
-    encryptor = Cipher(SM4(KEY), ECB()).encryptor()
-    assert (encryptor.update(KEY) + encryptor.finalize()).hex() == (
-        "681edf34d206965e86b3e94f536e4246"
-    )
+    """GB/T 32907-2016, appendix A.1: key and text 0123..3210 give 681edf34...."""
     # The first block of CBC with a first block of zeros is the cipher of the text itself.
     assert encrypted(KEY, KEY, bytes(16))[:32] == "681EDF34D206965E86B3E94F536E4246"
 

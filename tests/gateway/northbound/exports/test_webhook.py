@@ -117,7 +117,9 @@ async def test_one_at_a_time_for_receivers_without_batches(
     assert address.posts[0].headers["content-type"] == "application/cloudevents+json"
 
 
-@pytest.mark.parametrize("text", ["", "whsec_", "whsec_AAAA", "hunter2-hunter2-hunter2", "\xff" * 40])
+@pytest.mark.parametrize(
+    "text", ["", "whsec_", "whsec_AAAA", "hunter2-hunter2-hunter2", "\xff" * 40]
+)
 async def test_a_secret_that_is_none_sends_nothing_and_is_not_told(
     node: Node, address: Address, tmp_path: Path, text: str
 ) -> None:
