@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -18,7 +17,7 @@ from pydantic import (
 from device_profiles.problems import PathProblemsError
 from gateway.config import Written, WrittenPath, examine
 from gateway.model import Priority
-from gateway.northbound.exports.addresses import AddressError, judge_network, judge_url
+from gateway.northbound.exports.addresses import Network, judge_network, judge_url
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Division = Annotated[str, Field(pattern=r"^\d{6,12}$")]
@@ -63,19 +62,20 @@ class _Export(Written):
 class _Posted(_Export):
     """What is sent by HTTP, and where it may not be sent."""
 
-    url: str
-    #: Networks of the own premises, or 127.0.0.1, that the address may lie in.
+    #: Networks of the own premises, or 127.0.0.1, that the address may lie in; judged before it.
     allow: tuple[Allowed, ...] = ()
+    url: str
     ca_file: WrittenPath | None = None
 
-    @model_validator(mode="after")
-    def _reachable(self) -> Self:
-        if url := getattr(self, "url", None):
-            _judge(url, self.networks)
-        return self
+    @field_validator("url")
+    @classmethod
+    def _reachable(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is not None and "allow" in info.data:
+            judge_url(url, [judge_network(each) for each in info.data["allow"]])
+        return url
 
     @property
-    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+    def networks(self) -> tuple[Network, ...]:
         """What `allow` names."""
         return tuple(judge_network(each) for each in self.allow)
 
@@ -95,10 +95,7 @@ class MqttExport(_Export):
     @field_validator("url")
     @classmethod
     def _broker(cls, url: str) -> str:
-        try:
-            judge_url(url, (), schemes=("mqtts", "mqtt"), anywhere=True)
-        except AddressError as error:
-            raise ValueError(str(error)) from None
+        judge_url(url, (), schemes=("mqtts", "mqtt"), anywhere=True)
         return url
 
     @model_validator(mode="after")
@@ -169,13 +166,6 @@ KINDS: Final[dict[str, type[MqttExport | WebhookExport | CapExport | RegulatorEx
     "cap": CapExport,
     "regulator": RegulatorExport,
 }
-
-
-def _judge(url: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> None:
-    try:
-        judge_url(url, networks)
-    except AddressError as error:
-        raise PathProblemsError([(("url",), str(error))]) from None
 
 
 def _by_kind(value: Any, info: ValidationInfo) -> Any:
