@@ -17,6 +17,7 @@ import msgspec
 
 from gateway.db import Database
 from gateway.model import AlarmEvent, State
+from gateway.northbound.exports.aside import Aside
 from gateway.northbound.exports.cap import Alert, alert_of
 from gateway.northbound.exports.courier import Store
 from gateway.northbound.exports.outward import Outward, Resolver
@@ -27,7 +28,6 @@ from gateway.northbound.exports.port import (
     ReceiverAwayError,
 )
 from gateway.northbound.exports.settings import CapExport
-from gateway.tasks import beside
 
 MOST: Final = 50
 #: Files that may lie unread: more, and nobody reads them; the outbox keeps the rest.
@@ -66,10 +66,15 @@ class Cap:
         self._settings = settings
         self._destination = destination
         self._store = store
+        self._aside = Aside(settings.name)
         self._outward = None
         if settings.url is not None:
             self._outward = Outward(
-                settings.url, allow=settings.networks, ca_file=settings.ca_file, resolve=resolve
+                settings.url,
+                allow=settings.networks,
+                aside=self._aside,
+                ca_file=settings.ca_file,
+                resolve=resolve,
             )
 
     async def deliver(self, parcels: Sequence[Parcel]) -> Outcome:
@@ -104,11 +109,12 @@ class Cap:
         """Close its connections."""
         if self._outward is not None:
             await self._outward.close()
+        self._aside.close()
 
     async def _send(self, alert: Alert) -> None:
         if self._settings.folder is not None:
             try:
-                await beside(put, Path(self._settings.folder), alert)
+                await self._aside.run(put, Path(self._settings.folder), alert)
             except OSError as error:
                 raise ReceiverAwayError(f"folder: {error}") from None
         if self._outward is not None:

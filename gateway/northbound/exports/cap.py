@@ -29,6 +29,7 @@ NAMESPACE: Final = "urn:oasis:names:tc:emergency:cap:1.2"
 TABLES: Final[dict[str, Any]] = tomllib.loads(
     (resources.files("gateway.northbound.exports") / "cap.toml").read_text(encoding="utf-8")
 )
+DECLARATION: Final = b"<?xml version='1.0' encoding='utf-8'?>\n"
 #: Earlier messages that one refers to: the first and the newest; who knows these knows the rest.
 REFERENCES: Final = 20
 _NOT_XML: Final = re.compile(
@@ -92,8 +93,9 @@ def alert_of(event: AlarmEvent, earlier: Sequence[str], settings: CapExport) -> 
         _add(root, name, value)
     for language, words in TABLES["word"].items():
         _info(root, event, settings, language, words)
-    body = tostring(root, encoding="utf-8", xml_declaration=True)
-    return Alert(identifier, body, _kept((*before, own)))
+    return Alert(
+        identifier, DECLARATION + tostring(root, "unicode").encode(), _kept((*before, own))
+    )
 
 
 def level_of(event: AlarmEvent) -> Mapping[str, Any]:

@@ -29,8 +29,8 @@ from gateway.northbound.exports.addresses import (
     judge,
     judge_url,
 )
+from gateway.northbound.exports.aside import Aside
 from gateway.northbound.exports.port import PostRefusedError, ReceiverAwayError
-from gateway.tasks import beside
 
 #: A post with everything it waits for: name, connection, answer.
 TIMEOUT_S: Final = 20.0
@@ -60,6 +60,8 @@ class Outward:
         Judged at each post.
     allow
         Private networks that it may lie in.
+    aside
+        Where files are read and names are asked for.
     ca_file
         Whose certificates to trust; None for the system's.
     resolve
@@ -71,13 +73,15 @@ class Outward:
         url: str,
         *,
         allow: Sequence[Network],
+        aside: Aside,
         ca_file: str | None = None,
         resolve: Resolver | None = None,
     ) -> None:
         self._url = url
         self._allow = tuple(allow)
         self._ca_file = ca_file
-        self._resolve = resolve or system_resolver
+        self._aside = aside
+        self._resolve = resolve or self._ask
         self._client: httpx.AsyncClient | None = None
 
     async def close(self) -> None:
@@ -122,6 +126,10 @@ class Outward:
             begin = await _begin(answer)
         return _judged_answer(answer, begin)
 
+    async def _ask(self, host: str, port: int) -> Sequence[str]:
+        """Ask the system, which may not answer for long."""
+        return list(dict.fromkeys(await self._aside.run(_asked, host, port)))
+
     async def _judged(self, host: str, port: int, *, encrypted: bool) -> Address:
         """Return an address that may be reached; one that may not spoils all of them."""
         found = [ip_address(each) for each in await self._resolve(host, port)]
@@ -137,7 +145,7 @@ class Outward:
         return found[0]
 
     async def _connectable(self) -> httpx.AsyncClient:
-        verify = await beside(_context, self._ca_file)
+        verify = await self._aside.run(_context, self._ca_file)
         limits = httpx.Limits(max_connections=2, max_keepalive_connections=1)
         return httpx.AsyncClient(
             verify=verify,
@@ -148,12 +156,7 @@ class Outward:
         )
 
 
-async def system_resolver(host: str, port: int) -> Sequence[str]:
-    """Ask the system; in a thread of its own, for a name server may not answer for long."""
-    return list(dict.fromkeys(await beside(_ask, host, port)))
-
-
-def _ask(host: str, port: int) -> list[str]:
+def _asked(host: str, port: int) -> list[str]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     # An interface written behind an address (fe80::1%eth0) is not part of it.
     return [str(each[4][0]).partition("%")[0] for each in found]

@@ -18,12 +18,12 @@ from typing import Any
 import msgspec
 
 from gateway.config import ConfigError
+from gateway.northbound.exports.aside import Aside
 from gateway.northbound.exports.field_map import FieldMap, at, decoded, read_map
 from gateway.northbound.exports.outward import Answer, Outward, Resolver
 from gateway.northbound.exports.port import Outcome, Parcel, ReceiverAwayError
 from gateway.northbound.exports.settings import RegulatorExport
 from gateway.northbound.exports.sm4 import encrypted, read_block
-from gateway.tasks import beside
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -50,8 +50,13 @@ class Regulator:
     def __init__(self, settings: RegulatorExport, *, resolve: Resolver | None = None) -> None:
         self.most = settings.batch
         self._settings = settings
+        self._aside = Aside(settings.name)
         self._outward = Outward(
-            settings.url, allow=settings.networks, ca_file=settings.ca_file, resolve=resolve
+            settings.url,
+            allow=settings.networks,
+            aside=self._aside,
+            ca_file=settings.ca_file,
+            resolve=resolve,
         )
 
     async def deliver(self, parcels: Sequence[Parcel]) -> Outcome:
@@ -65,7 +70,7 @@ class Regulator:
         sent = list(first.values())
         if not sent:
             return Outcome(taken=tests)
-        body = await beside(written, means, sent, self._settings.app_id)
+        body = await self._aside.run(written, means, sent, self._settings.app_id)
         request = means.field_map.request
         headers = {
             "Content-Type": request.content_type,
@@ -81,11 +86,12 @@ class Regulator:
     async def close(self) -> None:
         """Close its connections."""
         await self._outward.close()
+        self._aside.close()
 
     async def _means(self) -> Means:
         """Read the files anew: a key that was changed is used without a restart."""
         try:
-            return await beside(read_means, self._settings)
+            return await self._aside.run(read_means, self._settings)
         except ConfigError as error:
             raise ReceiverAwayError(f"map_file: {error}") from None
         except (OSError, ValueError) as error:

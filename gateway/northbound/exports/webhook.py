@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 from gateway.model import Clock
 from gateway.northbound.exports import signing
+from gateway.northbound.exports.aside import Aside
 from gateway.northbound.exports.envelope import MANY, ONE, encode_many, encode_one
 from gateway.northbound.exports.outward import Outward, Resolver
 from gateway.northbound.exports.port import Outcome, Parcel, ReceiverAwayError
 from gateway.northbound.exports.settings import WebhookExport
-from gateway.tasks import beside
 
 
 class Webhook:
@@ -35,8 +35,13 @@ class Webhook:
         self.most = settings.batch
         self._settings = settings
         self._clock = clock
+        self._aside = Aside(settings.name)
         self._outward = Outward(
-            settings.url, allow=settings.networks, ca_file=settings.ca_file, resolve=resolve
+            settings.url,
+            allow=settings.networks,
+            aside=self._aside,
+            ca_file=settings.ca_file,
+            resolve=resolve,
         )
 
     async def deliver(self, parcels: Sequence[Parcel]) -> Outcome:
@@ -55,11 +60,12 @@ class Webhook:
     async def close(self) -> None:
         """Close its connections."""
         await self._outward.close()
+        self._aside.close()
 
     async def _secrets(self) -> list[bytes]:
         """Read the secrets anew: one that was changed is used without a restart."""
         files = (self._settings.secret_file, self._settings.old_secret_file)
         try:
-            return [await beside(signing.read_secret, file) for file in files if file]
+            return [await self._aside.run(signing.read_secret, file) for file in files if file]
         except (OSError, ValueError) as error:
             raise ReceiverAwayError(f"secret_file: {error}") from None

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 
 from gateway.northbound.exports import outward
+from gateway.northbound.exports.aside import Aside
 from gateway.northbound.exports.outward import Outward, asked_wait
 from gateway.northbound.exports.port import PostRefusedError, ReceiverAwayError
 from tests.gateway.northbound.exports.receiving import Address, Said
@@ -32,6 +34,10 @@ class Names:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
+def opened(url: str, **means: Any) -> Outward:
+    return Outward(url, aside=Aside("test"), **means)
+
+
 def named(address: Address, host: str = "platform.example") -> str:
     return address.url.replace("127.0.0.1", host) + "/hook?site=1"
 
@@ -39,7 +45,7 @@ def named(address: Address, host: str = "platform.example") -> str:
 async def test_a_post_goes_to_the_address_that_was_judged(address: Address) -> None:
     """The name is asked once a post, and the server sees the name and not the address."""
     names = Names(["127.0.0.1"])
-    out = Outward(named(address), allow=LOOPBACK, resolve=names)
+    out = opened(named(address), allow=LOOPBACK, resolve=names)
     answer = await out.post(b"{}", {"Content-Type": "application/json"})
     await out.close()
     port = int(address.url.rpartition(":")[2])
@@ -52,7 +58,7 @@ async def test_a_post_goes_to_the_address_that_was_judged(address: Address) -> N
 async def test_a_name_that_changes_its_mind_reaches_nothing(address: Address) -> None:
     """DNS rebinding: a name that led to a good address leads inside the next time: not sent."""
     names = Names(["127.0.0.1"], ["169.254.169.254"], ["10.0.0.1"], ["::1"])
-    out = Outward(named(address), allow=LOOPBACK, resolve=names)
+    out = opened(named(address), allow=LOOPBACK, resolve=names)
     await out.post(b"1", {})
     for _ in range(3):
         with pytest.raises(ReceiverAwayError, match=r"never reached|private network"):
@@ -66,7 +72,7 @@ async def test_a_name_that_changes_its_mind_reaches_nothing(address: Address) ->
 async def test_one_address_that_may_not_be_reached_spoils_all(address: Address) -> None:
     """A name that leads to a good and a bad address is not used: which one is tried is chance."""
     names = Names(["127.0.0.1", "169.254.169.254"])
-    out = Outward(named(address), allow=LOOPBACK, resolve=names)
+    out = opened(named(address), allow=LOOPBACK, resolve=names)
     with pytest.raises(ReceiverAwayError, match="never"):
         await out.post(b"{}", {})
     await out.close()
@@ -75,7 +81,7 @@ async def test_one_address_that_may_not_be_reached_spoils_all(address: Address) 
 
 async def test_nothing_leaves_unencrypted_but_to_an_allowed_network() -> None:
     """http:// with a name that leads to a public address is refused when it is sent."""
-    out = Outward("http://platform.example/", allow=LOOPBACK, resolve=Names(["93.184.216.34"]))
+    out = opened("http://platform.example/", allow=LOOPBACK, resolve=Names(["93.184.216.34"]))
     with pytest.raises(ReceiverAwayError, match="unencrypted"):
         await out.post(b"{}", {})
     await out.close()
@@ -84,7 +90,7 @@ async def test_nothing_leaves_unencrypted_but_to_an_allowed_network() -> None:
 async def test_a_redirect_is_never_followed(address: Address) -> None:
     """302 to anywhere is trouble, told as one, and its target sees nothing."""
     address.script.append(Said(302, headers={"Location": f"{address.url}/inside"}))
-    out = Outward(named(address), allow=LOOPBACK, resolve=Names(["127.0.0.1"]))
+    out = opened(named(address), allow=LOOPBACK, resolve=Names(["127.0.0.1"]))
     with pytest.raises(ReceiverAwayError, match="redirect"):
         await out.post(b"{}", {})
     await out.close()
@@ -97,7 +103,7 @@ async def test_proxies_of_the_environment_are_not_asked(
     """A proxy would resolve the name anew, and see the body."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    out = Outward(named(address), allow=LOOPBACK, resolve=Names(["127.0.0.1"]))
+    out = opened(named(address), allow=LOOPBACK, resolve=Names(["127.0.0.1"]))
     assert (await out.post(b"{}", {})).status == 200
     await out.close()
 
@@ -105,7 +111,7 @@ async def test_proxies_of_the_environment_are_not_asked(
 async def test_an_endless_answer_is_cut(address: Address) -> None:
     """Of an answer only the begin is read, and the connection is closed."""
     address.script.append(Said(200, endless=True))
-    out = Outward(named(address), allow=LOOPBACK, resolve=Names(["127.0.0.1"]))
+    out = opened(named(address), allow=LOOPBACK, resolve=Names(["127.0.0.1"]))
     answer = await out.post(b"{}", {})
     await out.close()
     assert len(answer.body) == outward.ANSWER_BYTES
@@ -118,7 +124,7 @@ async def test_an_address_that_hangs_is_away(
     """A post has one time for all that it waits for."""
     monkeypatch.setattr(outward, "TIMEOUT_S", 0.2)
     address.script.append(Said(hangs=True))
-    out = Outward(named(address), allow=LOOPBACK, resolve=Names(["127.0.0.1"]))
+    out = opened(named(address), allow=LOOPBACK, resolve=Names(["127.0.0.1"]))
     with pytest.raises(ReceiverAwayError, match="no answer"):
         await out.post(b"{}", {})
     await out.close()
@@ -128,7 +134,7 @@ async def test_an_address_that_hangs_is_away(
 async def test_what_may_be_mended_is_sent_again(address: Address, status: int) -> None:
     """A wrong path or password makes no dead letters; a wait that is asked for is told."""
     address.script.append(Said(status, headers={"Retry-After": "7"}))
-    out = Outward(named(address), allow=LOOPBACK, resolve=Names(["127.0.0.1"]))
+    out = opened(named(address), allow=LOOPBACK, resolve=Names(["127.0.0.1"]))
     with pytest.raises(ReceiverAwayError, match=str(status)) as caught:
         await out.post(b"{}", {})
     await out.close()
@@ -139,7 +145,7 @@ async def test_what_may_be_mended_is_sent_again(address: Address, status: int) -
 async def test_what_is_never_taken_is_refused(address: Address, status: int) -> None:
     """A post that is wrong as it is will not be sent for ever."""
     address.script.append(Said(status, b"no such field"))
-    out = Outward(named(address), allow=LOOPBACK, resolve=Names(["127.0.0.1"]))
+    out = opened(named(address), allow=LOOPBACK, resolve=Names(["127.0.0.1"]))
     with pytest.raises(PostRefusedError, match="no such field"):
         await out.post(b"{}", {})
     await out.close()
@@ -175,7 +181,7 @@ async def test_the_certificate_is_the_names_own(tmp_path: Path) -> None:
     names = Names(["127.0.0.1"])
     for host, good in (("platform.example", True), ("other.example", False)):
         url, ca_file = f"https://{host}:{port}/", str(tmp_path / "ca.pem")
-        out = Outward(url, allow=LOOPBACK, ca_file=ca_file, resolve=names)
+        out = opened(url, allow=LOOPBACK, ca_file=ca_file, resolve=names)
         if good:
             assert (await out.post(b"", {})).body == b"ok"
         else:
