@@ -34,6 +34,8 @@ RETRY_FIRST_S: Final = 0.5
 RETRY_LAST_S: Final = 60.0
 #: How often it looks at the outbox unasked, and counts what waits.
 LOOK_S: Final = 15.0
+#: Between being woken and looking, s: each look asks the store's thread, which has alarms to write.
+GATHER_S: Final = 0.1
 #: An export without progress for so long is a trouble of its node.
 TROUBLE_NS: Final = 60 * NANOSECONDS
 #: A batch is cut here: what a post holds in memory, whatever people typed into comments.
@@ -135,6 +137,8 @@ class Courier:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_S):
                         await self._wake.wait()
+                    # A flood comes in many commits: it is looked at a few times a second.
+                    await asyncio.sleep(GATHER_S)
                 continue
             except ReceiverAwayError as error:
                 self._away(str(error))
