@@ -30,7 +30,7 @@ servers:  ## install the real servers the tests need, where this user may
 	@sh deploy/test-servers.sh
 
 test: setup servers  ## the tests, under ten minutes
-	$(BIN)/python -m pytest -q -m "not more" $(TESTS)
+	$(BIN)/python -m pytest -q -m "not more" -n 2 --dist loadgroup $(TESTS)
 
 test-more: setup servers  ## the slower suites
 	$(BIN)/python -m pytest -q -m more $(TESTS)
