@@ -46,6 +46,14 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$": (
         'pack.name, both of lower-case letters, digits and "_", as in "ammonia.machine_room"'
     ),
+    r"^[+-](0\d|1[0-4]):[0-5]\d$": 'an offset from UTC, as in "+08:00"',
+    r"^[!#-%'-+\--;=-~]{1,200}$": (
+        'at most 200 letters, digits and signs without blank, comma, quote, "<" and "&", as in '
+        '"hazgate@lake-cold-store.example"'
+    ),
+    r"^(/[^/]+)+$": 'a pointer into the answer, as in "/code"',
+    r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$": "the name of a header, as in appId",
+    r"^[!-~]+( [!-~]+)*$": 'the type of a content, as in "text/plain; charset=utf-8"',
     r"^[^\s]{1,16}$": '1 to 16 characters without a blank, as in "ppm" or "%vol"',
 }
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")

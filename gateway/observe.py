@@ -50,6 +50,23 @@ def log(room: str) -> structlog.typing.FilteringBoundLogger:
     return bound
 
 
+class ExportMetrics:
+    """What the exports of a node count, each under its name, in the registry of that node."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(f"hazgate_export_{name}", text, ("export",), registry=registry)
+
+        def count(name: str, text: str) -> Counter:
+            return Counter(f"hazgate_export_{name}", text, ("export",), registry=registry)
+
+        self.events = count("events", "events a receiver has taken")
+        self.refused = count("refused_events", "events a receiver refuses for ever: dead letters")
+        self.shed = count("shed_events", "events shed because more waited than the export keeps")
+        self.waiting = gauge("waiting_events", "events a receiver has not yet taken")
+        self.connected = gauge("connected", "1 while the receiver takes events")
+
+
 class Metrics:
     """Every counter and gauge of an edge, in a registry of its own."""
 
@@ -81,6 +98,7 @@ class Metrics:
         self.store_trouble = self._gauge("store_trouble", "0 sound, 1 slow, 2 full, 3 lost")
         self.influx_lag = self._gauge("influx_lag_bytes", "spool the InfluxDB has not yet taken")
         self.spool_bytes = self._gauge("spool_bytes", "bytes of the spool on disk")
+        self.exports = ExportMetrics(self.registry)
         self.commit_seconds = Histogram(
             "hazgate_commit_seconds",
             "from a batch's receipt to its commit",

@@ -47,7 +47,7 @@ for module in (run, site, replay, train, files, alarms, outbox, journal, pair):
 EXTRAS: Final = {
     "numba": "edge", "numpy": "edge", "paho": "edge", "duckdb": "edge",
     "fastapi": "centre", "uvicorn": "centre", "argon2": "centre",
-    "aiomqtt": "demo", "amqtt": "demo", "influxdb_client": "influx",
+    "aiomqtt": "mqtt", "amqtt": "demo", "influxdb_client": "influx",
 }  # fmt: skip
 
 

@@ -161,6 +161,15 @@ def remove(database: Database, destination: str, seqs: Sequence[int]) -> int:
     return len(sizes)
 
 
+def clear(database: Database, destination: str) -> int:
+    """Delete all of a destination that is no more, inside a transaction of the caller."""
+    database.execute("DELETE FROM outbox WHERE destination = ?", (destination,))
+    rows = database.execute(
+        "DELETE FROM outbox_size WHERE destination = ? RETURNING events", (destination,)
+    )
+    return int(rows[0][0]) if rows else 0
+
+
 def waiting(database: Database, destination: str) -> int:
     """Return how many events wait for a receiver."""
     return size(database, destination)[0]

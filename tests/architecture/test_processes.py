@@ -22,6 +22,7 @@ atexit.register(lambda: print("LOADED", json.dumps(sorted(sys.modules)), flush=T
 from gateway.cli import main
 main()
 """
+EXPORTS = {f"gateway.northbound.exports.{kind}" for kind in ("mqtt", "webhook", "alerting", "cap")}
 OF_A_CENTRE = {"fastapi", "starlette", "uvicorn", "argon2", "gateway.supervision"}
 
 
@@ -64,6 +65,8 @@ def test_an_edge_without_a_screen_loads_nothing_of_a_centre(tmp_path: Path) -> N
     path.write_text(f'{text}\n[metrics]\nlisten = "127.0.0.1:{free_port()}"\n', encoding="utf-8")
     loaded = loaded_by("edge", "--config", str(path), "--log-json", cwd=tmp_path, until="broker")
     assert loaded & OF_A_CENTRE == set()
+    # It exports nothing: no kind of export is loaded, and no client of theirs.
+    assert not {"aiomqtt", *EXPORTS} & loaded
     # What it must have loaded: else it was stopped before it had begun.
     assert {"gateway.roles.edge.node", "gateway.northbound.uplink", "numba", "paho"} <= loaded
 

@@ -36,9 +36,9 @@ def gather(
     """Collect the tables of a model and of all that it holds, under the path of the first."""
     kinds.setdefault(model, (at, []))[1].extend(tables)
     for name, field in written(model):
-        below = table_of(field.annotation)
-        if below is not None and any(name in table for table in tables):
-            gather(below, list(inner(tables, name)), f"{at}{name}.", kinds)
+        for below in tables_of(field.annotation):
+            if any(name in table for table in tables):
+                gather(below, of_kind(below, inner(tables, name)), f"{at}{name}.", kinds)
 
 
 def misstated(
@@ -47,12 +47,13 @@ def misstated(
     """Return the options that are shown and not set, with another value than their default."""
     wrong: list[str] = []
     for name, field in written(model):
-        below = table_of(field.annotation)
-        if below is not None:
-            wrong += misstated(
-                below, list(inner(shipped, name)), list(inner(shown, name)), f"{at}{name}."
-            )
-        elif not field.is_required() and field.default not in (None, ()):
+        below = tables_of(field.annotation)
+        for each in below:
+            set_there, seen = (of_kind(each, inner(of, name)) for of in (shipped, shown))
+            wrong += misstated(each, set_there, seen, f"{at}{name}.")
+        if below:
+            continue
+        if not field.is_required() and field.default not in (None, ()):
             if any(name in table for table in shipped):
                 continue
             wrong += [
@@ -75,11 +76,18 @@ def valued(field: FieldInfo, said: object) -> object:
     return TypeAdapter(kind).validate_python(said)
 
 
-def table_of(annotation: object) -> type[BaseModel] | None:
-    """Return the model that an option's table has, or None for an option with a value."""
+def tables_of(annotation: object) -> list[type[BaseModel]]:
+    """Return the models that an option's table may have; none for an option with a value."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for part in get_args(annotation) if (found := table_of(part))), None)
+        return [annotation]
+    return [found for part in get_args(annotation) for found in tables_of(part)]
+
+
+def of_kind(model: type[BaseModel], tables: Iterator[Table]) -> list[Table]:
+    """Return the tables that are of this model, where their `kind` says of which they are."""
+    kind = model.model_fields.get("kind")
+    kinds = get_args(kind.annotation) if kind is not None else ()
+    return [table for table in tables if not kinds or table.get("kind") in kinds]
 
 
 def inner(tables: Sequence[Table], name: str) -> Iterator[Table]:

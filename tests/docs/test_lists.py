@@ -30,9 +30,10 @@ NOT_IN_CALLS = {"wrong", "throttled", "busy", "store"}
 
 def exposed(metrics: Metrics | CentreMetrics) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Return each metric as Prometheus shows it: name, type, labels."""
+    exports = getattr(metrics, "exports", None)
     labels = {
         each._name: tuple(each._labelnames)
-        for each in vars(metrics).values()
+        for each in [*vars(metrics).values(), *(vars(exports).values() if exports else ())]
         if hasattr(each, "_labelnames")
     }
     return {

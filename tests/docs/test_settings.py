@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from device_profiles.duration import format_duration
 from gateway.config import ConfigError, load
+from gateway.northbound.exports import settings as exports
 from gateway.northbound.settings import (
     InfluxSettings,
     ParentSettings,
@@ -41,6 +42,11 @@ SECTIONS: dict[type[BaseModel], str] = {
     edge.SirenSettings: "`[siren]`",
     edge.MetricsSettings: "`[metrics]`",
     InfluxSettings: "`[influx]`",
+    exports.SelectSettings: "`[export.select]`",
+    exports.MqttExport: '`[[export]]` with `kind = "mqtt"`',
+    exports.WebhookExport: '`[[export]]` with `kind = "webhook"`',
+    exports.CapExport: '`[[export]]` with `kind = "cap"`',
+    exports.RegulatorExport: '`[[export]]` with `kind = "regulator"`',
     plant.AreaSettings: "`[[area]]`",
     plant.DeviceSettings: "`[[device]]`",
     plant.PointSettings: "`[[device.point]]`",

@@ -13,6 +13,7 @@ from device_profiles.hazards import RuleSet, Template
 from device_profiles.problems import PATTERNS
 from device_profiles.schema import Profile
 from gateway.config import ConfigError, load
+from gateway.northbound.exports.field_map import FieldMap
 from gateway.roles.centre import CentreSettings
 from gateway.roles.edge.settings import NodeSettings, SiteFile
 
@@ -23,7 +24,7 @@ class OneTable(BaseModel):
     node: NodeSettings
 
 
-FILES = (SiteFile, CentreSettings, Profile, RuleSet, Template)
+FILES = (SiteFile, CentreSettings, FieldMap, Profile, RuleSet, Template)
 
 
 def patterns(schema: Any) -> Iterator[str]:

@@ -23,6 +23,7 @@ from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
 from gateway.roles.edge.committer import Work
+from gateway.roles.edge.exporting import Exports, destinations_of
 from gateway.roles.edge.inventory import is_told
 from gateway.roles.edge.keeping import Keeping
 from gateway.roles.edge.line import Line
@@ -125,12 +126,14 @@ class EdgeNode:
             uplinks=lambda: self.upward.uplinks,
             told=self.orders.told,
         )
+        self.exports = Exports(site, storage=self.storage, clock=self.clock, metrics=self.metrics)
         self.storage.start(self.line, self.session)
         self._first_events(pending, ran=ran)
         await self._stack.enter_async_context(self.upward)
         await self._stack.enter_async_context(self.session)
         await self._stack.enter_async_context(self.keeping)
         await self._stack.enter_async_context(self.outgoing)
+        await self._stack.enter_async_context(self.exports)
         for name, task in (
             ("seconds", self._seconds()),
             ("storage", self.storage.watch()),
@@ -164,7 +167,7 @@ class EdgeNode:
             self.site.settings.store,
             opened,
             node=self.plant.node,
-            destinations=[above.name for above in receivers],
+            destinations=[above.name for above in receivers] + destinations_of(self.site),
             own=self._own,
             clock=self.clock,
             metrics=self.metrics,
@@ -249,6 +252,7 @@ class EdgeNode:
             own=self._own_definitions,
             clock=self.clock,
             points_told=self._points_told,
+            troubles=lambda: self.exports.troubles,
         )
         return Upward(
             receivers,
@@ -324,6 +328,7 @@ class EdgeNode:
 
     def _filled(self, channel: str) -> None:
         self.upward.outbox_filled(channel)
+        self.exports.filled(channel)
 
     def _release(self, order: Release) -> None:
         self.outgoing.release(order)

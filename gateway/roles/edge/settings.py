@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from gateway.config import Written
+from gateway.northbound.exports.settings import Exports
 from gateway.northbound.settings import (
     LOOPBACK,
     InfluxSettings,
@@ -87,6 +88,7 @@ class SiteFile(Written):
     siren: SirenSettings | None = None
     metrics: MetricsSettings | None = None
     influx: InfluxSettings | None = None
+    export: Exports = ()
     area: Annotated[
         tuple[AreaSettings, ...], Field(validate_default=True), AfterValidator(_watches)
     ] = ()

@@ -24,6 +24,7 @@ from gateway.config import (
     unreadable,
     unwritable,
 )
+from gateway.northbound.exports.checking import unusable
 from gateway.northbound.settings import StoreSettings
 from gateway.pipeline.binding import SiteError, bind
 from gateway.pipeline.plant import Plant
@@ -151,6 +152,7 @@ def named_files(document: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
             continue
         if (text := unreadable(str(file))) is not None:
             yield (table, key), text
+    yield from unusable(document, folder)
     store = _text(document, "store", "folder") or StoreSettings().folder
     if (text := unwritable(folder / store)) is not None:
         yield ("store", "folder"), text

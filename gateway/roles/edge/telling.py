@@ -36,6 +36,8 @@ class Telling:
         The alarms the node raises about itself.
     points_told
         Whether the inventory has points.
+    troubles
+        What stands beside these alarms, in words.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Telling:
         own: Sequence[AlarmDefinition],
         clock: Clock,
         points_told: bool,
+        troubles: Callable[[], list[str]] = list,
     ) -> None:
         self._site = site
         self._storage = storage
@@ -54,6 +57,7 @@ class Telling:
         self._own = tuple(own)
         self._clock = clock
         self._inventory = inventory_of(site, points=points_told)
+        self._troubles = troubles
         self._covered_ns = covered_ns(site.plant.points)
 
     def source(self, *, rejected: Callable[[], None]) -> Source:
@@ -81,7 +85,7 @@ class Telling:
         desk, heard = self._line.desk, self._line.engine.heard
         trouble = [each.rule for each in self._own if desk.status(each.alarm).state != State.NORMAL]
         share = coverage(heard, self._covered_ns, self._clock.now_ns())
-        return desk.chain.seq, desk.chain.head, share, trouble
+        return desk.chain.seq, desk.chain.head, share, trouble + self._troubles()
 
     def _anchored(self, seq: int, head: str) -> None:
         parent = self._site.settings.parent

@@ -1,0 +1,249 @@
+"""The courier of an export: reads a destination's rows in order and brings them to its receiver.
+
+A row leaves the outbox when the receiver has taken it, when the receiver refuses it for ever (then
+it is a dead letter, with the reason), or when the export's filter leaves it out. Nothing else
+removes it but the bound of the export (`keep`), which sheds the oldest and counts them in an event.
+Between two rows of one alarm the order stays. A receiver that is away, slow or refusing holds up
+nothing but its own rows: they wait on disk, and attempts back off with jitter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Final, Self
+
+from gateway.db import Database, StoreError
+from gateway.model import NANOSECONDS, AlarmEvent, Clock, decode_event
+from gateway.northbound import outbox
+from gateway.northbound.exports.port import (
+    Outcome,
+    Parcel,
+    PostRefusedError,
+    Receiver,
+    ReceiverAwayError,
+)
+from gateway.northbound.exports.rows import shed
+from gateway.observe import ExportMetrics, log
+from gateway.tasks import keep_going
+
+RETRY_FIRST_S: Final = 0.5
+RETRY_LAST_S: Final = 60.0
+#: How often it looks at the outbox unasked, and counts what waits.
+LOOK_S: Final = 15.0
+#: Between being woken and looking, s: each look asks the store's thread, which has alarms to write.
+GATHER_S: Final = 0.1
+#: An export without progress for so long is a trouble of its node.
+TROUBLE_NS: Final = 60 * NANOSECONDS
+#: A batch is cut here: what a post holds in memory, whatever people typed into comments.
+BATCH_BYTES: Final = 512 * 1024
+JITTER = secrets.SystemRandom()
+LOG = log("northbound.exports")
+
+Store = Callable[[Callable[[Database], Any]], Awaitable[Any]]
+
+
+class Courier:
+    """Delivers to one receiver.
+
+    Parameters
+    ----------
+    name
+        Of the export.
+    receiver
+        Takes batches.
+    destination
+        Whose rows of the outbox it delivers.
+    wanted
+        The export's filter.
+    store
+        Runs a function on the store, in its thread.
+    keep
+        Rows that may wait.
+    lost
+        Told what was shed: how many, and why; it makes a durable event of it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        receiver: Receiver,
+        *,
+        destination: str,
+        wanted: Callable[[AlarmEvent], bool],
+        store: Store,
+        keep: int,
+        lost: Callable[[int, str], None],
+        clock: Clock,
+        metrics: ExportMetrics,
+    ) -> None:
+        self.name = name
+        self._receiver = receiver
+        self._destination = destination
+        self._wanted = wanted
+        self._store = store
+        self._keep = keep
+        self._lost = lost
+        self._clock = clock
+        self._metrics = metrics
+        self._wake = asyncio.Event()
+        self._wait = RETRY_FIRST_S
+        self._room = receiver.most
+        self._reason = ""
+        self._since = 0
+        self._next_count = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        for gauge in (self._metrics.waiting, self._metrics.connected):
+            gauge.labels(self.name).set(0)
+        work = keep_going(f"export {self.name}", self._deliver)
+        self._task = asyncio.create_task(work, name=f"export {self.name}")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        await self._receiver.close()
+
+    @property
+    def trouble(self) -> str:
+        """What hinders it, once it has for a minute; empty while all is well."""
+        long = self._since and self._clock.monotonic_ns() - self._since >= TROUBLE_NS
+        return f"export {self.name}: {self._reason}" if long else ""
+
+    def wake(self) -> None:
+        """Look at the outbox now."""
+        self._wake.set()
+
+    async def _deliver(self) -> None:
+        while True:
+            pause = 0.0
+            try:
+                await self._count()
+                self._wake.clear()
+                while await self._step():
+                    await self._count()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_S):
+                        await self._wake.wait()
+                    # A flood comes in many commits: it is looked at a few times a second.
+                    await asyncio.sleep(GATHER_S)
+                continue
+            except ReceiverAwayError as error:
+                self._away(str(error))
+                pause = error.wait_s
+            except StoreError as error:
+                self._away(str(error))
+            with suppress(StoreError):
+                await self._count()
+            await asyncio.sleep(max(pause, self._wait * JITTER.uniform(0.5, 1.0)))
+            self._wait = min(RETRY_LAST_S, self._wait * 2)
+
+    async def _step(self) -> bool:
+        """Settle one batch; return whether more may wait."""
+        rows: list[outbox.Row] = await self._store(
+            lambda database: outbox.oldest(database, self._destination, self._receiver.most)
+        )
+        if not rows:
+            self._metrics.waiting.labels(self.name).set(0)
+            return False
+        parcels, left_out = self._sorted(rows)
+        outcome = await self._delivered(parcels) if parcels else Outcome()
+        if not (outcome.taken or outcome.refused or left_out):
+            raise ReceiverAwayError(outcome.trouble or "it names no event in its receipt")
+        await self._settle(outcome, left_out)
+        if outcome.taken or outcome.refused:
+            self._progress()
+        return True
+
+    def _sorted(self, rows: Sequence[outbox.Row]) -> tuple[list[Parcel], list[int]]:
+        """Return what to send at once, and the rows before its end that the filter leaves out."""
+        parcels: list[Parcel] = []
+        left_out: list[int] = []
+        size = 0
+        for row in rows:
+            event = decode_event(row.entry)
+            if not self._wanted(event):
+                left_out.append(row.seq)
+                continue
+            size += len(row.entry)
+            if parcels and (len(parcels) >= self._room or size > BATCH_BYTES):
+                break
+            parcels.append(Parcel(row.seq, event, row.entry))
+        return parcels, left_out
+
+    async def _delivered(self, parcels: Sequence[Parcel]) -> Outcome:
+        try:
+            outcome = await self._receiver.deliver(parcels)
+        except PostRefusedError as error:
+            if len(parcels) > 1:
+                # Half as many, until the one that is to blame stands alone.
+                self._room = max(1, len(parcels) // 2)
+                return await self._delivered(parcels[: self._room])
+            outcome = Outcome(refused=[(parcels[0].number, str(error))])
+        self._room = min(self._receiver.most, self._room * 2)
+        return outcome
+
+    async def _settle(self, outcome: Outcome, left_out: Sequence[int]) -> None:
+        if outcome.refused:
+            LOG.error("the receiver refuses events for ever; kept as dead letters",
+                      export=self.name, count=len(outcome.refused),
+                      reason=outcome.refused[0][1])  # fmt: skip
+        now = self._clock.now_ns()
+
+        def settle(database: Database) -> None:
+            if outcome.note is not None:
+                # Before the rows go: after a crash between the two they come again, and are known.
+                with database.transaction(durable=False):
+                    outcome.note(database)
+            outbox.received(database, self._destination, [*outcome.taken, *left_out])
+            if outcome.refused:
+                outbox.set_aside(database, self._destination, outcome.refused, at_ns=now)
+
+        await self._store(settle)
+        self._metrics.events.labels(self.name).inc(len(outcome.taken))
+        self._metrics.refused.labels(self.name).inc(len(outcome.refused))
+
+    async def _count(self) -> None:
+        """Count what waits, now and then; shed what is beyond the bound, and count that too."""
+        now = self._clock.monotonic_ns()
+        if now < self._next_count:
+            return
+        self._next_count = now + int(LOOK_S * NANOSECONDS)
+        gone: int = await self._store(
+            lambda database: shed(database, self._destination, self._keep)
+        )
+        if gone:
+            LOG.error("events were shed: more waited than the export keeps",
+                      export=self.name, count=gone, keep=self._keep)  # fmt: skip
+            self._metrics.shed.labels(self.name).inc(gone)
+            self._lost(gone, f"export {self.name}: more than {self._keep} events waited")
+        waiting: int = await self._store(
+            lambda database: outbox.waiting(database, self._destination)
+        )
+        self._metrics.waiting.labels(self.name).set(waiting)
+
+    def _away(self, reason: str) -> None:
+        if reason != self._reason:
+            LOG.warning("the receiver does not take events; they wait in the outbox",
+                        export=self.name, reason=reason)  # fmt: skip
+        self._since = self._since or self._clock.monotonic_ns()
+        self._reason = reason
+        self._metrics.connected.labels(self.name).set(0)
+
+    def _progress(self) -> None:
+        if self._since:
+            LOG.info("the receiver takes events again", export=self.name)
+        self._reason, self._since, self._wait = "", 0, RETRY_FIRST_S
+        self._metrics.connected.labels(self.name).set(1)

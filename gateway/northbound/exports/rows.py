@@ -1,0 +1,40 @@
+"""Rows of the outbox that no receiver takes any more: shed at a bound, or of no export at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.db import Database
+from gateway.northbound import outbox
+
+#: Before the names of destinations that are exports.
+PREFIX: Final = "export:"
+
+
+def destination(name: str) -> str:
+    """Return under which name an export's rows stand."""
+    return f"{PREFIX}{name}"
+
+
+def shed(database: Database, name: str, keep: int) -> int:
+    """Remove the oldest rows of a destination beyond `keep`; return how many."""
+    over = outbox.waiting(database, name) - keep
+    if over <= 0:
+        return 0
+    seqs = [row.seq for row in outbox.oldest(database, name, over)]
+    with database.transaction():
+        return outbox.remove(database, name, seqs)
+
+
+def forget(database: Database, names: Sequence[str]) -> dict[str, int]:
+    """Remove the rows of exports that are none of these; return how many waited for each."""
+    found = database.execute(
+        "SELECT destination FROM outbox_size WHERE destination LIKE ?", (f"{PREFIX}%",)
+    )
+    gone = [str(name) for (name,) in found if name not in names]
+    if not gone:
+        return {}
+    with database.transaction():
+        counts = {name: outbox.clear(database, name) for name in gone}
+    return {name: count for name, count in counts.items() if count}

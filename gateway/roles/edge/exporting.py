@@ -1,0 +1,110 @@
+"""The exports of an edge: a courier for each table of the site file, beside everything else.
+
+They start last and stop first. Each has its rows in the outbox, so the node commits the same
+transaction whether their receivers answer or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from functools import partial
+from types import TracebackType
+from typing import Final, Self
+
+from gateway.db import StoreError
+from gateway.model import Clock
+from gateway.northbound.exports.courier import Courier
+from gateway.northbound.exports.opening import courier_of
+from gateway.northbound.exports.rows import destination, forget
+from gateway.observe import Metrics, log
+from gateway.roles.edge.site import Site
+from gateway.roles.edge.storage import Storage
+
+LOG: Final = log("roles.edge.exporting")
+
+
+def destinations_of(site: Site) -> list[str]:
+    """Return under which names the rows of a site's exports stand in the outbox."""
+    return [destination(export.name) for export in site.settings.export]
+
+
+class Exports:
+    """Runs the couriers of a node.
+
+    Parameters
+    ----------
+    site
+        Says what is exported.
+    storage
+        Owner of the store; what an export sheds it makes a durable event of.
+    """
+
+    def __init__(self, site: Site, *, storage: Storage, clock: Clock, metrics: Metrics) -> None:
+        self._exports = site.settings.export
+        self._names = destinations_of(site)
+        self._node = site.settings.node.id
+        self._storage = storage
+        self._clock = clock
+        self._metrics = metrics
+        self._couriers: list[Courier] = []
+        self._missing: list[str] = []
+        self._stack = AsyncExitStack()
+        self._loop = asyncio.get_running_loop()
+
+    async def __aenter__(self) -> Self:
+        await self._forget()
+        for export in self._exports:
+            try:
+                courier = courier_of(
+                    export,
+                    node=self._node,
+                    store=self._storage.act,
+                    lost=self._storage.shed,
+                    clock=self._clock,
+                    metrics=self._metrics.exports,
+                )
+            except ModuleNotFoundError as error:
+                # The site is watched all the same, and the other exports run.
+                why = f"{error.name} is not installed"
+                LOG.warning(
+                    "an export cannot run here; its events wait in the outbox",
+                    export=export.name,
+                    reason=why,
+                )
+                self._missing.append(f"export {export.name}: {why}")
+                continue
+            self._couriers.append(await self._stack.enter_async_context(courier))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def troubles(self) -> list[str]:
+        """What hinders exports, each as a line for the heartbeat."""
+        return [*self._missing, *(each.trouble for each in self._couriers if each.trouble)]
+
+    def filled(self, channel: str) -> None:
+        """Wake the couriers; called in the store thread."""
+        if channel == "outbox" and self._exports and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        for courier in self._couriers:
+            courier.wake()
+
+    async def _forget(self) -> None:
+        """Let go of what waits for exports that the site file has no more."""
+        try:
+            gone: dict[str, int] = await self._storage.act(partial(forget, names=self._names))
+        except StoreError:
+            return  # the store thread has said so; they wait for the next start
+        for name, count in gone.items():
+            LOG.warning("the site file has this export no more; what waited for it is let go",
+                        destination=name, count=count)  # fmt: skip
