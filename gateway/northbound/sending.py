@@ -169,14 +169,16 @@ class Sending:
     async def _told(self, who: Identity, items: Sequence[wire.Item]) -> None:
         """Send what waits nowhere: too much at once is halved, what is too large left out."""
         try:
-            self._tell(await self._posting.items(who, items))
+            receipts = await self._posting.items(who, items)
         except UplinkTooLargeError as error:
             if len(items) > 1:
                 half = len(items) // 2
                 await self._told(who, items[:half])
                 await self._told(who, items[half:])
                 return
-            self._tell([wire.Receipt(id=items[0].id, status="rejected", reason=str(error))])
+            receipts = [wire.Receipt(id=items[0].id, status="rejected", reason=str(error))]
+        self._tell(receipts)
+        self._source.receipts(receipts)
 
     @staticmethod
     def _tell(receipts: Sequence[wire.Receipt]) -> None:

@@ -20,7 +20,7 @@ from gateway.model import Clock
 from gateway.northbound import wire
 from gateway.northbound.posting import Posting, UplinkRejectedError, UplinkUnavailableError
 from gateway.northbound.sending import Sending
-from gateway.northbound.source import Gauges, Report, Source
+from gateway.northbound.source import Gauges, Report, Source, Whole
 from gateway.observe import log
 from gateway.tasks import keep_going
 
@@ -124,13 +124,18 @@ class Uplink:
         """One stretch of delivery: present state, then everything that waits, until it breaks."""
         who = self._source.identity()
         self._count += 1
+        connection = f"{who.epoch}/{self._count}"
         sending = self._sending
-        await sending.whole(who, await self._source.whole(f"{who.epoch}/{self._count}"))
+        await sending.whole(who, await self._source.whole(connection))
         self._set(connected=True)
         while self._source.identity() == who:
             self._wake.clear()
-            while await sending.events(who):
-                pass
+            # A node below is told of before its events; a parent makes those of others wait.
+            changes = await self._source.changes(connection)
+            await sending.whole(who, Whole(0, changes))
+            more = await sending.events(who)
+            if more or changes:
+                continue
             # One post of each, then alarms again: they never wait behind an hour of summaries.
             if await sending.summaries(who) | await sending.answer(who):
                 continue
