@@ -98,6 +98,8 @@ class Source:
         Runs a function on the store, in its thread.
     anchored
         Told what the parent has anchored.
+    rejected
+        Told how many events were set aside as dead letters just now.
     event
         Makes the item of a row of the outbox: who is speaking, the row's number, its entry.
     changes
@@ -112,6 +114,7 @@ class Source:
     status: Callable[[], tuple[int, str, float, list[str]]]
     store: Callable[[Callable[[Database], Any]], Awaitable[Any]]
     anchored: Callable[[int, str], None]
+    rejected: Callable[[int], None]
     event: Callable[[Identity, int, bytes], wire.Item] = event_item
     changes: Callable[[str], Awaitable[Sequence[wire.Item]]] = nothing
     receipts: Callable[[Sequence[wire.Receipt]], None] = unread

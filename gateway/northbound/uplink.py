@@ -16,18 +16,35 @@ from typing import Final, Self
 
 from gateway import __version__
 from gateway.db import StoreError
+from gateway.identity import Identity
 from gateway.model import Clock
 from gateway.northbound import wire
-from gateway.northbound.posting import Posting, UplinkRejectedError, UplinkUnavailableError
+from gateway.northbound.backoff import Backoff
+from gateway.northbound.posting import (
+    Posting,
+    UplinkRejectedError,
+    UplinkTooLargeError,
+    UplinkUnavailableError,
+    UplinkUnreadableError,
+)
 from gateway.northbound.sending import Sending
-from gateway.northbound.source import Gauges, Report, Source, Whole
+from gateway.northbound.source import Gauges, Report, Source
 from gateway.observe import log
 from gateway.tasks import keep_going
 
 HEARTBEAT_S: Final = 15.0
 RETRY_FIRST_S: Final = 0.25
 RETRY_LAST_S: Final = 30.0
-JITTER = secrets.SystemRandom()
+#: A heartbeat comes a little early, each time by another stretch.
+EARLY: Final = 0.8
+RANDOM: Final = secrets.SystemRandom()
+#: What a parent may answer to anything.
+REFUSED: Final = (
+    UplinkUnavailableError,
+    UplinkRejectedError,
+    UplinkTooLargeError,
+    UplinkUnreadableError,
+)
 LOG = log("northbound.uplink")
 
 
@@ -60,11 +77,11 @@ class Uplink:
         self._clock = clock
         self._metrics = metrics
         self._wake = asyncio.Event()
-        self._posting = Posting(url, token, verify=verify)
+        self._posting = Posting(url, token, verify=verify, clock=clock)
         self._sending = Sending(
             self._posting, source, destination=destination, clock=clock, metrics=metrics
         )
-        self._wait = RETRY_FIRST_S
+        self._backoff = Backoff(RETRY_FIRST_S, RETRY_LAST_S, random=RANDOM)
         self._count = 0
         self._reason = ""
         self._tasks: list[asyncio.Task[None]] = []
@@ -105,23 +122,24 @@ class Uplink:
 
     async def _deliver(self) -> None:
         while True:
-            pause = 0.0
             try:
                 await self._session()
+                wait = 0.0
             except UplinkUnavailableError as error:
                 self._away(str(error))
-                pause = error.wait_s
+                # Whom a parent asks to wait for the same time does not come back at the same time.
+                wait = error.wait_s + self._backoff.next()
             except UplinkRejectedError as error:
                 self._away(str(error))
-                self._wait = RETRY_LAST_S
-            except StoreError as error:
+                wait = self._backoff.longest()
+            except (StoreError, UplinkUnreadableError, UplinkTooLargeError) as error:
                 self._away(str(error))
-            await asyncio.sleep(max(pause, self._wait * JITTER.uniform(0.5, 1.0)))
-            self._wait = min(RETRY_LAST_S, self._wait * 2)
+                wait = self._backoff.next()
+            await asyncio.sleep(wait)
             self._set(connected=False)
 
     async def _session(self) -> None:
-        """One stretch of delivery: present state, then everything that waits, until it breaks."""
+        """One stretch of delivery: present state, live, backlog, until it breaks."""
         who = self._source.identity()
         self._count += 1
         connection = f"{who.epoch}/{self._count}"
@@ -129,30 +147,45 @@ class Uplink:
         await sending.whole(who, await self._source.whole(connection))
         self._set(connected=True)
         while self._source.identity() == who:
-            self._wake.clear()
-            # A node below is told of before its events; a parent makes those of others wait.
-            changes = await self._source.changes(connection)
-            await sending.whole(who, Whole(0, changes))
-            more = await sending.events(who)
-            if more or changes:
+            if await self._round(who, connection):
                 continue
-            # One post of each, then alarms again: they never wait behind an hour of summaries.
-            if await sending.summaries(who) | await sending.answer(who):
-                continue
-            # Everything was taken: the next outage is a new one.
-            self._wait = RETRY_FIRST_S
+            if not sending.lag:
+                # Everything was taken: the next outage is a new one.
+                self._backoff.reset()
+            sending.rest()
             with suppress(TimeoutError):
                 async with asyncio.timeout(HEARTBEAT_S):
                     await self._wake.wait()
+
+    async def _round(self, who: Identity, connection: str) -> bool:
+        """Send one post of each sort; return whether there may be more to send.
+
+        Before each goes what is live: an alarm waits for one post at most, however much else does.
+        """
+        sending = self._sending
+        self._wake.set()
+        more = False
+        for send in (sending.backlog, sending.summaries, sending.answer):
+            if self._wake.is_set():
+                self._wake.clear()
+                # A node below is told of before its events: else the parent lets them wait.
+                more |= await sending.changes(who, connection)
+                if await sending.live(who):
+                    # A post may not have held all of it.
+                    self._wake.set()
+                    more = True
+            more |= await send(who)
+        return more
 
     async def _beat(self) -> None:
         while True:
             if self.connected:
                 try:
                     await self._heartbeat()
-                except (UplinkUnavailableError, UplinkRejectedError) as error:
+                except REFUSED as error:
                     LOG.warning("heartbeat not taken", reason=str(error))
-            await asyncio.sleep(HEARTBEAT_S if self.connected else 0.5)
+            early = RANDOM.uniform(EARLY, 1.0)
+            await asyncio.sleep(HEARTBEAT_S * early if self.connected else 0.5 * early)
 
     async def _heartbeat(self) -> None:
         who = self._source.identity()

@@ -43,5 +43,5 @@ def keep(write: Write, event: AlarmEvent, entry: bytes, *, hashed: str, via: str
     orders.close_by_event(write, event)
     if event.kind == "alarm" and event.alarm:
         mirror.apply(write, event, entry)
-    write.forward(int(rows[0][0]), entry)
+    write.forward(int(rows[0][0]), event.alarm, entry)
     return f"{event.node}/{event.life}/{event.epoch}/{event.seq}"

@@ -12,12 +12,15 @@ from typing import Final
 from gateway.db import Database
 from gateway.identity import Identity, random_bits
 from gateway.journal import GENESIS, Chain
+from gateway.northbound import outbox
 
 #: Whose rows of the outbox a centre keeps.
 PARENT: Final = "parent"
 #: Up to which position of the events the outbox was filled when the parent was taken away.
 LEFT_AT: Final = "outbox_left_at"
 KEPT: Final = "kept"
+#: Events put into the outbox by one statement.
+AT_ONCE: Final = 1000
 
 
 def chains(database: Database, node: str) -> tuple[Chain, Chain, bool]:
@@ -53,11 +56,13 @@ def keep_outbox(database: Database, *, parent: bool) -> None:
     """Begin or end to keep events for a parent; what came in between is put into the outbox."""
     left_at = value_of(database, LEFT_AT)
     if parent and left_at != KEPT:
-        database.execute(
-            "INSERT INTO outbox (destination, seq, entry, alarm) "
-            "SELECT ?, position, entry, alarm FROM event WHERE position > ?",
-            (PARENT, int(left_at or 0)),
-        )
+        last = int(left_at or 0)
+        while rows := database.execute(
+            "SELECT position, alarm, entry FROM event WHERE position > ? ORDER BY position LIMIT ?",
+            (last, AT_ONCE),
+        ):
+            outbox.append(database, [outbox.Row(*row) for row in rows], [PARENT])
+            last = rows[-1][0]
         set_value(database, LEFT_AT, KEPT)
     elif not parent and left_at == KEPT:
         last = database.execute("SELECT COALESCE(MAX(position), 0) FROM event")[0][0]

@@ -90,7 +90,7 @@ class Write:
         self._own = own or Chain(chain.identity)
         self._parent = parent
         self._entries: list[tuple[int, bytes]] = []
-        self._upward: list[tuple[int, bytes]] = []
+        self._upward: list[outbox.Row] = []
 
     @property
     def node(self) -> str:
@@ -147,10 +147,10 @@ class Write:
             **fields,
         )
 
-    def forward(self, position: int, entry: bytes) -> None:
+    def forward(self, position: int, alarm: str, entry: bytes) -> None:
         """Put a stored event into the outbox; it leaves on the parent's receipt alone."""
         if self._parent:
-            self._upward.append((position, entry))
+            self._upward.append(outbox.Row(position, alarm, entry))
             self.news.append(News("event", ""))
 
     def tell_parent(

@@ -24,7 +24,8 @@ from gateway.northbound.source import Report, Source, Whole
 from gateway.supervision import facts, mirror, sequence
 from gateway.supervision.store import BusyError, News, Store
 
-EVERY_NS: Final = 15 * NANOSECONDS
+#: The uplink asks each 15 s at the latest; what is told may be a minute old before it is lost.
+EVERY_NS: Final = 10 * NANOSECONDS
 ANCHOR_NS: Final = 60 * NANOSECONDS
 #: Of inventories and present states told between two posts of events.
 SLICE_BYTES: Final = 256 * 1024
@@ -100,7 +101,8 @@ class ToParent:
             whole=self.whole,
             status=self._status,
             store=self._store.act,
-            anchored=lambda seq, head: None,
+            anchored=lambda _seq, _head: None,
+            rejected=lambda _: None,
             event=item_of,
             changes=self.changes,
             receipts=self._receipts,

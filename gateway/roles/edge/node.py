@@ -235,6 +235,7 @@ class EdgeNode:
             status=self._status,
             store=self.storage.act,
             anchored=self._anchored,
+            rejected=lambda _: self._dead_letters(),
         )
         return Upward(
             receivers,

@@ -20,6 +20,7 @@ from gateway.clock import ManualClock
 from gateway.db import Database
 from gateway.identity import Identity, random_bits
 from gateway.journal import Chain, write_entries
+from gateway.model import decode_event
 from gateway.northbound import outbox, wire
 from gateway.northbound.source import Source, Whole, own_whole
 from gateway.northbound.uplink import Uplink
@@ -49,6 +50,7 @@ class Gateway:
         self.identity = Identity("gw1", random_bits(), random_bits())
         self.chain = Chain(self.identity)
         self.present: list[bytes] = []
+        self.rejected: list[int] = []
         self.anchors: list[tuple[int, str]] = []
         self.act: Callable[[Callable[[Database], Any]], Any] = lambda act: act(self.database)
 
@@ -62,9 +64,10 @@ class Gateway:
             for n in range(self.chain.seq, self.chain.seq + count)
         ]  # fmt: skip
         entries = list(enumerate(made, start=self.chain.seq - count + 1))
+        rows = [outbox.Row(seq, decode_event(entry).alarm, entry) for seq, entry in entries]
         with self.database.transaction():
             write_entries(self.database, entries)
-            outbox.append(self.database, entries, self.destinations)
+            outbox.append(self.database, rows, self.destinations)
         return made
 
     def waiting(self, destination: str = "parent") -> int:
@@ -99,6 +102,7 @@ class Gateway:
             status=lambda: (self.chain.seq, self.chain.head, 1.0, []),
             store=self.store,
             anchored=lambda seq, head: self.anchors.append((seq, head)),
+            rejected=self.rejected.append,
         )
 
     def uplink(

@@ -166,7 +166,7 @@ async def test_what_no_parent_takes_stops_nothing(gateway: Gateway, parent: Pare
     gateway.present = gateway.make(400)
     event, entry = gateway.chain.seal("alarm", comment="x" * 150_000)
     with gateway.database.transaction():
-        outbox.append(gateway.database, [(event.seq, entry)], ["parent"])
+        outbox.append(gateway.database, [outbox.Row(event.seq, "", entry)], ["parent"])
     after = gateway.make(2)
     async with gateway.uplink(parent.url):
         await until(lambda: gateway.waiting() == 0)
