@@ -1,4 +1,4 @@
-"""A centre's connection to its own parent: the uplink of an edge, with what a centre has to tell."""
+"""A centre's connection to its own parent: an edge's uplink, with what a centre has to tell."""
 
 from __future__ import annotations
 
