@@ -73,12 +73,14 @@ class Link:
         assert task is not None
         self._tasks.add(task)
         pumps: list[asyncio.Task[None]] = []
+        writers = [writer]
         try:
             if self.whole:
-                there = await asyncio.open_connection("127.0.0.1", self._target)
+                back, there = await asyncio.open_connection("127.0.0.1", self._target)
+                writers.append(there)
                 pumps = [
-                    asyncio.create_task(_pump(reader, there[1])),
-                    asyncio.create_task(_pump(there[0], writer)),
+                    asyncio.create_task(_pump(reader, there)),
+                    asyncio.create_task(_pump(back, writer)),
                 ]
                 await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         except (OSError, asyncio.CancelledError):
@@ -87,7 +89,10 @@ class Link:
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-            writer.close()
+            for each in writers:
+                each.close()
+                with suppress(OSError):
+                    await each.wait_closed()
             self._tasks.discard(task)
 
 
@@ -96,7 +101,6 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while piece := await reader.read(65536):
             writer.write(piece)
             await writer.drain()
-    writer.close()
 
 
 class Gateway:

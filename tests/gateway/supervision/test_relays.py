@@ -8,6 +8,7 @@ import pytest
 
 from gateway.journal import digest
 from gateway.northbound import wire
+from gateway.supervision.relays import Relay
 from gateway.supervision.tiers import Role
 from tests.gateway.supervision.world import Child, World
 
@@ -270,3 +271,14 @@ async def test_unreadable_facts_are_rejected(world: World, body: bytes) -> None:
 def test_an_item_of_the_senders_own_is_as_it_was() -> None:
     """Without a node named, an item is the same bytes that every older parent reads."""
     assert wire.encode(wire.item("event", "l/1", b"{}")) == b'{"kind":"event","id":"l/1","body":{}}'
+
+
+async def test_without_the_check_a_foreign_node_is_here(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control: it is this one check that keeps another division's bytes out."""
+    monkeypatch.setattr(Relay, "_why_not", lambda *_: "")
+    await world.divisions(("331000", ""), ("331100", ""))
+    town, site = await world.relay(division="331000"), await below(world, division="331100")
+    assert await town.tells_of(site.facts()) == ""
+    assert await town.relays(site, ("event", site.event())) == {"event-0": "stored"}

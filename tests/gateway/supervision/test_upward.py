@@ -335,6 +335,18 @@ async def test_an_unheard_life_places_nothing(world: World) -> None:
     assert await world.own("fork") == []
 
 
+async def test_a_new_life_counts_before_its_first_heartbeat(world: World) -> None:
+    """A life that has told its state below, and was cut off before a heartbeat, is believed."""
+    town = await world.relay()
+    site = Child("gw1", await world.client(), world.clock)
+    await town.tells_of(site.facts())
+    await town.relays(site, ("event", site.event()))
+    site.new_life()
+    await town.tells_of(site.facts(link="never"))
+    assert await town.relays(site, ("present", site.present())) == {"present-0": "stored"}
+    assert await world.rows("SELECT 1 FROM mirror WHERE standing = 1") == []
+
+
 async def test_a_gap_stays_told_above(world: World) -> None:
     """An event that never arrived is a gap here, though the relay calls itself up to date."""
     town = await world.relay()
