@@ -86,8 +86,11 @@ def _take(write: Write, facts: NodeFacts, *, sent_ns: int) -> None:
     if sequence.are_named(facts.life, facts.epoch):
         # What a relay remembers of a node that it does not hear proves no second speaker: after
         # the loss of its disk that may be older than what is known here.
-        reason = sequence.meet(write, node, facts.life, facts.epoch, speaks=link in HEARD)
-        if reason:
+        reasons = [sequence.meet(write, node, facts.life, facts.epoch, speaks=link in HEARD)]
+        if link in HEARD and facts.head:
+            found = heartbeat.rewritten(write, node, facts.life, facts.last_seq, facts.head)
+            reasons.append(found)
+        for reason in filter(None, reasons):
             sequence.mark_fork(write, node, reason)
     if facts.fork:
         sequence.mark_fork(write, node, facts.fork)
