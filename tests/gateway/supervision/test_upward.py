@@ -307,6 +307,22 @@ async def test_an_order_to_a_centre_ends_in_an_event(tiers: Tiers) -> None:
     assert "is a centre" in rows[0][1]
 
 
+async def test_a_relay_that_is_back_is_shown_at_once(world: World) -> None:
+    """When a silent relay says again what it said before, its nodes are up again on the screen."""
+    town = await world.relay()
+    site = Child("gw1", await world.client(), world.clock)
+    facts = site.facts()
+    await town.tells_of(facts)
+    world.pass_time(61)
+    await world.centre.watch.look()
+    viewer = await world.admin()
+    async with world.stream(viewer) as stream:
+        await stream.next("ping")
+        await town.tells_of(facts)
+        frame = await stream.until("node", lambda row: row["node"] == "gw1")
+        assert frame.data["link"] == "up"
+
+
 async def test_a_rewritten_story_is_a_fork_above(world: World) -> None:
     """A head that a relay tells and that is not the hash of the event stored here is a fork."""
     town = await world.relay()
