@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from gateway.journal import digest, verify
+from gateway.model import decode_event
 from gateway.northbound import wire
-from gateway.supervision import sequence
+from gateway.supervision import own, sequence
+from gateway.supervision.store import Write
+from gateway.supervision.upward import ToParent
 from tests.gateway.supervision.world import Child, World
 
 
@@ -61,6 +67,7 @@ async def test_an_unheard_life_places_nothing(world: World) -> None:
     await town.tells_of(site.facts())
     for _ in range(3):
         await town.tells_of(site.facts(life=before, epoch=epoch, link="lost"))
+        await town.tells_of(site.facts())
     life = await world.centre.store.read(lambda db: sequence.current_life(db, "gw1"))
     assert life == site.life
     assert await world.own("fork") == []
@@ -100,3 +107,40 @@ def test_wire_kinds_stay_known() -> None:
     """The facts of a node below have defaults for all that an older centre would not say."""
     told = wire.NodeFacts(node="gw1", name="", division="", link="up")
     assert (told.lag, told.coverage, told.trouble) == (0, 0.0, [])
+
+
+async def test_nothing_has_ended_before_the_site_says_so(world: World) -> None:
+    """A centre tells no present state of a site, as one with a new store, before it has one."""
+    site = await world.child()
+    await site.events(site.event())
+    told = ToParent(world.centre.store, clock=world.clock, name="", division="", parent="")
+
+    async def kinds() -> list[str]:
+        return [item.kind for item in (await told.whole("c/1")).items if item.node == "gw1"]
+
+    assert await kinds() == []
+    await site.send(("present", site.present()))
+    assert await kinds() == ["present"]
+    site.new_life()
+    await site.beat()
+    assert await kinds() == []
+
+
+async def test_what_is_taken_back_was_never_said(world: World) -> None:
+    """An own event whose part of a transaction fails leaves no hole in the stream."""
+
+    def work(write: Write) -> None:
+        own.tell(write, "note")
+        with suppress(ValueError), write.part():
+            own.tell(write, "note")
+            raise ValueError
+        own.tell(write, "note")
+
+    await world.centre.store.write(work)
+    rows = await world.rows("SELECT seq, kind FROM event WHERE node = 'county' ORDER BY seq")
+    assert rows == [(1, "life"), (2, "note"), (3, "note")]
+    found = await world.centre.store.read(verify)
+    assert found.problems == ()
+    chain = await world.rows("SELECT entry FROM event ORDER BY seq")
+    heads = ["", *(digest(entry) for (entry,) in chain)]
+    assert [decode_event(entry).prev for (entry,) in chain] == heads[:-1]
