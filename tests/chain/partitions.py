@@ -87,13 +87,13 @@ class Link:
         except (OSError, asyncio.CancelledError):
             pass
         finally:
+            # All that needs no waiting first: it may be cut a second time meanwhile.
+            for each in writers:
+                each.transport.abort()
             for pump in pumps:
                 pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
-            for each in writers:
-                each.close()
-                with suppress(OSError):
-                    await each.wait_closed()
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(*pumps, return_exceptions=True)
             self._tasks.discard(task)
 
 
