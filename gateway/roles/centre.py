@@ -16,6 +16,8 @@ A file has this shape; the loader that turns it into `CentreSettings` lives in `
     file = "divisions.csv"
     [pairing]
     nodes = ["lake-cold-store-gw1"]
+    [parent]
+    url = "https://city.example:8443"
 """
 
 from __future__ import annotations
@@ -43,8 +45,10 @@ from pydantic import ConfigDict, Field, model_validator
 from gateway.config import ConfigError, Written, WrittenPath
 from gateway.identity import write_secret
 from gateway.model import Clock
+from gateway.northbound.settings import ParentSettings
 from gateway.observe import log
 from gateway.roles.patience import CONNECTIONS, PatientProtocol
+from gateway.roles.reporting import reporting
 from gateway.supervision import divisions, pairing
 from gateway.supervision.api.app import create_app
 from gateway.supervision.centre import Centre
@@ -131,9 +135,13 @@ class DivisionSettings(Written):
 
 
 class PairingSettings(Written):
-    """Nodes that get a pairing code at start, until each is paired, in a file beside the store."""
+    """Nodes that get a pairing code at start, until each is paired, in a file beside the store.
+
+    `centres` are those that speak for the nodes below them too.
+    """
 
     nodes: tuple[NodeId, ...] = ()
+    centres: tuple[NodeId, ...] = ()
 
 
 class CentreSettings(Written):
@@ -144,6 +152,7 @@ class CentreSettings(Written):
     store: Annotated[StoreSettings, Field(validate_default=True)] = StoreSettings()
     divisions: DivisionSettings = DivisionSettings()
     pairing: PairingSettings = PairingSettings()
+    parent: ParentSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +173,9 @@ class RunningCentre:
     url: str
     first_password: str | None
 
-    async def invite(self, node: str, *, division: str = "") -> str:
-        """Make a one-time pairing code for a node id and return it."""
-        return await self.centre.invite(node, division=division)
+    async def invite(self, node: str, *, division: str = "", relays: bool = False) -> str:
+        """Make a one-time pairing code for a node id, of a centre that `relays` or of a gateway."""
+        return await self.centre.invite(node, division=division, relays=relays)
 
 
 class _Server(uvicorn.Server):
@@ -219,6 +228,7 @@ async def open_centre(
             name=settings.node.name,
             division=settings.node.division,
             secure=listen.secure,
+            parent=settings.parent is not None,
             hasher=hasher,
         ) as centre:
             await centre.load_divisions(rows)
@@ -240,7 +250,7 @@ async def open_centre(
                     ssl_keyfile=listen.key,
                 )
             )
-            async with _serving(server, centre, listener):
+            async with _serving(server, centre, listener), reporting(centre, settings.parent):
                 host = f"[{listen.host}]" if ":" in listen.host else listen.host
                 url = f"{'https' if listen.cert else 'http'}://{host}:{port}"
                 log("centre").info("listens", node=centre.node, url=url)
@@ -329,13 +339,14 @@ def _bound(listen: ListenSettings) -> Iterator[socket.socket]:
 
 
 async def _invite(centre: Centre, settings: CentreSettings) -> None:
-    for node in settings.pairing.nodes:
+    wanted = settings.pairing
+    for node in (*wanted.nodes, *wanted.centres):
         paired = await centre.store.read(partial(pairing.is_paired, node=node))
         path = Path(settings.store.folder) / f"pairing-{node}.code"
         if paired:
             path.unlink(missing_ok=True)
             continue
-        code = await centre.invite(node)
+        code = await centre.invite(node, relays=node in wanted.centres)
         await asyncio.to_thread(write_secret, path, f"{code}{os.linesep}".encode())
 
 

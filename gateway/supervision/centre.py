@@ -10,7 +10,7 @@ from typing import Self
 from argon2 import PasswordHasher
 
 from gateway.model import Clock
-from gateway.supervision import divisions, pairing
+from gateway.supervision import divisions, own, pairing
 from gateway.supervision.accounts import Accounts
 from gateway.supervision.divisions import Division
 from gateway.supervision.feed import Hub
@@ -35,6 +35,8 @@ class Centre:
         Code of the division the centre serves; stated to people, decides nothing.
     secure
         Whether people reach it by TLS: then its cookies travel by nothing else.
+    parent
+        Whether there is a tier above, for which events are kept until it has them.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Centre:
         name: str = "",
         division: str = "",
         secure: bool = False,
+        parent: bool = False,
         hasher: PasswordHasher | None = None,
     ) -> None:
         self.node = node
@@ -55,7 +58,7 @@ class Centre:
         self.secure = secure
         self.hub = Hub()
         self.metrics = CentreMetrics()
-        self.store = Store(folder, node, clock=clock, hub=self.hub)
+        self.store = Store(folder, node, clock=clock, hub=self.hub, parent=parent)
         self.accounts = Accounts(self.store, clock, hasher=hasher)
         self.watch = Watch(self.store, clock)
         self.refusals = Damper(clock)
@@ -67,6 +70,9 @@ class Centre:
         """Open the store, make the first account, begin to watch."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.store)
+            await self.store.write(
+                lambda write: own.describe(write, name=self.name, division=self.division)
+            )
             self.first_password = await self.accounts.first()
             await stack.enter_async_context(self.watch)
             self._stack = stack.pop_all()
@@ -83,11 +89,18 @@ class Centre:
         await self._stack.aclose()
 
     async def invite(
-        self, node: str, *, operator: str = "operating system", division: str = ""
+        self,
+        node: str,
+        *,
+        operator: str = "operating system",
+        division: str = "",
+        relays: bool = False,
     ) -> str:
-        """Make a one-time pairing code for a node id and return it."""
+        """Make a one-time pairing code for a node id, of a centre that `relays` or of a gateway."""
         invitation = await self.store.write(
-            lambda write: pairing.invite(write, node, operator=operator, division=division)
+            lambda write: pairing.invite(
+                write, node, operator=operator, division=division, relays=relays
+            )
         )
         return invitation.code
 

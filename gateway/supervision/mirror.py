@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from gateway.db import Database
 from gateway.model import AlarmEvent, Cause, State, Suppression, decode_event
 from gateway.northbound.wire import MAX_EVENT_BYTES, UNREADABLE, Present
 from gateway.supervision import sequence
@@ -68,6 +69,23 @@ def apply(write: Write, event: AlarmEvent, entry: bytes) -> bool:
     return True
 
 
+def present(database: Database, node: str, life: str, seq: int) -> Present:
+    """Return where a node's alarms stand here, for the tier above: the last event of each.
+
+    It is complete to the greater of `seq`, up to which the node's own last list told everything,
+    and the number up to which no event is missing here. What lies beyond may be known above.
+    """
+    rows = database.execute(
+        "SELECT entry FROM mirror WHERE node = ? AND standing = 1 AND life = ? ORDER BY alarm",
+        (node, life),
+    )
+    return Present(
+        life=life,
+        seq=max(seq, sequence.gapless_to(database, node, life)),
+        alarms=[msgspec.Raw(bytes(row[0])) for row in rows],
+    )
+
+
 def take_present(write: Write, node: str, body: bytes) -> None:
     """Take a child's present state whole.
 
@@ -97,6 +115,12 @@ def take_present(write: Write, node: str, body: bytes) -> None:
     for event, entry in events:
         apply(write, event, entry)
     _close_absent(write, node, present, {event.alarm for event, _ in events})
+    write.execute(
+        "UPDATE node SET present_life = ?, present_seq = ? WHERE node = ? "
+        "AND (present_life <> ? OR present_seq < ?)",
+        (present.life, present.seq, node, present.life, present.seq),
+    )
+    write.tell_parent("present", node)
 
 
 def _close_absent(write: Write, node: str, present: Present, listed: set[str]) -> None:

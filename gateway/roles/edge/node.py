@@ -31,10 +31,11 @@ from gateway.roles.edge.orders import OrderDesk
 from gateway.roles.edge.outgoing import Outgoing
 from gateway.roles.edge.pacing import Pacing
 from gateway.roles.edge.recovery import Opened, memory_store, newest, open_store, take_up
+from gateway.roles.edge.screen import LocalScreen
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import OwnAlarms, Storage, failures
 from gateway.roles.edge.telling import Telling
-from gateway.roles.edge.upward import PARENT, Above, LocalScreen, Upward
+from gateway.roles.upward import PARENT, Above, Upward
 from gateway.southbound.arrivals import Arrivals
 from gateway.southbound.clocks import Clocks
 from gateway.southbound.ingest import Ingest
