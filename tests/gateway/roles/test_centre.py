@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import ssl
 import stat
 import subprocess
@@ -17,7 +18,14 @@ import trustme
 from pydantic import ValidationError
 
 from gateway.clock import ManualClock, SystemClock
-from gateway.roles.centre import CentreSettings, RunningCentre, open_centre, run_centre
+from gateway.roles.centre import (
+    CentreSettings,
+    ListenSettings,
+    RunningCentre,
+    _bound,
+    open_centre,
+    run_centre,
+)
 from tests.gateway.supervision.world import pairing_body
 
 START = """
@@ -177,3 +185,20 @@ def test_bad_settings_are_refused(tmp_path: Path, tables: dict[str, Any]) -> Non
     """Unknown keys, half a TLS pair and impossible addresses are refused."""
     with pytest.raises(ValidationError):
         settings(tmp_path, **tables)
+
+
+async def test_an_answer_is_sent_at_once() -> None:
+    """What a centre writes waits for no acknowledgement of what it wrote before."""
+    options: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def met(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ours = writer.get_extra_info("socket")
+        options.set_result(ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    with _bound(ListenSettings(address="127.0.0.1:0")) as listener:
+        async with await asyncio.start_server(met, sock=listener) as server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            assert await options
+            writer.close()
+            await writer.wait_closed()
