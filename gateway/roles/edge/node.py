@@ -14,7 +14,8 @@ import numpy as np
 
 from gateway import __version__
 from gateway.alarms.actions import Siren
-from gateway.alarms.catalogue import Level, node_alarms
+from gateway.alarms.catalogue import node_alarms
+from gateway.alarms.definitions import Level
 from gateway.alarms.desk import Desk, Transition
 from gateway.db import Database, StoreError
 from gateway.journal import close_segment
