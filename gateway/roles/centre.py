@@ -48,6 +48,7 @@ from gateway.roles.patience import CONNECTIONS, PatientProtocol
 from gateway.supervision import divisions, pairing
 from gateway.supervision.api.app import create_app
 from gateway.supervision.centre import Centre
+from gateway.supervision.settings import DepartmentSettings, WatchSettings
 
 ADDRESS = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
 MAX_PORT = 65535
@@ -144,6 +145,8 @@ class CentreSettings(Written):
     store: Annotated[StoreSettings, Field(validate_default=True)] = StoreSettings()
     divisions: DivisionSettings = DivisionSettings()
     pairing: PairingSettings = PairingSettings()
+    watch: WatchSettings = WatchSettings()
+    departments: DepartmentSettings = DepartmentSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +223,7 @@ async def open_centre(
             division=settings.node.division,
             secure=listen.secure,
             hasher=hasher,
+            watch=settings.watch,
         ) as centre:
             await centre.load_divisions(rows)
             await _invite(centre, settings)

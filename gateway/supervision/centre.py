@@ -15,6 +15,7 @@ from gateway.supervision.accounts import Accounts
 from gateway.supervision.divisions import Division
 from gateway.supervision.feed import Hub
 from gateway.supervision.metrics import CentreMetrics
+from gateway.supervision.settings import WatchSettings
 from gateway.supervision.store import Store
 from gateway.supervision.throttle import Damper, Throttle
 from gateway.supervision.watch import Watch
@@ -35,6 +36,8 @@ class Centre:
         Code of the division the centre serves; stated to people, decides nothing.
     secure
         Whether people reach it by TLS: then its cookies travel by nothing else.
+    watch
+        When it raises alarms of its own; the defaults when none are given.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Centre:
         division: str = "",
         secure: bool = False,
         hasher: PasswordHasher | None = None,
+        watch: WatchSettings | None = None,
     ) -> None:
         self.node = node
         self.name = name or node
@@ -57,7 +61,7 @@ class Centre:
         self.metrics = CentreMetrics()
         self.store = Store(folder, node, clock=clock, hub=self.hub)
         self.accounts = Accounts(self.store, clock, hasher=hasher)
-        self.watch = Watch(self.store, clock)
+        self.watch = Watch(self.store, clock, watch or WatchSettings())
         self.refusals = Damper(clock)
         self.pairings = Throttle(clock, allowed=PAIRINGS_PER_ADDRESS)
         self.first_password: str | None = None

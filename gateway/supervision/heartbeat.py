@@ -26,12 +26,12 @@ encode = msgspec.json.Encoder().encode
 def take(write: Write, node: str, heartbeat: Heartbeat) -> HeartbeatAnswer:
     """Store a heartbeat, anchor its head when a minute has passed, and answer with the clock."""
     life = heartbeat.life
-    reasons = (
-        sequence.meet(write, node, life, heartbeat.epoch),
-        _rewritten(write, node, heartbeat),
-    )
-    for reason in filter(None, reasons):
-        sequence.mark_fork(write, node, reason)
+    forked = sequence.meet(write, node, life, heartbeat.epoch)
+    if forked:
+        sequence.mark_fork(write, node, forked)
+    rewritten = _rewritten(write, node, heartbeat)
+    if rewritten:
+        sequence.mark_rewritten(write, node, rewritten)
     before = write.execute("SELECT link FROM heartbeat WHERE node = ?", (node,))
     write.execute(
         "INSERT INTO heartbeat (node, life, epoch, last_seq, head, lag, coverage, clock_ns, "

@@ -3,6 +3,9 @@
 An alarm moves only forward: a newer life replaces an older one, and within a life a greater
 revision a smaller one. The present state that a child sends at every connection is taken whole:
 what stood here and is not in it has ended, unless the mirror is newer than the list.
+
+The centre's own alarms about a child stand beside the child's, under the child, and are told apart
+by their owner: nothing that a child sends moves or ends them.
 """
 
 from __future__ import annotations
@@ -52,9 +55,23 @@ def standing(state: str, suppression: str) -> bool:
     return state != State.NORMAL or suppression != Suppression.NONE
 
 
-def apply(write: Write, event: AlarmEvent, entry: bytes) -> bool:
-    """Move one alarm to where its event left it; return False for an event the mirror is past."""
-    known = _known(write, event.node, event.alarm)
+def apply(write: Write, event: AlarmEvent, entry: bytes, *, about: str = "") -> bool:
+    """Move one alarm to where its event left it; return False for an event the mirror is past.
+
+    Parameters
+    ----------
+    about
+        For an alarm of the centre's own: the child under which it stands.
+
+    Raises
+    ------
+    RefusedError
+        A child names an alarm of the centre's own.
+    """
+    if not about and event.alarm.startswith(f"{write.node}/@"):
+        raise RefusedError(f"event: {event.alarm} is an alarm of {write.node} itself", foreign=True)
+    node = about or event.node
+    known = _known(write, node, event.alarm)
     if known is not None:
         if known.life == event.life:
             if event.revision <= known.revision:
@@ -63,8 +80,8 @@ def apply(write: Write, event: AlarmEvent, entry: bytes) -> bool:
             write, event.node, known.life
         ):
             return False
-    _save(write, event, entry, known)
-    alarm_view.publish(write, event.node, event.alarm)
+    _save(write, event, entry, known, node=node)
+    alarm_view.publish(write, node, event.alarm)
     return True
 
 
@@ -101,7 +118,8 @@ def take_present(write: Write, node: str, body: bytes) -> None:
 
 def _close_absent(write: Write, node: str, present: Present, listed: set[str]) -> None:
     rows = write.execute(
-        "SELECT alarm, life, seq, state FROM mirror WHERE node = ? AND standing = 1", (node,)
+        "SELECT alarm, life, seq, state FROM mirror WHERE node = ? AND standing = 1 AND owner = ''",
+        (node,),
     )
     for alarm, life, seq, state in rows:
         if alarm in listed or (life == present.life and seq > present.seq):
@@ -133,7 +151,9 @@ def _known(write: Write, node: str, alarm: str) -> _Known | None:
     return _Known(*rows[0]) if rows else None
 
 
-def _save(write: Write, event: AlarmEvent, entry: bytes, known: _Known | None) -> None:
+def _save(
+    write: Write, event: AlarmEvent, entry: bytes, known: _Known | None, *, node: str
+) -> None:
     same = known is not None and (known.life, known.occurrence) == (event.life, event.occurrence)
     changed_ns = event.source_ns or event.received_ns
     raised_ns = known.raised_ns if known is not None and same else changed_ns
@@ -145,8 +165,8 @@ def _save(write: Write, event: AlarmEvent, entry: bytes, known: _Known | None) -
     write.execute(
         "INSERT INTO mirror (node, alarm, life, revision, seq, occurrence, state, suppression, "
         "standing, priority, tag, area, hazard, rule, raised_ns, changed_ns, received_ns, value, "
-        "quality, entry, order_id) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "quality, entry, order_id, owner) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (node, alarm) DO UPDATE SET life = excluded.life, "
         "revision = excluded.revision, seq = excluded.seq, occurrence = excluded.occurrence, "
         "state = excluded.state, suppression = excluded.suppression, standing = excluded.standing, "
@@ -154,9 +174,9 @@ def _save(write: Write, event: AlarmEvent, entry: bytes, known: _Known | None) -
         "hazard = excluded.hazard, rule = excluded.rule, raised_ns = excluded.raised_ns, "
         "changed_ns = excluded.changed_ns, received_ns = excluded.received_ns, "
         "value = excluded.value, quality = excluded.quality, entry = excluded.entry, "
-        "order_id = excluded.order_id",
+        "order_id = excluded.order_id, owner = excluded.owner",
         (
-            event.node,
+            node,
             event.alarm,
             event.life,
             event.revision,
@@ -177,6 +197,7 @@ def _save(write: Write, event: AlarmEvent, entry: bytes, known: _Known | None) -
             quality,
             entry,
             order_id,
+            "" if node == event.node else event.node,
         ),
     )
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.db import Database, Row, StoreError, Value, lock
 from gateway.identity import Identity, load_key, random_bits
 from gateway.journal import GENESIS, Chain, close_segment, write_entries
-from gateway.model import Clock
+from gateway.model import AlarmEvent, Clock
 from gateway.supervision import feed
 from gateway.supervision.feed import FeedItem, Hub
 
@@ -72,6 +72,11 @@ class Write:
         """Life of the centre's store."""
         return self._chain.identity.life
 
+    @property
+    def chain(self) -> Chain:
+        """Where the own journal stands; what is sealed with it is handed to `enter`."""
+        return self._chain
+
     def execute(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         """Run one statement and return its rows."""
         return self.database.execute(sql, parameters)
@@ -100,6 +105,10 @@ class Write:
             comment=comment,
             detail=detail,
         )
+        self._entries.append((event.seq, entry))
+
+    def enter(self, event: AlarmEvent, entry: bytes) -> None:
+        """Add an event that was sealed with the chain to the centre's own journal."""
         self._entries.append((event.seq, entry))
 
     @contextmanager

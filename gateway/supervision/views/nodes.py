@@ -24,7 +24,8 @@ decode_trouble = msgspec.json.Decoder(list[str]).decode
 
 _SELECT = (
     "SELECT n.node, n.name, n.enterprise, n.division, n.grid, n.fork, n.refused_division, "
-    "h.life, h.last_seq, h.lag, h.coverage, h.clock_ns, h.version, h.trouble, h.received_ns "
+    "h.life, h.last_seq, h.lag, h.coverage, h.clock_ns, h.version, h.trouble, h.received_ns, "
+    "h.link, n.rewritten "
     "FROM node n LEFT JOIN heartbeat h ON h.node = n.node "
 )
 
@@ -103,7 +104,7 @@ def _counts(database: Database, node: str, scope: Scope) -> tuple[int, int]:
 
 def _row(database: Database, row: Row, now_ns: int, *, scope: Scope) -> NodeRow:
     node, heard_ns = row[0], row[14]
-    link = links.state(heard_ns, now_ns)
+    link = links.shown(row[15], heard_ns, now_ns)
     # Before its first heartbeat a node is judged by the life that its intake named.
     life = row[7] or sequence.current_life(database, node)
     last_seq, lag = row[8] or 0, row[9] if row[9] is not None else -1
@@ -115,6 +116,8 @@ def _row(database: Database, row: Row, now_ns: int, *, scope: Scope) -> NodeRow:
     trouble = decode_trouble(row[13]) if row[13] else []
     if row[5]:
         trouble.append(f"fork: {row[5]}")
+    if row[16]:
+        trouble.append(f"journal: {row[16]}")
     if row[6]:
         trouble.append(f"division: claims {row[6]}, is assigned to {row[3]}")
     if offset_ns is not None and abs(offset_ns) > CLOCK_TROUBLE_NS:
@@ -133,7 +136,7 @@ def _row(database: Database, row: Row, now_ns: int, *, scope: Scope) -> NodeRow:
         clock_offset_ms=None if offset_ns is None else offset_ns // MILLISECOND,
         complete_to_ms=complete // MILLISECOND if complete else None,
         gaps=missing,
-        fork=row[5],
+        fork=row[5] or row[16],
         version=row[12] or "",
         trouble=trouble,
         points=points,
