@@ -45,7 +45,7 @@ from gateway.identity import write_secret
 from gateway.model import Clock
 from gateway.observe import log
 from gateway.roles.patience import CONNECTIONS, PatientProtocol
-from gateway.supervision import divisions, pairing
+from gateway.supervision import departments, divisions, pairing
 from gateway.supervision.api.app import create_app
 from gateway.supervision.centre import Centre
 from gateway.supervision.settings import DepartmentSettings, WatchSettings
@@ -210,6 +210,12 @@ async def open_centre(
     """
     table = settings.divisions.file
     rows = divisions.read(Path(table)) if table is not None else []
+    named = settings.departments.file
+    beside = departments.DepartmentFile()
+    if named is not None:
+        beside = departments.read(Path(named), rows)
+        for spot in departments.blind_spots(beside, rows, division=settings.node.division):
+            log("departments").warning("blind spot", file=named, what=spot)
     listen = settings.listen
     # Before the store: a first password must not be made by a start that then fails.
     _check_certificate(listen)
@@ -226,6 +232,7 @@ async def open_centre(
             watch=settings.watch,
         ) as centre:
             await centre.load_divisions(rows)
+            await centre.load_departments(beside)
             await _invite(centre, settings)
             server = _Server(
                 uvicorn.Config(

@@ -10,8 +10,9 @@ from typing import Self
 from argon2 import PasswordHasher
 
 from gateway.model import Clock
-from gateway.supervision import divisions, pairing
+from gateway.supervision import divisions, pairing, routes
 from gateway.supervision.accounts import Accounts
+from gateway.supervision.departments import DepartmentFile
 from gateway.supervision.divisions import Division
 from gateway.supervision.feed import Hub
 from gateway.supervision.metrics import CentreMetrics
@@ -98,3 +99,7 @@ class Centre:
     async def load_divisions(self, rows: list[Division]) -> bool:
         """Make these the divisions; return whether anything changed."""
         return await self.store.write(lambda write: divisions.load(write, rows))
+
+    async def load_departments(self, content: DepartmentFile) -> bool:
+        """Make these the departments and routes; return whether anything changed."""
+        return await self.store.write(lambda write: routes.take(write, content))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gateway.db import Database, Row
-from gateway.supervision import child_alarms, links
+from gateway.supervision import child_alarms, escalation, links
 from gateway.supervision.child_alarms import Edge
 from gateway.supervision.conditions import Delays, Facts, verdicts
 from gateway.supervision.links import Pulses
@@ -79,7 +79,7 @@ class Children:
         look = _Look(now_ns, monotonic_ns)
         begun = monotonic_ns - self._pulses.begun_ns >= self._settings.lost_after
         active = child_alarms.active(database, self._centre) if begun else {}
-        overdue: dict[str, int] = {}
+        overdue = escalation.overdue(database)
         for row in database.execute(_SELECT):
             node = row[0]
             silence_ns = self._pulses.silence(node, monotonic_ns)

@@ -16,7 +16,7 @@ import msgspec
 
 from gateway.model import AlarmEvent, Cause, State, Suppression, decode_event
 from gateway.northbound.wire import MAX_EVENT_BYTES, UNREADABLE, Present
-from gateway.supervision import sequence
+from gateway.supervision import escalation, sequence
 from gateway.supervision.store import Write
 from gateway.supervision.views import alarms as alarm_view
 
@@ -48,6 +48,7 @@ class _Known:
     value: float | None
     quality: str
     order_id: str
+    standing: int
 
 
 def standing(state: str, suppression: str) -> bool:
@@ -82,6 +83,8 @@ def apply(write: Write, event: AlarmEvent, entry: bytes, *, about: str = "") -> 
             return False
     _save(write, event, entry, known, node=node)
     alarm_view.publish(write, node, event.alarm)
+    if event.after != State.NORMAL:
+        escalation.send(write, event, node, stood=known is not None and bool(known.standing))
     return True
 
 
@@ -144,7 +147,8 @@ def _close_absent(write: Write, node: str, present: Present, listed: set[str]) -
 
 def _known(write: Write, node: str, alarm: str) -> _Known | None:
     rows = write.execute(
-        "SELECT life, revision, occurrence, raised_ns, value, quality, order_id FROM mirror "
+        "SELECT life, revision, occurrence, raised_ns, value, quality, order_id, standing "
+        "FROM mirror "
         "WHERE node = ? AND alarm = ?",
         (node, alarm),
     )

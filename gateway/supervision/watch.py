@@ -20,7 +20,7 @@ from typing import Self
 from gateway.db import Database, StoreError
 from gateway.model import NANOSECONDS, Clock
 from gateway.observe import log
-from gateway.supervision import child_alarms, child_rules, online, orders
+from gateway.supervision import child_alarms, child_rules, escalation, online, orders
 from gateway.supervision.children import Children, Judged
 from gateway.supervision.links import Pulses
 from gateway.supervision.settings import WatchSettings
@@ -50,6 +50,7 @@ class Found:
     stale: tuple[tuple[str, str], ...]
     expired: tuple[str, ...]
     orders: bool
+    copies: bool
     old: bool
     checkpoint: bool
     jump_ns: int
@@ -58,8 +59,8 @@ class Found:
     def __bool__(self) -> bool:
         """Return whether there is anything to write."""
         return bool(
-            self.children or self.stale or self.expired or self.orders or self.old
-            or self.checkpoint or self.anew
+            self.children or self.stale or self.expired or self.orders or self.copies
+            or self.old or self.checkpoint or self.anew
         )  # fmt: skip
 
 
@@ -172,6 +173,7 @@ class Watch:
             stale=tuple((row[0], row[1]) for row in stale),
             expired=child_alarms.expired(database, now_ns=now_ns),
             orders=orders.due(database, now_ns=now_ns),
+            copies=escalation.due(database, now_ns=now_ns),
             old=bool(old),
             checkpoint=monotonic_ns - self._noted_ns >= online.CHECKPOINT_NS,
             jump_ns=jump_ns,
@@ -182,6 +184,7 @@ class Watch:
         """Write what a look has found and return the number of the ledger's present span."""
         if found.jump_ns:
             write.journal("clock", detail={"jump_ms": found.jump_ns // 1_000_000})
+            escalation.move_due(write, found.jump_ns)
         watched = online.begin(write) if found.anew else self._watched
         online.note(write, watched, found.children.changes)
         settle_links(write, found.children)
@@ -190,6 +193,8 @@ class Watch:
         settle_values(write, found.stale)
         if found.orders:
             orders.expire(write)
+        if found.copies:
+            escalation.escalate(write)
         if found.old:
             forget(write)
         return watched

@@ -26,7 +26,13 @@ from gateway.supervision.tiers import Role, Subject
 
 NOON_NS = 1_790_000_000 * NANOSECONDS
 PASSWORD = "correct horse battery"
-STATES = {"raise": "UNACK", "acknowledge": "ACKED", "clear": "NORM", "shelve": "ACKED"}
+STATES = {
+    "raise": "UNACK",
+    "acknowledge": "ACKED",
+    "clear": "NORM",
+    "shelve": "ACKED",
+    "carry": "UNACK",
+}
 
 
 def pairing_body(code: str, token: str = "a token") -> dict[str, str]:
