@@ -167,7 +167,9 @@ def _unknown(code: str) -> str:
 
 
 def _route_problems(content: DepartmentFile, divisions: Sequence[Division]) -> Iterator[Problem]:
-    known = {each.id: each for each in content.department}
+    # Of two with one id the first counts; that there are two is told beside.
+    named = reversed(content.department)
+    known = {each.id: each for each in named if each.id != PARENT}
     parents = {each.code: each.parent for each in divisions}
     for number, route in enumerate(content.route):
         key = ("route", number)
