@@ -1,9 +1,9 @@
 """The centre's own alarms about its children: the same life cycle and desk as a gateway's.
 
-An alarm ``CENTRE/@CHILD/RULE`` is the centre's: it stands in the centre's own journal and store,
-and people at the centre acknowledge it themselves. In the lists it stands under the child, so that
-exactly those see it who see the child. Where it stands is read from the store for each move: what a
-transaction takes back has never happened.
+An alarm ``CENTRE/@CHILD/RULE`` is the centre's: it stands in the stream of the centre's own events
+and in its store, and people at the centre acknowledge it themselves. In the lists it stands under
+the child, so that exactly those see it who see the child. Where it stands is read from the store
+for each move: what a transaction takes back has never happened.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gateway.alarms.desk import Desk, Transition
 from gateway.alarms.requests import Request
 from gateway.db import Database
 from gateway.model import Detection, State
-from gateway.supervision import mirror
+from gateway.supervision import own
 from gateway.supervision.child_rules import RULES, ChildAlarms
 from gateway.supervision.store import Write
 from gateway.supervision.views import nodes as node_view
@@ -92,18 +92,13 @@ def _desk(write: Write, child: str, limits: Mapping[str, float]) -> Desk:
     definitions = ChildAlarms(write.node, child, division=rows[0][0] if rows else "", limits=limits)
     alarms = [definitions[number].alarm for number in range(len(RULES))]
     statuses, entries = alarm_store.load(write.database, alarms)
-    return Desk(definitions, write.chain, statuses=statuses, entries=entries)
+    own.begin(write)
+    return Desk(definitions, write.own_chain, statuses=statuses, entries=entries)
 
 
 def _keep(write: Write, child: str, transitions: list[Transition]) -> None:
     alarm_store.save(write.database, transitions)
     for transition in transitions:
-        event = transition.event
-        write.enter(event, transition.entry)
-        write.execute(
-            "INSERT INTO child_event (seq, node, alarm) VALUES (?, ?, ?)",
-            (event.seq, child, event.alarm),
-        )
-        mirror.apply(write, event, transition.entry, about=child)
+        own.keep(write, transition.event, transition.entry)
     if transitions:
         node_view.publish(write, child)

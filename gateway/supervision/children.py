@@ -1,7 +1,8 @@
 """What the watch knows of the children between two looks, and what a look finds changed.
 
-Judged are the centre's own children, those that speak to it with a credential; what lies below them
-is judged by them. After a start nothing is judged until a child that lives must have been heard.
+Judged are the centre's own children, those that speak to it with a credential. What lies below them
+is judged by them: of it, only what they told is shown and counted. After a start nothing is judged
+until a child that lives must have been heard.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _SELECT = (
     "FROM node n LEFT JOIN heartbeat h ON h.node = n.node "
     "WHERE EXISTS (SELECT 1 FROM credential c WHERE c.node = n.node)"
 )
+_RELAYED = "SELECT node, link, received_ns, told FROM heartbeat WHERE told <> ''"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Children:
         self._pulses = pulses
         self._delays = Delays()
         self._empty_ns: dict[str, int] = {}
-        self._up: dict[str, bool] = {}
+        self._up: dict[str, bool | None] = {}
 
     def await_all(self, database: Database) -> None:
         """Count the silence of those that are there at the start from the start on."""
@@ -80,13 +82,23 @@ class Children:
         begun = monotonic_ns - self._pulses.begun_ns >= self._settings.lost_after
         active = child_alarms.active(database, self._centre) if begun else {}
         overdue = escalation.overdue(database)
+        mine = set()
         for row in database.execute(_SELECT):
             node = row[0]
+            mine.add(node)
             silence_ns = self._pulses.silence(node, monotonic_ns)
             self._judge_link(look, node, row[3], silence_ns=silence_ns)
             facts = self._facts(row, silence_ns, overdue.get(node, 0), look=look)
             if begun:
                 self._judge_alarms(look, node, facts, active=active.get(node, frozenset()))
+        for row in database.execute(_RELAYED):
+            self._judge_relayed(look, row)
+        for node in sorted((active.keys() | overdue.keys()) - mine):
+            # Of what lies below, this centre has to say only what its own departments owe.
+            edge = (overdue.get(node, 0) > 0, "receipt_overdue" in active.get(node, ()))
+            if begun and edge[0] != edge[1]:
+                value = float(overdue.get(node, 0))
+                look.edges.append(Edge(node, "receipt_overdue", edge[0], value))
         return Judged(tuple(look.links), tuple(look.changes), tuple(look.edges))
 
     def noted(self, changes: tuple[Change, ...], *, anew: bool) -> None:
@@ -105,6 +117,16 @@ class Children:
         up = state != "lost"
         if (heard or not up) and self._up.get(node) is not up:
             look.changes.append(Change(node, look.now_ns - silence_ns, up))
+
+    def _judge_relayed(self, look: _Look, row: Row) -> None:
+        """Judge a node that speaks through a child by what that child has told last."""
+        node, before, heard_ns, told = row
+        state = links.shown(before, heard_ns, look.now_ns, told=told)
+        if state != before:
+            look.links.append((node, before, state))
+        up = {"up": True, "late": True, "lost": False}.get(state)
+        if self._up.get(node) is not up:
+            look.changes.append(Change(node, look.now_ns, up))
 
     def _facts(self, row: Row, silence_ns: int, overdue: int, *, look: _Look) -> Facts:
         node, fork, rewritten, link, lag, coverage, clock_ns, received_ns = row

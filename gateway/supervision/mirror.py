@@ -4,8 +4,9 @@ An alarm moves only forward: a newer life replaces an older one, and within a li
 revision a smaller one. The present state that a child sends at every connection is taken whole:
 what stood here and is not in it has ended, unless the mirror is newer than the list.
 
-The centre's own alarms about a child stand beside the child's, under the child, and are told apart
-by their owner: nothing that a child sends moves or ends them.
+What a centre says of a child, here or below, stands under that child: exactly those see it who see
+the child. Such alarms are told apart by their owner: nothing that the child sends moves or ends
+them, and the owner's own present state does.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from gateway.db import Database
 from gateway.model import AlarmEvent, Cause, State, Suppression, decode_event
 from gateway.northbound.wire import MAX_EVENT_BYTES, UNREADABLE, Present
 from gateway.supervision import escalation, sequence
@@ -41,6 +43,7 @@ class RefusedError(Exception):
 class _Known:
     """What the mirror holds of an alarm."""
 
+    node: str
     life: str
     revision: int
     occurrence: int
@@ -56,23 +59,38 @@ def standing(state: str, suppression: str) -> bool:
     return state != State.NORMAL or suppression != Suppression.NONE
 
 
-def apply(write: Write, event: AlarmEvent, entry: bytes, *, about: str = "") -> bool:
-    """Move one alarm to where its event left it; return False for an event the mirror is past.
+def place(write: Write, event: AlarmEvent) -> str:
+    """Return the node under which an alarm stands: whose it is, or the child that it is about.
 
-    Parameters
-    ----------
-    about
-        For an alarm of the centre's own: the child under which it stands.
+    A centre is believed of a node that speaks here through the same child as itself.
+    """
+    child = event.tag.removeprefix("@")
+    own = event.alarm == f"{event.node}/@{child}/{event.rule}"
+    if not own or not event.tag.startswith("@") or child == event.node:
+        return event.node
+    rows = write.execute(
+        "SELECT 1 FROM node c JOIN node s ON s.node = ? WHERE c.node = ? AND (s.node = ? "
+        "OR COALESCE(NULLIF(c.via, ''), c.node) = COALESCE(NULLIF(s.via, ''), s.node))",
+        (event.node, child, write.node),
+    )
+    return child if rows else event.node
+
+
+def apply(write: Write, event: AlarmEvent, entry: bytes) -> bool:
+    """Move one alarm to where its event left it; return False for an event the mirror is past.
 
     Raises
     ------
     RefusedError
-        A child names an alarm of the centre's own.
+        It names an alarm that a centre has about a child, and is not that centre's.
     """
-    if not about and event.alarm.startswith(f"{write.node}/@"):
-        raise RefusedError(f"event: {event.alarm} is an alarm of {write.node} itself", foreign=True)
-    node = about or event.node
-    known = _known(write, node, event.alarm)
+    whose, _, rest = event.alarm.partition("/")
+    if rest.startswith("@") and whose != event.node:
+        raise RefusedError(
+            f"event: {event.alarm} is an alarm of {whose}, not of {event.node}", foreign=True
+        )
+    node = place(write, event)
+    known = _known(write, event.node, event.alarm)
     if known is not None:
         if known.life == event.life:
             if event.revision <= known.revision:
@@ -81,11 +99,30 @@ def apply(write: Write, event: AlarmEvent, entry: bytes, *, about: str = "") -> 
             write, event.node, known.life
         ):
             return False
+    if known is not None and known.node != node:
+        _move(write, event, before=known.node, after=node)
     _save(write, event, entry, known, node=node)
     alarm_view.publish(write, node, event.alarm)
     if event.after != State.NORMAL:
         escalation.send(write, event, node, stood=known is not None and bool(known.standing))
     return True
+
+
+def present(database: Database, node: str, life: str, seq: int) -> Present:
+    """Return where a node's alarms stand here, for the tier above: the last event of each.
+
+    It is complete to the greater of `seq`, up to which the node's own last list told everything,
+    and the number up to which no event is missing here. What lies beyond may be known above.
+    """
+    rows = database.execute(
+        "SELECT entry FROM mirror WHERE owner = ? AND standing = 1 AND life = ? ORDER BY alarm",
+        (node, life),
+    )
+    return Present(
+        life=life,
+        seq=max(seq, sequence.gapless_to(database, node, life)),
+        alarms=[msgspec.Raw(bytes(row[0])) for row in rows],
+    )
 
 
 def take_present(write: Write, node: str, body: bytes) -> None:
@@ -117,14 +154,20 @@ def take_present(write: Write, node: str, body: bytes) -> None:
     for event, entry in events:
         apply(write, event, entry)
     _close_absent(write, node, present, {event.alarm for event, _ in events})
-
-
-def _close_absent(write: Write, node: str, present: Present, listed: set[str]) -> None:
-    rows = write.execute(
-        "SELECT alarm, life, seq, state FROM mirror WHERE node = ? AND standing = 1 AND owner = ''",
-        (node,),
+    write.execute(
+        "UPDATE node SET present_life = ?, present_seq = ? WHERE node = ? "
+        "AND (present_life <> ? OR present_seq < ?)",
+        (present.life, present.seq, node, present.life, present.seq),
     )
-    for alarm, life, seq, state in rows:
+    write.tell_parent("present", node)
+
+
+def _close_absent(write: Write, owner: str, present: Present, listed: set[str]) -> None:
+    rows = write.execute(
+        "SELECT node, alarm, life, seq, state FROM mirror WHERE owner = ? AND standing = 1",
+        (owner,),
+    )
+    for node, alarm, life, seq, state in rows:
         if alarm in listed or (life == present.life and seq > present.seq):
             continue
         write.execute(
@@ -145,14 +188,22 @@ def _close_absent(write: Write, node: str, present: Present, listed: set[str]) -
         alarm_view.publish(write, node, alarm)
 
 
-def _known(write: Write, node: str, alarm: str) -> _Known | None:
+def _known(write: Write, owner: str, alarm: str) -> _Known | None:
     rows = write.execute(
-        "SELECT life, revision, occurrence, raised_ns, value, quality, order_id, standing "
-        "FROM mirror "
-        "WHERE node = ? AND alarm = ?",
-        (node, alarm),
+        "SELECT node, life, revision, occurrence, raised_ns, value, quality, order_id, standing "
+        "FROM mirror WHERE owner = ? AND alarm = ?",
+        (owner, alarm),
     )
     return _Known(*rows[0]) if rows else None
+
+
+def _move(write: Write, event: AlarmEvent, *, before: str, after: str) -> None:
+    """Let an alarm stand under the child it is about, which was not known when it first came."""
+    write.execute(
+        "UPDATE mirror SET node = ? WHERE node = ? AND alarm = ?", (after, before, event.alarm)
+    )
+    for node in (before, after):
+        write.publish("reset", node, b"{}")
 
 
 def _save(
@@ -201,7 +252,7 @@ def _save(
             quality,
             entry,
             order_id,
-            "" if node == event.node else event.node,
+            event.node,
         ),
     )
 

@@ -25,17 +25,19 @@ CHECKPOINT_NS: Final = 30 * NANOSECONDS
 ZONE: Final = timezone(timedelta(hours=8), "UTC+8")
 #: The ledger is kept for so long.
 KEPT_NS: Final = 1_130 * 86_400 * NANOSECONDS
+#: In the ledger, beside 0 and 1: a node that spoke through a child which is itself lost.
+UNKNOWN: Final = 2
 
 Span = tuple[int, int, bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A link that went up or down at an instant of the wall clock."""
+    """A link that went up or down at an instant of the wall clock; None: nobody knows any more."""
 
     node: str
     at_ns: int
-    up: bool
+    up: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,10 @@ def note(write: Write, watched: int, changes: Iterable[Change]) -> None:
     """Write changes of links, and that the centre is still watching."""
     write.database.execute_many(
         "INSERT INTO link_change (watched, node, at_ns, up) VALUES (?, ?, ?, ?)",
-        [(watched, each.node, each.at_ns, int(each.up)) for each in changes],
+        [
+            (watched, each.node, each.at_ns, UNKNOWN if each.up is None else int(each.up))
+            for each in changes
+        ],
     )
     write.execute(
         "UPDATE watched SET until_ns = ? WHERE number = ? AND until_ns < ?",
@@ -137,7 +142,7 @@ def told(changes: Sequence[tuple[int, int]], *, opened_ns: int, closed_ns: int) 
     for place, (at_ns, up) in enumerate(changes):
         end_ns = changes[place + 1][0] if place + 1 < len(changes) else closed_ns
         begin_ns = max(opened_ns, at_ns)
-        if begin_ns < min(end_ns, closed_ns):
+        if up != UNKNOWN and begin_ns < min(end_ns, closed_ns):
             found.append((begin_ns, min(end_ns, closed_ns), bool(up)))
     return found
 

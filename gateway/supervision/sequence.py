@@ -42,6 +42,7 @@ def meet(write: Write, node: str, life: str, epoch: str) -> str:
             "INSERT INTO epoch (node, epoch, place, returns) VALUES (?, ?, ?, 0)",
             (node, key, latest[0][0] + 1),
         )
+        write.tell_parent("nodes", node)
         return ""
     place, returns = found[0]
     if place == latest[0][0]:
@@ -83,6 +84,19 @@ def current_life(database: Database, node: str) -> str:
         "SELECT life FROM life WHERE node = ? AND place > 0 ORDER BY place DESC LIMIT 1", (node,)
     )
     return str(rows[0][0]) if rows else ""
+
+
+def speaking(database: Database) -> dict[str, tuple[str, str]]:
+    """Return, of every node that ever spoke, the life and the epoch that spoke last."""
+    rows = database.execute(
+        "SELECT e.node, e.epoch FROM epoch e JOIN (SELECT node, MAX(place) AS place FROM epoch "
+        "GROUP BY node) newest ON newest.node = e.node AND newest.place = e.place"
+    )
+    found = {}
+    for node, key in rows:
+        life, _, epoch = key.partition("/")
+        found[node] = (life, epoch)
+    return found
 
 
 def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:

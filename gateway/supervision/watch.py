@@ -208,6 +208,7 @@ def settle_links(write: Write, judged: Judged) -> None:
         )
         if "lost" in {before, after}:
             write.journal("link", detail={"node": node, "before": before, "after": after})
+        write.tell_parent("nodes", node)
         node_view.publish(write, node)
 
 

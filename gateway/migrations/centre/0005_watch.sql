@@ -1,14 +1,16 @@
--- The centre's own alarms about its children: where each stands (as at an edge), and which entries of
--- the own journal are theirs. In the mirror they stand under the child; `owner` is whose they are.
+-- The centre's own alarms about its children: where each stands (as at an edge). In the mirror, and
+-- in the journal of a node, such an alarm stands under the child; `owner` is whose it is.
 CREATE TABLE alarm (
     alarm TEXT PRIMARY KEY, state TEXT NOT NULL, suppression TEXT NOT NULL,
     suppressed_until_ns BIGINT NOT NULL, occurrence BIGINT NOT NULL, revision BIGINT NOT NULL,
     historical INTEGER NOT NULL, entry BLOB NOT NULL
 );
 CREATE INDEX alarm_suppressed ON alarm (suppressed_until_ns);
-CREATE TABLE child_event (seq BIGINT PRIMARY KEY, node TEXT NOT NULL, alarm TEXT NOT NULL);
-CREATE INDEX child_event_node ON child_event (node, seq);
+CREATE TABLE child_event (position BIGINT PRIMARY KEY, node TEXT NOT NULL, alarm TEXT NOT NULL);
+CREATE INDEX child_event_node ON child_event (node, position);
 ALTER TABLE mirror ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+UPDATE mirror SET owner = node;
+CREATE INDEX mirror_owner ON mirror (owner, standing);
 ALTER TABLE node ADD COLUMN rewritten TEXT NOT NULL DEFAULT '';
 
 -- On-line time: when the centre itself was watching, and when links went up and down meanwhile.

@@ -21,9 +21,9 @@ from gateway.db import Database, StoreError
 from gateway.journal import close_segment
 from gateway.model import NANOSECONDS, Clock, State
 from gateway.northbound import wire
+from gateway.northbound.source import Source, Whole, own_whole
 from gateway.northbound.spool import Configuration
 from gateway.northbound.summary import PERIOD_NS, Summaries
-from gateway.northbound.uplink import Source
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
@@ -34,9 +34,10 @@ from gateway.roles.edge.line import Line
 from gateway.roles.edge.orders import OrderDesk
 from gateway.roles.edge.pacing import Pacing
 from gateway.roles.edge.recovery import Opened, memory_store, newest, open_store, take_up
+from gateway.roles.edge.screen import LocalScreen
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import OwnAlarms, Storage, failures
-from gateway.roles.edge.upward import PARENT, Above, LocalScreen, Upward
+from gateway.roles.upward import PARENT, Above, Upward
 from gateway.southbound.arrivals import Arrivals
 from gateway.southbound.clocks import Clocks
 from gateway.southbound.ingest import Ingest
@@ -231,11 +232,11 @@ class EdgeNode:
     def _go_up(self, receivers: Sequence[Above]) -> Upward:
         source = Source(
             identity=lambda: self.storage.identity,
-            present=self._present,
-            inventory=inventory_of(self.site, points=self._points_told),
+            whole=partial(self._whole, inventory_of(self.site, points=self._points_told)),
             status=self._status,
             store=self.storage.act,
             anchored=self._anchored,
+            rejected=lambda _: self._dead_letters(),
         )
         return Upward(
             receivers,
@@ -314,12 +315,13 @@ class EdgeNode:
     def _readings(self, order: wire.Order) -> None:
         self.keeping.ask(order, answered=self.upward.answer, told=self.orders.told)
 
-    def _present(self) -> wire.Present:
-        return wire.Present(
+    async def _whole(self, inventory: wire.Inventory, connection: str) -> Whole:
+        present = wire.Present(
             life=self.storage.identity.life,
             seq=self.desk.chain.seq,
             alarms=[msgspec.Raw(entry) for entry in self.desk.present()],
         )
+        return await asyncio.to_thread(own_whole, connection, inventory, present)
 
     def _status(self) -> tuple[int, str, float, list[str]]:
         heard = self.line.engine.heard

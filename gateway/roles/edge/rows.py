@@ -25,7 +25,8 @@ def write_transitions(
         return
     entries = [(t.event.seq, t.entry) for t in transitions]
     write_entries(database, entries)
-    outbox.append(database, entries, destinations)
+    rows = [outbox.Row(t.event.seq, t.event.alarm, t.entry) for t in transitions]
+    outbox.append(database, rows, destinations)
     alarm_store.save(database, transitions)
     close_segment(database, key, at_ns=transitions[-1].event.received_ns)
 

@@ -1,4 +1,4 @@
-"""Rows of a node's journal: what the node sent, and what the centre noted of it in its own."""
+"""Rows of a node's journal: what the node sent, and what centres above it said of it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ _SENT = (
     "SELECT e.hash, e.entry, e.received_ns FROM event e "
     "LEFT JOIN mirror m ON m.node = e.node AND m.alarm = e.alarm "
     "WHERE e.node IN ({nodes}) AND {hazards} "
+    "AND NOT EXISTS (SELECT 1 FROM child_event c WHERE c.position = e.position) "
 )
-#: The centre's own alarms about a child are of no hazard class.
-_OWN = (
-    "SELECT j.hash, j.entry, 0 FROM child_event e JOIN journal j ON j.seq = e.seq "
-    "WHERE e.node IN ({nodes}) "
+#: What a centre says of a child stands under the child alone, and is of no hazard class.
+_ABOUT = (
+    "SELECT s.hash, s.entry, s.received_ns FROM child_event e "
+    "JOIN event s ON s.position = e.position WHERE e.node IN ({nodes}) "
 )
 
 
@@ -80,10 +81,13 @@ def listing(
         hazard=_HAZARD,
         extra=(*named, limit),
     )
-    own = scope.select(
-        database, f"{_OWN}{only}ORDER BY e.seq DESC LIMIT ?", node=node, extra=(*named, limit)
+    about = scope.select(
+        database,
+        f"{_ABOUT}{only}ORDER BY e.position DESC LIMIT ?",
+        node=node,
+        extra=(*named, limit),
     )
-    rows = [_row(*found) for found in (*sent, *own)]
+    rows = [_row(*found) for found in (*sent, *about)]
     # Each of the two is in its order already, and stays in it.
     return sorted(rows, key=lambda row: row.stored_ms, reverse=True)[:limit]
 
@@ -120,7 +124,7 @@ def _row(digest: str, entry: bytes, stored_ns: int) -> JournalRow:
         comment=event.comment,
         source_ms=event.source_ns // MILLISECOND,
         received_ms=event.received_ns // MILLISECOND,
-        stored_ms=(stored_ns or event.received_ns) // MILLISECOND,
+        stored_ms=stored_ns // MILLISECOND,
         clock_source=event.clock_source,
         detail=event.detail,
         prev=event.prev,

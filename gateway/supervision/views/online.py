@@ -67,7 +67,7 @@ def listing(
         for row in scope.select(
             database,
             "SELECT node, name, enterprise, uscc, division, grid, paired_ns FROM node "
-            "WHERE node IN ({nodes})",
+            "WHERE via <> node AND node IN ({nodes})",
         )
     ]
     totals = online.totals(

@@ -20,8 +20,10 @@ from gateway.clock import ManualClock
 from gateway.db import Database
 from gateway.identity import Identity, random_bits
 from gateway.journal import Chain, write_entries
+from gateway.model import decode_event
 from gateway.northbound import outbox, wire
-from gateway.northbound.uplink import Source, Uplink
+from gateway.northbound.source import Source, Whole, own_whole
+from gateway.northbound.uplink import Uplink
 from gateway.observe import Metrics
 from tests.gateway.supervision.world import NOON_NS
 
@@ -48,6 +50,7 @@ class Gateway:
         self.identity = Identity("gw1", random_bits(), random_bits())
         self.chain = Chain(self.identity)
         self.present: list[bytes] = []
+        self.rejected: list[int] = []
         self.anchors: list[tuple[int, str]] = []
         self.act: Callable[[Callable[[Database], Any]], Any] = lambda act: act(self.database)
 
@@ -61,9 +64,10 @@ class Gateway:
             for n in range(self.chain.seq, self.chain.seq + count)
         ]  # fmt: skip
         entries = list(enumerate(made, start=self.chain.seq - count + 1))
+        rows = [outbox.Row(seq, decode_event(entry).alarm, entry) for seq, entry in entries]
         with self.database.transaction():
             write_entries(self.database, entries)
-            outbox.append(self.database, entries, self.destinations)
+            outbox.append(self.database, rows, self.destinations)
         return made
 
     def waiting(self, destination: str = "parent") -> int:
@@ -79,22 +83,27 @@ class Gateway:
     async def store(self, act: Callable[[Database], Any]) -> Any:
         return await asyncio.to_thread(self.act, act)
 
+    async def whole(self, connection: str) -> Whole:
+        inventory = wire.Inventory(
+            node="gw1", name="Site", enterprise="Lake Cold Store", uscc="",
+            division="330106003000", grid="", areas=[], points=[],
+        )  # fmt: skip
+        present = wire.Present(
+            life=self.identity.life,
+            seq=self.chain.seq,
+            alarms=[msgspec.Raw(entry) for entry in self.present],
+        )
+        return own_whole(connection, inventory, present)
+
     def source(self) -> Source:
         return Source(
             identity=lambda: self.identity,
-            present=lambda: wire.Present(
-                life=self.identity.life,
-                seq=self.chain.seq,
-                alarms=[msgspec.Raw(entry) for entry in self.present],
-            ),
-            inventory=wire.Inventory(
-                node="gw1", name="Site", enterprise="Lake Cold Store", uscc="",
-                division="330106003000", grid="", areas=[], points=[],
-            ),
+            whole=self.whole,
             status=lambda: (self.chain.seq, self.chain.head, 1.0, []),
             store=self.store,
             anchored=lambda seq, head: self.anchors.append((seq, head)),
-        )  # fmt: skip
+            rejected=self.rejected.append,
+        )
 
     def uplink(
         self, url: str, token: str = "t", *, destination: str = "parent", verify: Any = True
