@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from gateway.northbound import wire
 from gateway.northbound.settings import ParentSettings
+from gateway.northbound.uplink import SUMMARIES_KEPT
 from gateway.observe import log
 from gateway.roles.upward import PARENT, Above, Upward
 from gateway.supervision import own
@@ -47,6 +48,7 @@ async def reporting(centre: Centre, parent: ParentSettings | None) -> AsyncItera
         folder=centre.store.folder,
         source=told.source,
         carry_out=carry_out,
+        summaries=SUMMARIES_KEPT,
         clock=centre.clock,
         metrics=centre.metrics,
     ) as upward:

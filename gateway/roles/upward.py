@@ -49,6 +49,8 @@ class Upward:
         What uplinks ask of the node.
     carry_out
         Takes orders, whoever gives them.
+    summaries
+        How many periods of them may wait for each.
     """
 
     def __init__(
@@ -59,9 +61,11 @@ class Upward:
         folder: Path,
         source: Source,
         carry_out: Callable[[wire.Order], None],
+        summaries: int,
         clock: Clock,
         metrics: Gauges,
     ) -> None:
+        self._summaries = summaries
         self.uplinks: list[Uplink] = []
         self._receivers = tuple(receivers)
         self._node = node
@@ -121,6 +125,7 @@ class Upward:
             clock=self._clock,
             metrics=self._metrics,
             verify=verify,
+            summaries=self._summaries,
         )
         await self._stack.enter_async_context(uplink)
         self.uplinks.append(uplink)

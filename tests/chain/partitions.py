@@ -20,6 +20,7 @@ from gateway.journal import Chain, write_entries
 from gateway.northbound import outbox, wire
 from gateway.northbound.settings import ParentSettings
 from gateway.northbound.source import Source, Whole, own_whole
+from gateway.northbound.uplink import SUMMARIES_KEPT
 from gateway.observe import Metrics
 from gateway.roles.centre import CentreSettings, RunningCentre, open_centre
 from gateway.roles.upward import PARENT, Above, Upward
@@ -126,6 +127,7 @@ class Gateway:
             folder=self.folder,
             source=self._source(),
             carry_out=lambda _: None,
+            summaries=SUMMARIES_KEPT,
             clock=SystemClock(),
             metrics=Metrics(),
         )

@@ -196,9 +196,7 @@ async def run(
     return outcome
 
 
-async def _step(
-    town: Town, chance: random.Random, outcome: Outcome, log: Log, number: int
-) -> None:
+async def _step(town: Town, chance: random.Random, outcome: Outcome, log: Log, number: int) -> None:
     """One partition: some links fall, alarms move, somebody may start anew, some links heal."""
     for name in chance.sample(sorted(town.links), chance.randint(1, 3)):
         town.links[name].cut()
@@ -249,7 +247,9 @@ async def _settled(town: Town, log: Log) -> None:
 
 
 def _shown(wanted: dict[str, tuple[str, int, str]]) -> str:
-    rows = (f"{alarm} r{revision} {state}" for alarm, (_, revision, state) in sorted(wanted.items()))
+    rows = (
+        f"{alarm} r{revision} {state}" for alarm, (_, revision, state) in sorted(wanted.items())
+    )
     return ", ".join(rows) or "all normal"
 
 

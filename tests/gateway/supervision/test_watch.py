@@ -8,8 +8,29 @@ import pytest
 
 from gateway.model import NANOSECONDS
 from gateway.northbound import wire
+from gateway.supervision import links
 from gateway.supervision.tiers import Role
 from tests.gateway.supervision.world import World
+
+
+@pytest.mark.parametrize(
+    ("age_s", "told", "shown"),
+    [
+        (0, "up", "up"),
+        (0, "late", "late"),
+        (0, "lost", "lost"),
+        (0, "unknown", "unknown"),
+        (50, "up", "late"),
+        (50, "lost", "lost"),
+        (60, "up", "unknown"),
+        (60, "lost", "unknown"),
+        (-6, "up", "unknown"),
+    ],
+)
+def test_a_told_link_is_never_better_than_what_told_it(age_s: float, told: str, shown: str) -> None:
+    """A relayed link is the worse of what was told and of how old that is."""
+    now_ns = 10**18
+    assert links.shown("up", now_ns - int(age_s * NANOSECONDS), now_ns, told=told) == shown
 
 
 async def test_lost_link_is_told(world: World) -> None:

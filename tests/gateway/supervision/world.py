@@ -26,13 +26,7 @@ from gateway.supervision.tiers import Role, Subject
 
 NOON_NS = 1_790_000_000 * NANOSECONDS
 PASSWORD = "correct horse battery"
-STATES = {
-    "raise": "UNACK",
-    "acknowledge": "ACKED",
-    "clear": "NORM",
-    "shelve": "ACKED",
-    "carry": "UNACK",
-}
+STATES = {"raise": "UNACK", "acknowledge": "ACKED", "clear": "NORM", "shelve": "ACKED"}
 
 
 def pairing_body(code: str, token: str = "a token") -> dict[str, str]:
@@ -137,7 +131,7 @@ class Child:
             "hazard": self.hazard,
             "rule": "ammonia.machine_room.h",
             "before": "NORM" if cause == "raise" else "UNACK",
-            "after": STATES[cause],
+            "after": STATES.get(cause, "UNACK"),
             "priority": "high",
             "quality": "GOOD",
             "source_ns": self.clock.now_ns(),
