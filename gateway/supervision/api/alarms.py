@@ -121,6 +121,9 @@ async def act(node: str, action: Action, asking: OperatorDep, centre: CentreDep)
         return answer(Ordered("", "applied"))
     if action.action in {"out-of-service", "in-service"}:
         raise problem(403, "enterprise", "only the enterprise declares its points out of service")
+    whose, _, rest = action.alarm.partition("/")
+    if rest.startswith("@") and whose != node:
+        raise problem(403, "enterprise", f"alarm {action.alarm}: {whose} raised it and decides")
     if action.action == "shelve" and not action.comment.strip():
         raise problem(422, "reason", "shelving needs a reason in comment")
     try:
