@@ -28,8 +28,8 @@ CHILD_ALARMS: Final = (
         "coverage",
         Priority.HIGH,
         "%",
-        "Blind spot: points without usable readings",
-        "监测盲区：测点覆盖率不足",
+        "Blind spot: readings are missing",
+        "监测盲区：数据覆盖不足",
     ),
     (
         "fork",
@@ -108,6 +108,17 @@ def limits(settings: WatchSettings) -> dict[str, float]:
         "clock_off": settings.clock_bound / NANOSECONDS,
         "coverage": round(settings.coverage_below * 100, 1),
     }
+
+
+def is_own(alarm: str, tag: str, rule: str) -> bool:
+    """Return whether an alarm is one that some centre has raised about a child of its own."""
+    # A gateway speaks of itself under another tag, and may have a rule of the same name.
+    return (
+        rule in TITLES
+        and tag.startswith("@")
+        and tag != "@node"
+        and alarm.endswith(f"/{tag}/{rule}")
+    )
 
 
 def is_about(centre: str, child: str, alarm: str) -> bool:

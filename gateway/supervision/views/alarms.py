@@ -134,7 +134,7 @@ def _rows(database: Database, scope: Scope, sql: str, *, now_ns: int, limit: int
 def _row(row: Row, now_ns: int) -> AlarmRow:
     event = decode_event(row[23])
     # No inventory lists the alarms that a centre raises about a child.
-    about_child = row[9] in child_rules.TITLES and row[4].startswith("@")
+    about_child = child_rules.is_own(row[3], row[4], row[9])
     title_zh, title_en = child_rules.TITLES[row[9]] if about_child else (row[11], row[12])
     return AlarmRow(
         node=row[0],
