@@ -113,12 +113,8 @@ def limits(settings: WatchSettings) -> dict[str, float]:
 def is_own(alarm: str, tag: str, rule: str) -> bool:
     """Return whether an alarm is one that some centre has raised about a child of its own."""
     # A gateway speaks of itself under another tag, and may have a rule of the same name.
-    return (
-        rule in TITLES
-        and tag.startswith("@")
-        and tag != "@node"
-        and alarm.endswith(f"/{tag}/{rule}")
-    )
+    about_child = tag.startswith("@") and tag != "@node"
+    return about_child and rule in TITLES and alarm.endswith(f"/{tag}/{rule}")
 
 
 def is_about(centre: str, child: str, alarm: str) -> bool:
