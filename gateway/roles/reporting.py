@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
+from gateway.db import StoreError
 from gateway.northbound import wire
 from gateway.northbound.settings import ParentSettings
 from gateway.northbound.uplink import SUMMARIES_KEPT
@@ -13,7 +14,7 @@ from gateway.observe import log
 from gateway.roles.upward import PARENT, Above, Upward
 from gateway.supervision import own
 from gateway.supervision.centre import Centre
-from gateway.supervision.store import Write
+from gateway.supervision.store import BusyError, Write
 from gateway.supervision.upward import ToParent
 
 LOG = log("roles.reporting")
@@ -66,4 +67,6 @@ async def _refuse(centre: Centre, order: wire.Order) -> None:
         detail = {"order": order.id, "result": "refused", "reason": reason}
         own.tell(write, "order", alarm=order.alarm, operator=order.operator, detail=detail)
 
-    await centre.store.write(work)
+    # Unanswered it expires: whoever gave it is told as much.
+    with suppress(BusyError, StoreError):
+        await centre.store.write(work)

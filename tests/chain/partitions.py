@@ -26,6 +26,7 @@ from gateway.roles.centre import CentreSettings, RunningCentre, open_centre
 from gateway.roles.upward import PARENT, Above, Upward
 
 TIERS = ("enterprise", "township", "county", "city")
+START_S = 60.0
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 #: Each transition: what it is called, from which states, to which.
 MOVES = {
@@ -73,12 +74,14 @@ class Link:
         assert task is not None
         self._tasks.add(task)
         pumps: list[asyncio.Task[None]] = []
+        writers = [writer]
         try:
             if self.whole:
-                there = await asyncio.open_connection("127.0.0.1", self._target)
+                back, there = await asyncio.open_connection("127.0.0.1", self._target)
+                writers.append(there)
                 pumps = [
-                    asyncio.create_task(_pump(reader, there[1])),
-                    asyncio.create_task(_pump(there[0], writer)),
+                    asyncio.create_task(_pump(reader, there)),
+                    asyncio.create_task(_pump(back, writer)),
                 ]
                 await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         except (OSError, asyncio.CancelledError):
@@ -87,7 +90,10 @@ class Link:
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-            writer.close()
+            for each in writers:
+                each.close()
+                with suppress(OSError):
+                    await each.wait_closed()
             self._tasks.discard(task)
 
 
@@ -96,7 +102,6 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while piece := await reader.read(65536):
             writer.write(piece)
             await writer.drain()
-    writer.close()
 
 
 class Gateway:
@@ -227,11 +232,22 @@ class Tier:
             stdout=log, stderr=log,
         )  # fmt: skip
         try:
+            await self._listens()
             yield
         finally:
             process.terminate()
             await process.wait()
             log.close()
+
+    async def _listens(self) -> None:
+        settings, _ = load(self.config, CentreSettings)
+        async with asyncio.timeout(START_S):
+            while True:
+                with suppress(OSError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", settings.listen.port)
+                    writer.close()
+                    return
+                await asyncio.sleep(0.05)
 
     def reader(self) -> Database:
         return Database(self.folder / self.name / "centre.sqlite", "centre", read_only=True)

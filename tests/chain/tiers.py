@@ -9,14 +9,16 @@ import argparse
 import asyncio
 import json
 import random
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
-from gateway.db import StoreError
+from gateway.db import Database, StoreError
 from gateway.journal import verify
 from gateway.northbound import outbox, uplink
 from gateway.northbound.settings import ParentSettings
@@ -45,6 +47,7 @@ class Outcome:
     doubled: int = 0
     altered: int = 0
     differing: int = 0
+    regressed: int = 0
     dead: int = 0
     forks: int = 0
     journal_problems: list[str] = field(default_factory=list)
@@ -53,7 +56,10 @@ class Outcome:
     @property
     def sound(self) -> bool:
         """Whether every tier holds the same, once, and byte for byte."""
-        wrong = self.missing, self.doubled, self.altered, self.differing, self.dead, self.forks
+        wrong = (
+            self.missing, self.doubled, self.altered, self.differing, self.regressed, self.dead,
+            self.forks,
+        )  # fmt: skip
         return not any(wrong) and not self.journal_problems
 
 
@@ -162,6 +168,7 @@ async def run(
     seed: int,
     processes: bool = False,
     burst: int = 0,
+    settle_s: float = SETTLE_S,
     say: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Cut, move alarms, restart, heal; then wait until every tier agrees, and compare everything.
@@ -170,18 +177,21 @@ async def run(
     ----------
     burst
         Events of a last load through the whole chain, whose rate is measured.
+    settle_s
+        For how long tiers may take to agree.
     """
     chance, outcome, log = random.Random(seed), Outcome(), Log(say)
     town = Town(folder, processes=processes)
+    settled = partial(_settled, town, log, settle_s)
     async with town.open():
-        await _settled(town, log)
+        await settled()
         for number in range(partitions):
             await _step(town, chance, outcome, log, number)
         for link in town.links.values():
             link.heal()
         log("every link is whole")
         begin = time.monotonic()
-        await _settled(town, log)
+        await settled()
         outcome.converged_s = round(time.monotonic() - begin, 2)
         if burst:
             begin = time.monotonic()
@@ -190,7 +200,7 @@ async def run(
                 _move(gateway, chance)
                 if number % 100 == 0:
                     await asyncio.sleep(0)
-            await _settled(town, log)
+            await settled()
             outcome.events_per_s = round(burst / (time.monotonic() - begin), 1)
         _compare(town, outcome)
     return outcome
@@ -228,17 +238,17 @@ def _move(gateway: Gateway, chance: random.Random) -> None:
         pass
 
 
-async def _settled(town: Town, log: Log) -> None:
+async def _settled(town: Town, log: Log, settle_s: float) -> None:
     """Wait until every tier shows every alarm as its gateway has it, and nothing waits anywhere."""
     agreed: set[str] = set()
-    until = time.monotonic() + SETTLE_S
+    until = time.monotonic() + settle_s
     while len(agreed) < len(TIERS) and time.monotonic() < until:
         for name in TIERS:
             if name in agreed:
                 continue
             wanted = true_state(town, name)
             found = await asyncio.to_thread(mirrored, town.tiers[name])
-            if found == wanted and await asyncio.to_thread(_has_all, town, name):
+            if found == wanted and await asyncio.to_thread(has_all, town, name):
                 agreed.add(name)
                 log(f"{name} has reached {_shown(wanted)}")
         await asyncio.sleep(0.05)
@@ -253,20 +263,24 @@ def _shown(wanted: dict[str, tuple[str, int, str]]) -> str:
     return ", ".join(rows) or "all normal"
 
 
-def _has_all(town: Town, name: str) -> bool:
+def has_all(town: Town, name: str) -> bool:
     """Whether every event of every gateway's life has arrived at a tier, and none waits there."""
-    database = town.tiers[name].reader()
     try:
-        if outbox.waiting(database, PARENT):
-            return False
-        for gateway in below(town, name):
-            rows = database.execute(
+        database = town.tiers[name].reader()
+    except StoreError:  # it is just being started
+        return False
+    try:
+        found = all(
+            database.execute(
                 "SELECT COUNT(*) FROM event WHERE node = ? AND life = ?",
                 (gateway.node, gateway.chain.identity.life),
             )
-            if rows[0][0] != gateway.chain.seq:
-                return False
-        return True
+            == [(gateway.chain.seq,)]
+            for gateway in below(town, name)
+        )
+        return found and not outbox.waiting(database, PARENT)
+    except StoreError:
+        return False
     finally:
         database.close()
 
@@ -290,10 +304,29 @@ def _compare(town: Town, outcome: Outcome) -> None:
             outcome.doubled += len(rows) - len(stored)
             outcome.missing += len(journal.keys() - stored.keys())
             outcome.altered += sum(entry != journal.get(seq) for seq, entry in stored.items())
+        outcome.regressed += _regressed(database, town)
         outcome.dead += database.execute("SELECT COUNT(*) FROM dead_letter")[0][0]
         outcome.forks += database.execute("SELECT COUNT(*) FROM node WHERE fork <> ''")[0][0]
         outcome.journal_problems += [f"{name}: {each}" for each in verify(database).problems]
         database.close()
+
+
+def _regressed(database: Database, town: Town) -> int:
+    """Count what screens were told of alarms in a wrong order; a new life begins anew."""
+    rows = database.execute("SELECT node, body FROM feed WHERE kind = 'alarm' ORDER BY position")
+    newest: dict[str, int] = {}
+    found = 0
+    for node, body in rows:
+        if node in town.gateways and not town.gateways[node].lost:
+            row = json.loads(body)
+            found += row["revision"] < newest.get(row["alarm"], 0)
+            newest[row["alarm"]] = row["revision"]
+    return found
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
@@ -302,6 +335,7 @@ def main() -> None:
     parser.add_argument("--partitions", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--burst", type=int, default=2000)
+    parser.add_argument("--settle", type=float, default=SETTLE_S)
     parser.add_argument("--processes", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hazgate-tiers-") as folder:
@@ -312,10 +346,11 @@ def main() -> None:
                 seed=asked.seed,
                 processes=asked.processes,
                 burst=asked.burst,
-                say=lambda text: print(text, flush=True),
+                settle_s=asked.settle,
+                say=_say,
             )
         )
-    print(json.dumps({**asdict(outcome), "sound": outcome.sound}))
+    _say(json.dumps({**asdict(outcome), "sound": outcome.sound}))
     raise SystemExit(0 if outcome.sound else 1)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.journal import digest
 from gateway.northbound import wire
+from gateway.supervision.relays import Relay
 from gateway.supervision.tiers import Role
 from tests.gateway.supervision.world import Child, World
 
@@ -73,7 +74,7 @@ async def test_a_gateway_speaks_for_nobody_else(world: World) -> None:
 async def test_a_paired_node_is_nobody_elses(world: World) -> None:
     """A node that is paired here itself is refused to a relay, whatever it sends of it."""
     town, site = await world.relay(), await world.child("gw1")
-    assert "is paired here itself" in await town.tells_of(site.facts(division="999999"))
+    assert "is known here by another way" in await town.tells_of(site.facts(division="999999"))
     sent = await town.relays(site, ("event", site.event()), ("present", site.present()))
     assert set(sent.values()) == {"rejected"}
     assert await world.rows("SELECT * FROM event") == []
@@ -91,7 +92,7 @@ async def test_a_second_way_is_refused(world: World) -> None:
     """A node speaks through one child at a time; the other one's refusal is journalled."""
     town, village, site = await world.relay("town"), await world.relay("vill"), await below(world)
     await town.tells_of(site.facts())
-    assert "is known through town" in await village.tells_of(site.facts())
+    assert "is known here by another way" in await village.tells_of(site.facts())
     assert await village.relays(site, ("event", site.event())) == {"event-0": "rejected"}
     refused = [(e.detail["node"], e.detail["item"]) for e in await world.own("refused")]
     assert refused == [("vill", "gw1"), ("vill", "event-0")]
@@ -122,7 +123,7 @@ async def test_a_paired_site_moves_below_a_centre_and_back(world: World) -> None
     assert await town.tells_of(site.facts()) == ""
     await world.pair(site)
     assert await site.events(site.event()) == ["stored"]
-    assert "is paired here itself" in await town.tells_of(site.facts())
+    assert "is known here by another way" in await town.tells_of(site.facts())
 
 
 @pytest.mark.parametrize(("node", "via"), [("gw1", "gw2"), ("gw9", "town"), ("town", "town")])
@@ -270,3 +271,14 @@ async def test_unreadable_facts_are_rejected(world: World, body: bytes) -> None:
 def test_an_item_of_the_senders_own_is_as_it_was() -> None:
     """Without a node named, an item is the same bytes that every older parent reads."""
     assert wire.encode(wire.item("event", "l/1", b"{}")) == b'{"kind":"event","id":"l/1","body":{}}'
+
+
+async def test_without_the_check_a_foreign_node_is_here(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control: it is this one check that keeps another division's bytes out."""
+    monkeypatch.setattr(Relay, "_why_not", lambda *_: "")
+    await world.divisions(("331000", ""), ("331100", ""))
+    town, site = await world.relay(division="331000"), await below(world, division="331100")
+    assert await town.tells_of(site.facts()) == ""
+    assert await town.relays(site, ("event", site.event())) == {"event-0": "stored"}

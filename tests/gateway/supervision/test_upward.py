@@ -14,7 +14,7 @@ from gateway.clock import ManualClock
 from gateway.db import Database
 from gateway.journal import verify
 from gateway.northbound import outbox, wire
-from gateway.supervision import opening, own, sequence
+from gateway.supervision import opening, orders, own, sequence
 from gateway.supervision.opening import PARENT
 from gateway.supervision.tiers import Role
 from tests.gateway.supervision.world import Child, World, opened
@@ -218,10 +218,15 @@ async def test_behind_a_lost_centre_nothing_is_known(tiers: Tiers) -> None:
     await site.events(site.event())
     await until(tiers.states)
     await tiers.stop_county()
-    tiers.city.pass_time(60)
-    await tiers.city.centre.watch.look()
-    row = await tiers.row("gw1")
-    assert (row["link"], row["behind"]) == ("unknown", "county")
+
+    async def silent() -> bool:
+        # What was on its way when the county fell silent may come a moment later.
+        tiers.city.pass_time(60)
+        await tiers.city.centre.watch.look()
+        row = await tiers.row("gw1")
+        return (row["link"], row["behind"]) == ("unknown", "county")
+
+    await until(silent)
     admin = await tiers.city.admin()
     (alarm,) = (await admin.get("/api/v1/alarms")).json()["alarms"]
     assert (alarm["link"], alarm["via"]) == ("unknown", "county")
@@ -282,6 +287,38 @@ async def test_a_centres_journal_is_anchored_above(tiers: Tiers) -> None:
     assert (tiers.county.centre.store.life,) in kept
 
 
+async def test_an_order_to_a_centre_ends_in_an_event(tiers: Tiers) -> None:
+    """A centre has no alarm that one above may act on: it refuses the order, and says so."""
+
+    async def connected() -> bool:
+        return bool((await tiers.row("county")).get("heartbeat_ms"))
+
+    await until(connected)
+    identity = await tiers.city.centre.store.write(
+        lambda write: orders.create(
+            write, "county", action="acknowledge", operator="li", alarm="county/@gw1/x", revision=1
+        )
+    )
+    await until(
+        lambda: tiers.at_city("SELECT 1 FROM site_order WHERE id = ? AND closed_ns > 0", identity)
+    )
+    rows = await tiers.at_city("SELECT status, reason FROM site_order WHERE id = ?", identity)
+    assert rows[0][0] == "refused"
+    assert "is a centre" in rows[0][1]
+
+
+async def test_a_rewritten_story_is_a_fork_above(world: World) -> None:
+    """A head that a relay tells and that is not the hash of the event stored here is a fork."""
+    town = await world.relay()
+    site = Child("gw1", await world.client(), world.clock)
+    await town.tells_of(site.facts())
+    await town.relays(site, ("event", site.event()))
+    await town.tells_of(site.facts())
+    assert await world.own("fork") == []
+    await town.tells_of(site.facts(head="0" * 64))
+    assert [event.detail["node"] for event in await world.own("fork")] == ["gw1"]
+
+
 async def test_a_lost_centre_store_is_a_new_life(tiers: Tiers, tmp_path: Path) -> None:
     """A centre that lost its store says so in a new life, whose present state is taken whole."""
 
@@ -333,6 +370,18 @@ async def test_an_unheard_life_places_nothing(world: World) -> None:
     life = await world.centre.store.read(lambda db: sequence.current_life(db, "gw1"))
     assert life == site.life
     assert await world.own("fork") == []
+
+
+async def test_a_new_life_counts_before_its_first_heartbeat(world: World) -> None:
+    """A life that has told its state below, and was cut off before a heartbeat, is believed."""
+    town = await world.relay()
+    site = Child("gw1", await world.client(), world.clock)
+    await town.tells_of(site.facts())
+    await town.relays(site, ("event", site.event()))
+    site.new_life()
+    await town.tells_of(site.facts(link="never"))
+    assert await town.relays(site, ("present", site.present())) == {"present-0": "stored"}
+    assert await world.rows("SELECT 1 FROM mirror WHERE standing = 1") == []
 
 
 async def test_a_gap_stays_told_above(world: World) -> None:
