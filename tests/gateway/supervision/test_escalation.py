@@ -132,6 +132,7 @@ async def test_one_copy_per_occurrence(world: World) -> None:
     await child.send(("present", child.present(last)), ("event", last))
     rows = await copies(admin)
     assert sorted(row["occurrence"] for row in rows) == [1, 2, 3]
+    assert [entry.detail["step"] for entry in await world.own("copy")] == ["sent"] * 3
     assert [row["standing"] for row in sorted(rows, key=lambda row: row["occurrence"])] == [
         False, False, True,
     ]  # fmt: skip
