@@ -121,9 +121,6 @@ async def act(node: str, action: Action, asking: OperatorDep, centre: CentreDep)
         return answer(Ordered("", "applied"))
     if action.action in {"out-of-service", "in-service"}:
         raise problem(403, "enterprise", "only the enterprise declares its points out of service")
-    whose, _, rest = action.alarm.partition("/")
-    if rest.startswith("@") and whose != node:
-        raise problem(403, "enterprise", f"alarm {action.alarm}: {whose} raised it and decides")
     if action.action == "shelve" and not action.comment.strip():
         raise problem(422, "reason", "shelving needs a reason in comment")
     try:
@@ -141,6 +138,9 @@ def _order(write: Write, asking: Asking, node: str, *, action: Action) -> str:
         row = view.one(write.database, node, action.alarm, now_ns=write.now_ns)
     if row is None or not scope.sees(node, row.hazard):
         raise problem(404, "alarm", f"alarm {action.alarm}: there is none of this name")
+    whose, _, rest = action.alarm.partition("/")
+    if rest.startswith("@") and whose != node:
+        raise problem(403, "enterprise", f"alarm {action.alarm}: {whose} raised it and decides")
     if row.revision != action.revision:
         raise problem(
             409,
