@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gateway.alarms.desk import Transition
 from gateway.alarms.lifecycle import Status
@@ -40,14 +40,20 @@ def save(database: Database, transitions: Iterable[Transition]) -> None:
     )
 
 
-def load(database: Database) -> tuple[dict[str, Status], dict[str, bytes]]:
-    """Return status and last event of every alarm that ever moved."""
+def load(
+    database: Database, alarms: Sequence[str] | None = None
+) -> tuple[dict[str, Status], dict[str, bytes]]:
+    """Return status and last event of every alarm that ever moved, or of some of them."""
     statuses: dict[str, Status] = {}
     entries: dict[str, bytes] = {}
-    rows = database.execute(
+    sql = (
         "SELECT alarm, state, suppression, suppressed_until_ns, occurrence, revision, historical, "
         "entry FROM alarm"
     )
+    if alarms is None:
+        rows = database.execute(sql)
+    else:
+        rows = database.execute(f"{sql} WHERE alarm IN ({', '.join('?' * len(alarms))})", alarms)
     for alarm, state, suppression, until, occurrence, revision, historical, entry in rows:
         statuses[alarm] = Status(
             state=State(state),

@@ -49,9 +49,10 @@ from gateway.northbound.settings import ParentSettings
 from gateway.observe import log
 from gateway.roles.patience import CONNECTIONS, PatientProtocol
 from gateway.roles.reporting import reporting
-from gateway.supervision import divisions, pairing
+from gateway.supervision import departments, divisions, pairing
 from gateway.supervision.api.app import create_app
 from gateway.supervision.centre import Centre
+from gateway.supervision.settings import DepartmentSettings, WatchSettings
 
 ADDRESS = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
 MAX_PORT = 65535
@@ -152,6 +153,8 @@ class CentreSettings(Written):
     store: Annotated[StoreSettings, Field(validate_default=True)] = StoreSettings()
     divisions: DivisionSettings = DivisionSettings()
     pairing: PairingSettings = PairingSettings()
+    watch: WatchSettings = WatchSettings()
+    departments: DepartmentSettings = DepartmentSettings()
     parent: ParentSettings | None = None
 
 
@@ -216,6 +219,12 @@ async def open_centre(
     """
     table = settings.divisions.file
     rows = divisions.read(Path(table)) if table is not None else []
+    named = settings.departments.file
+    beside = departments.DepartmentFile()
+    if named is not None:
+        beside = departments.read(Path(named), rows)
+        for spot in departments.blind_spots(beside, rows, division=settings.node.division):
+            log("departments").warning("blind spot", file=named, what=spot)
     listen = settings.listen
     # Before the store: a first password must not be made by a start that then fails.
     _check_certificate(listen)
@@ -230,8 +239,10 @@ async def open_centre(
             secure=listen.secure,
             parent=settings.parent is not None,
             hasher=hasher,
+            watch=settings.watch,
         ) as centre:
             await centre.load_divisions(rows)
+            await centre.load_departments(beside)
             await _invite(centre, settings)
             server = _Server(
                 uvicorn.Config(

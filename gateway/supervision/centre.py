@@ -10,11 +10,13 @@ from typing import Self
 from argon2 import PasswordHasher
 
 from gateway.model import Clock
-from gateway.supervision import divisions, own, pairing
+from gateway.supervision import divisions, own, pairing, routes
 from gateway.supervision.accounts import Accounts
+from gateway.supervision.departments import DepartmentFile
 from gateway.supervision.divisions import Division
 from gateway.supervision.feed import Hub
 from gateway.supervision.metrics import CentreMetrics
+from gateway.supervision.settings import WatchSettings
 from gateway.supervision.store import Store
 from gateway.supervision.throttle import Damper, Throttle
 from gateway.supervision.watch import Watch
@@ -35,6 +37,8 @@ class Centre:
         Code of the division the centre serves; stated to people, decides nothing.
     secure
         Whether people reach it by TLS: then its cookies travel by nothing else.
+    watch
+        When it raises alarms of its own; the defaults when none are given.
     parent
         Whether there is a tier above, for which events are kept until it has them.
     """
@@ -50,6 +54,7 @@ class Centre:
         secure: bool = False,
         parent: bool = False,
         hasher: PasswordHasher | None = None,
+        watch: WatchSettings | None = None,
     ) -> None:
         self.node = node
         self.name = name or node
@@ -60,7 +65,7 @@ class Centre:
         self.metrics = CentreMetrics()
         self.store = Store(folder, node, clock=clock, hub=self.hub, parent=parent)
         self.accounts = Accounts(self.store, clock, hasher=hasher)
-        self.watch = Watch(self.store, clock)
+        self.watch = Watch(self.store, clock, watch or WatchSettings())
         self.refusals = Damper(clock)
         self.pairings = Throttle(clock, allowed=PAIRINGS_PER_ADDRESS)
         self.first_password: str | None = None
@@ -107,3 +112,7 @@ class Centre:
     async def load_divisions(self, rows: list[Division]) -> bool:
         """Make these the divisions; return whether anything changed."""
         return await self.store.write(lambda write: divisions.load(write, rows))
+
+    async def load_departments(self, content: DepartmentFile) -> bool:
+        """Make these the departments and routes; return whether anything changed."""
+        return await self.store.write(lambda write: routes.take(write, content))

@@ -43,5 +43,11 @@ def keep(write: Write, event: AlarmEvent, entry: bytes, *, hashed: str, via: str
     orders.close_by_event(write, event)
     if event.kind == "alarm" and event.alarm:
         mirror.apply(write, event, entry)
+        about = mirror.place(write, event)
+        if about != event.node:
+            write.execute(
+                "INSERT INTO child_event (position, node, alarm) VALUES (?, ?, ?)",
+                (rows[0][0], about, event.alarm),
+            )
     write.forward(int(rows[0][0]), event.alarm, entry)
     return f"{event.node}/{event.life}/{event.epoch}/{event.seq}"

@@ -38,7 +38,7 @@ decode_trouble = msgspec.json.Decoder(list[str]).decode
 _SELECT = (
     "SELECT n.node, n.name, n.division, n.via, n.fork, h.life, h.epoch, h.last_seq, h.head, "
     "h.lag, h.coverage, h.clock_ns, h.beat_ns, h.version, h.trouble, h.received_ns, h.told, "
-    "h.behind FROM node n LEFT JOIN heartbeat h ON h.node = n.node WHERE n.via <> n.node "
+    "h.behind, h.link FROM node n LEFT JOIN heartbeat h ON h.node = n.node WHERE n.via <> n.node "
     "ORDER BY n.node"
 )
 
@@ -78,7 +78,7 @@ def take(write: Write, relay: Relay, body: bytes, *, damper: Damper) -> str:
     if sequence.are_named(told.life, told.life):
         reason = heartbeat.rewritten(write, relay.node, told.life, told.seq, told.head)
         if reason:
-            sequence.mark_fork(write, relay.node, reason)
+            sequence.mark_rewritten(write, relay.node, reason)
         # The child sends it once a minute by its own clock, which may run a little fast.
         heartbeat.anchor(
             write, relay.node, told.life, told.seq, told.head, every_ns=heartbeat.ANCHOR_NS // 2
@@ -94,7 +94,7 @@ def _take(write: Write, facts: NodeFacts, *, sent_ns: int) -> None:
         (node,),
     )
     now = (
-        *(links.shown(write.now_ns, write.now_ns, told=link), facts.behind, link),
+        *(link, facts.behind, link),
         *(facts.life, facts.epoch, facts.last_seq, facts.head, facts.lag, facts.coverage),
         *(facts.version, msgspec.json.encode(facts.trouble)),
     )
@@ -148,7 +148,7 @@ def _facts(row: Row, speaking: dict[str, tuple[str, str]], now_ns: int) -> NodeF
     node, name, division, via, fork = row[:5]
     life, epoch = speaking.get(node, ("", ""))
     received_ns, told = row[15], row[16] or ""
-    link = links.shown(received_ns, now_ns, told=told)
+    link = links.shown(row[18], received_ns, now_ns, told=told)
     facts = NodeFacts(
         node=node, name=name, division=division, link=link, life=life, epoch=epoch, fork=fork
     )

@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.model import NANOSECONDS
 from gateway.northbound.wire import Heartbeat, HeartbeatAnswer
-from gateway.supervision import links, sequence
+from gateway.supervision import sequence
 from gateway.supervision.store import Write
 from gateway.supervision.views import nodes as node_view
 
@@ -73,12 +73,12 @@ class Beat:
 def take(write: Write, node: str, heartbeat: Heartbeat) -> HeartbeatAnswer:
     """Store a heartbeat, anchor its head when a minute has passed, and answer with the clock."""
     life = heartbeat.life
-    reasons = (
-        sequence.meet(write, node, life, heartbeat.epoch),
-        rewritten(write, node, life, heartbeat.last_seq, heartbeat.head),
-    )
-    for reason in filter(None, reasons):
-        sequence.mark_fork(write, node, reason)
+    forked = sequence.meet(write, node, life, heartbeat.epoch)
+    if forked:
+        sequence.mark_fork(write, node, forked)
+    reason = rewritten(write, node, life, heartbeat.last_seq, heartbeat.head)
+    if reason:
+        sequence.mark_rewritten(write, node, reason)
     before = write.execute("SELECT link FROM heartbeat WHERE node = ?", (node,))
     save(write, node, Beat.heard(heartbeat))
     if not before or before[0][0] == "lost":
@@ -113,7 +113,7 @@ def save(write: Write, node: str, beat: Beat) -> None:
             beat.version[:VERSION_LENGTH],
             encode([trouble[:TROUBLE_LENGTH] for trouble in beat.trouble[:TROUBLES]]),
             write.now_ns,
-            links.shown(write.now_ns, write.now_ns, told=beat.told),
+            beat.told or "up",
             beat.told,
             beat.behind,
             beat.beat_ns,

@@ -39,11 +39,25 @@ def tell(write: Write, kind: str = "alarm", **fields: Any) -> AlarmEvent:
     fields
         Of `gateway.model.AlarmEvent`; identity, time and chain are given here.
     """
+    begin(write)
+    event, entry = write.seal(kind, **fields)
+    keep(write, event, entry)
+    return event
+
+
+def begin(write: Write) -> None:
+    """See that the stream has begun; before anything is sealed with `Write.own_chain`."""
     if not _is_known(write):
         _appear(write)
-    event, entry = write.seal(kind, **fields)
-    _store(write, event, entry)
-    return event
+
+
+def keep(write: Write, event: AlarmEvent, entry: bytes) -> None:
+    """Store and show an event of the stream, and send it up."""
+    hashed = digest(entry)
+    identity = events.keep(write, event, entry, hashed=hashed)
+    sequence.arrived(write, event.node, event.life, [event.seq])
+    write.journal("told", alarm=event.alarm, detail={identity: hashed})
+    node_view.publish(write, write.node)
 
 
 def revision_of(database: Database, node: str, alarm: str) -> tuple[int, int]:
@@ -72,12 +86,4 @@ def _appear(write: Write) -> None:
     sequence.meet(write, write.node, write.own.life, write.own.epoch)
     write.scopes_changed = True
     event, entry = write.seal("life", detail={"life": write.own.life, "journal": write.life})
-    _store(write, event, entry)
-
-
-def _store(write: Write, event: AlarmEvent, entry: bytes) -> None:
-    hashed = digest(entry)
-    identity = events.keep(write, event, entry, hashed=hashed)
-    sequence.arrived(write, event.node, event.life, [event.seq])
-    write.journal("told", alarm=event.alarm, detail={identity: hashed})
-    node_view.publish(write, write.node)
+    keep(write, event, entry)

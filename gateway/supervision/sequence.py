@@ -182,6 +182,16 @@ def complete_ns(
     return at_ns
 
 
+def mark_rewritten(write: Write, node: str, reason: str) -> bool:
+    """Show on its node that a journal was rewritten, and journal it once; return whether new."""
+    rows = write.execute("SELECT rewritten FROM node WHERE node = ?", (node,))
+    if not rows or rows[0][0]:
+        return False
+    write.execute("UPDATE node SET rewritten = ? WHERE node = ?", (reason, node))
+    write.journal("fork", detail={"node": node, "reason": reason})
+    return True
+
+
 def mark_fork(write: Write, node: str, reason: str) -> bool:
     """Show a fork on its node and journal it once; return whether it is news."""
     rows = write.execute("SELECT fork FROM node WHERE node = ?", (node,))

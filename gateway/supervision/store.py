@@ -111,6 +111,11 @@ class Write:
         """Who speaks in the stream of the centre's own events."""
         return self._own.identity
 
+    @property
+    def own_chain(self) -> Chain:
+        """Where that stream stands, for a desk; what it seals is handed to `own.keep`."""
+        return self._own
+
     def execute(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         """Run one statement and return its rows."""
         return self.database.execute(sql, parameters)

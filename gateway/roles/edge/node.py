@@ -11,7 +11,8 @@ from typing import Any, Final, Self
 
 from gateway import __version__
 from gateway.alarms.actions import Siren
-from gateway.alarms.catalogue import Level, node_alarms
+from gateway.alarms.catalogue import node_alarms
+from gateway.alarms.definitions import Level
 from gateway.alarms.desk import Desk, Transition
 from gateway.db import StoreError
 from gateway.model import NANOSECONDS, Clock

@@ -90,6 +90,8 @@ async def take_heartbeat(request: Request, centre: CentreDep, child: ChildDep) -
     """Answer with the centre's clock and the entry it has anchored."""
     beat = _readable(decode_heartbeat, await request.body(), what="heartbeat")
     await _check(centre, child.node, beat, what="heartbeat")
+    # Heard is heard, also where the disk does not take it: then the trouble is the centre's.
+    centre.watch.heard(child.node)
     return answer(await centre.store.write(lambda write: heartbeat.take(write, child.node, beat)))
 
 

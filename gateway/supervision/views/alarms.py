@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from gateway.alarms.definitions import Level
 from gateway.db import Database, Row
 from gateway.model import decode_event
-from gateway.supervision import links
+from gateway.supervision import child_rules, links
 from gateway.supervision.store import Write
 from gateway.supervision.tiers import Scope
 
@@ -22,7 +23,7 @@ _SELECT = (
     "COALESCE(r.title_zh, ''), COALESCE(r.title_en, ''), m.state, m.suppression, m.priority, "
     "m.occurrence, m.revision, m.raised_ns, m.changed_ns, m.received_ns, m.value, m.quality, "
     "m.entry, o.id, o.status, h.received_ns, h.told, n.via, COALESCE(d.responsible, ''), "
-    "COALESCE(d.telephone, '') "
+    "COALESCE(d.telephone, ''), h.link "
     "FROM mirror m LEFT JOIN node n ON n.node = m.node "
     "LEFT JOIN point p ON p.node = m.node AND p.tag = m.tag "
     "LEFT JOIN area a ON a.node = m.node AND a.area = m.area "
@@ -132,6 +133,9 @@ def _rows(database: Database, scope: Scope, sql: str, *, now_ns: int, limit: int
 
 def _row(row: Row, now_ns: int) -> AlarmRow:
     event = decode_event(row[23])
+    # No inventory lists the alarms that a centre raises about a child.
+    about_child = child_rules.is_own(row[3], row[4], row[9])
+    title_zh, title_en = child_rules.TITLES[row[9]] if about_child else (row[11], row[12])
     return AlarmRow(
         node=row[0],
         node_name=row[1],
@@ -143,9 +147,9 @@ def _row(row: Row, now_ns: int) -> AlarmRow:
         area_name=row[7],
         hazard=row[8],
         rule=row[9],
-        level=row[10],
-        title_zh=row[11],
-        title_en=row[12],
+        level=Level.NODE.value if about_child else row[10],
+        title_zh=title_zh,
+        title_en=title_en,
         state=row[13],
         suppression=row[14],
         priority=row[15],
@@ -167,7 +171,9 @@ def _row(row: Row, now_ns: int) -> AlarmRow:
         operator=event.operator,
         comment=event.comment,
         # The centre's own alarms need no link.
-        link="up" if row[28] == row[0] else links.shown(row[26], now_ns, told=row[27] or ""),
+        link="up"
+        if row[28] == row[0]
+        else links.shown(row[31], row[26], now_ns, told=row[27] or ""),
         order=OrderState(row[24], row[25]) if row[24] else None,
         via=row[28] or "" if row[28] != row[0] else "",
         responsible=row[29],

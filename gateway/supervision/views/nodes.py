@@ -25,7 +25,8 @@ decode_trouble = msgspec.json.Decoder(list[str]).decode
 _SELECT = (
     "SELECT n.node, n.name, n.enterprise, n.division, n.grid, n.fork, n.refused_division, "
     "h.life, h.last_seq, h.lag, h.coverage, h.clock_ns, h.version, h.trouble, h.received_ns, "
-    "n.via, h.told, h.behind, h.beat_ns, COALESCE(d.responsible, ''), COALESCE(d.telephone, '') "
+    "n.via, h.told, h.behind, h.beat_ns, COALESCE(d.responsible, ''), COALESCE(d.telephone, ''), "
+    "h.link, n.rewritten "
     "FROM node n LEFT JOIN heartbeat h ON h.node = n.node "
     "LEFT JOIN division d ON d.code = n.grid AND d.parent = n.division "
 )
@@ -115,7 +116,7 @@ def _counts(database: Database, node: str, scope: Scope) -> tuple[int, int]:
 def _row(database: Database, row: Row, now_ns: int, *, scope: Scope) -> NodeRow:
     node, heard_ns = row[0], row[14]
     via, told = row[15], row[16] or ""
-    link = links.shown(heard_ns, now_ns, told=told)
+    link = links.shown(row[21], heard_ns, now_ns, told=told)
     # Before its first heartbeat a node is judged by the life that its intake named.
     life = row[7] or sequence.current_life(database, node)
     last_seq, lag = row[8] or 0, row[9] if row[9] is not None else -1
@@ -127,6 +128,8 @@ def _row(database: Database, row: Row, now_ns: int, *, scope: Scope) -> NodeRow:
     trouble = decode_trouble(row[13]) if row[13] else []
     if row[5]:
         trouble.append(f"fork: {row[5]}")
+    if row[22]:
+        trouble.append(f"journal: {row[22]}")
     if row[6]:
         trouble.append(f"division: claims {row[6]}, is assigned to {row[3]}")
     if offset_ns is not None and abs(offset_ns) > CLOCK_TROUBLE_NS:
@@ -145,7 +148,7 @@ def _row(database: Database, row: Row, now_ns: int, *, scope: Scope) -> NodeRow:
         clock_offset_ms=None if offset_ns is None else offset_ns // MILLISECOND,
         complete_to_ms=complete // MILLISECOND if complete else None,
         gaps=missing,
-        fork=row[5],
+        fork=row[5] or row[22],
         version=row[12] or "",
         trouble=trouble,
         points=points,

@@ -107,3 +107,22 @@ def test_a_centre_is_paired_as_a_site_is(tmp_path: Path) -> None:
     away = hazgate("pair", "--config", path, "--code", "X")
     assert (away.exit_code, "http://127.0.0.1:9" in away.stderr) == (1, True)
     assert (tmp_path / "kept" / "parent.token.offered").exists()
+
+
+def test_departments_of_a_centre_are_checked(tmp_path: Path) -> None:
+    """Each problem of the file of departments has its line; what it leaves out is a warning."""
+    path, departments = tmp_path / "centre.toml", tmp_path / "departments.toml"
+    path.write_text(f'{CENTRE}[departments]\nfile = "departments.toml"\n', encoding="utf-8")
+    sound = '[[department]]\nid = "office"\nname = "Office"\ndivision = "330106"\n'
+    route = '[[route]]\nto = ["nobody"]\nreceipt = "10min"\n'
+    departments.write_text(sound + route, encoding="utf-8")
+    found = hazgate("check", path)
+    assert found.exit_code == 1
+    (problem,) = found.stdout.splitlines()
+    assert problem.startswith(f"{departments}:6: ")
+    departments.write_text(sound, encoding="utf-8")
+    found = hazgate("check", path)
+    assert found.exit_code == 0
+    assert len(found.stderr.splitlines()) == 6
+    departments.write_text(sound + route.replace("nobody", "office"), encoding="utf-8")
+    assert hazgate("check", path).stderr == ""

@@ -41,6 +41,7 @@ async def test_first_password_is_told_once(open_world: Opener) -> None:
             "division": "",
             "departments": [],
             "language": "zh-CN",
+            "department": "",
         }
 
 

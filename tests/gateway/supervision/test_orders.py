@@ -205,7 +205,7 @@ async def test_busy_node_gets_its_pings(world: World, monkeypatch: pytest.Monkey
 
 
 async def test_unknown_action_is_refused(world: World) -> None:
-    """Only the four actions exist, and no field beside the stated ones."""
+    """Only the stated actions exist, and no field beside the stated ones."""
     child, li = await raised(world)
-    assert (await ask(li, child, action="out-of-service")).status_code == 422
+    assert (await ask(li, child, action="evacuate")).status_code == 422
     assert (await ask(li, child, operator="wang")).status_code == 422

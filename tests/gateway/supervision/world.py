@@ -131,7 +131,7 @@ class Child:
             "hazard": self.hazard,
             "rule": "ammonia.machine_room.h",
             "before": "NORM" if cause == "raise" else "UNACK",
-            "after": STATES[cause],
+            "after": STATES.get(cause, "UNACK"),
             "priority": "high",
             "quality": "GOOD",
             "source_ns": self.clock.now_ns(),
