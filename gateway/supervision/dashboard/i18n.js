@@ -106,6 +106,8 @@ const TEXTS = {
   "own.storage_full": ["存储已满，正在舍弃读数", "Storage full, readings are shed"],
   "own.storage_lost": ["存储失效，断电将丢失数据", "Storage lost, not crash-safe"],
   "own.broker_lost": ["与消息服务器失去连接", "No connection to the broker"],
+  "own.dead_letter": ["有上报事件被上级拒收", "Events that the parent never takes"],
+  "own.outbox_lagging": ["上报积压，上级未接收", "Events wait, the parent is away"],
   "gateway.itself": ["网关自身", "The gateway itself"],
   "gateway.seen": ["上级中心对网关的监测", "The gateway as its centre sees it"],
   "gateway.judged": ["由中心 {centre} 判定", "judged by the centre {centre}"],
