@@ -55,12 +55,10 @@ STEPS = [-HOUR, HOUR, -SECOND, SECOND, -600 * SECOND, -START, 360_000 * HOUR]
 @pytest.mark.parametrize("silent", [True, False], ids=["silent", "speaking"])
 @pytest.mark.parametrize("step", STEPS)
 def test_an_on_delay_outlasts_a_step(*, step: int, own: bool, silent: bool) -> None:
-    """It runs out when its time has passed: not at the step, and not anew from it.
-
-    A device's clock may be five seconds ahead. Ours, set back by less, cannot be told from one that
-    is right: where nothing more is heard, the second in which it runs out is that much later.
-    """
+    """It runs out when its time has passed: not at the step, and not anew from it."""
     one = One(own=own)
+    # A device's clock may be five seconds ahead. Ours, set back by less, cannot be told from one
+    # that is right: where nothing more is heard, the delay runs out that much later.
     later = -step // SECOND if own and silent and -5 * SECOND <= step < 0 else 0
     began = []
     for second in range(20):

@@ -6,22 +6,70 @@ a date (a calibration, a gas test) is judged by the date that the clock now show
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gateway.model import NANOSECONDS
+from gateway.model import NANOSECONDS, Clock
 from gateway.northbound.spool import Kind, encode
 from gateway.observe import log
 from gateway.pipeline.clock_step import encode_step, step_of
 
 if TYPE_CHECKING:
     from gateway.alarms.desk import Transition
-    from gateway.clock import Step
     from gateway.roles.edge.line import Line
     from gateway.roles.edge.storage import OwnAlarms
 
 #: The alarm that the clock was set stands this long after the last time.
 STANDS_NS: Final = 600 * NANOSECONDS
 LOG = log("roles.edge.clock")
+#: A clock was set, not steered, where it moves by more than this against the monotonic one between
+#: two looks: NTP steers by 0.5 ms a second, and a leap second told twice is a whole one.
+STEP_NS: Final = 500_000_000
+#: A look that took longer was interrupted between its two clocks, and says nothing.
+LOOK_NS: Final = 50_000_000
+LOOKS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Somebody set the clock: what it would show (ns), and what it shows."""
+
+    before_ns: int
+    after_ns: int
+
+    @property
+    def by_ns(self) -> int:
+        """By how much it was set forward; negative for back."""
+        return self.after_ns - self.before_ns
+
+
+class Steps:
+    """Notices that a clock was set.
+
+    Parameters
+    ----------
+    clock
+        Looked at by `look`, at best several times a second.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = self._look()[1]
+
+    def look(self) -> Step | None:
+        """Return by how much the clock was set since the look before, None where it was not."""
+        now, offset = self._look()
+        step, self._offset = offset - self._offset, offset
+        return Step(now - step, now) if abs(step) > STEP_NS else None
+
+    def _look(self) -> tuple[int, int]:
+        """Return what the clock shows, and by how much that is more than the monotonic one."""
+        for _ in range(LOOKS):
+            before = self._clock.monotonic_ns()
+            now = self._clock.now_ns()
+            if self._clock.monotonic_ns() - before <= LOOK_NS:
+                break
+        return now, now - before
 
 
 def follow(line: Line, step: Step) -> tuple[bytes, Transition]:

@@ -18,7 +18,6 @@ from detectors.bank import Counts
 from gateway.alarms.actions import Siren
 from gateway.alarms.desk import Desk, Transition
 from gateway.alarms.requests import RefusedError, Request
-from gateway.clock import STEP_NS, Step, Steps
 from gateway.identity import Identity
 from gateway.model import NANOSECONDS, Cause, Clock, Detection
 from gateway.northbound.spool import (
@@ -32,7 +31,7 @@ from gateway.northbound.summary import Summaries
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
-from gateway.roles.edge.clock_set import follow
+from gateway.roles.edge.clock_set import STEP_NS, Step, Steps, follow
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.pacing import OLDEST_S, PAUSE_S, Pacing
 from gateway.southbound.arrivals import Arrivals, Receipt
