@@ -156,9 +156,11 @@ class Bench:
 
     async def start_edge(self, *, within_s: float = 90.0) -> None:
         """Start the edge and return when the broker has answered its subscription."""
-        before = self.tap.subscriptions
+        before, began = self.tap.subscriptions, time.monotonic()
         self.edge.start()
         await self.subscribed(before, within_s=within_s)
+        most = self.room.figures.get("start s", 0.0)
+        self.room.figures["start s"] = max(most, time.monotonic() - began)
 
     async def subscribed(self, before: int, *, within_s: float = 90.0) -> None:
         """Return when the edge has subscribed once more than `before` times, and let it be heard.
