@@ -182,6 +182,11 @@ class Bench:
         self._playing = asyncio.create_task(self.load.play(self.broker.port), name="load")
         self._stack.callback(self._playing.cancel)
 
+    def beside(self, *, first: int, rate_hz: float = 100.0) -> None:
+        """Let the load say that points from `first` on are normal; others are for alarms."""
+        self.load.first, self.load.calm, self.load.rate_hz = first, True, rate_hz
+        self.play()
+
     async def hush(self) -> None:
         """Let the load end."""
         self.load.stopped = True

@@ -34,6 +34,10 @@ class Load:
         Whether every third has an on-delay of 2 s.
     poison
         Share of messages that cannot be decoded.
+    first
+        Points before this one are left to others.
+    calm
+        All that is said is normal.
     """
 
     chance: random.Random
@@ -41,6 +45,8 @@ class Load:
     delayed: bool = True
     rate_hz: float = RATE_HZ
     poison: float = 0.0
+    first: int = 0
+    calm: bool = False
     said: list[Message] = field(default_factory=list)
     #: Until when an on-delay surely runs, monotonic s.
     pending_until: float = 0.0
@@ -115,7 +121,7 @@ class Load:
                 await asyncio.sleep(0.001)
                 continue
             sent += 1
-            point = self.chance.randrange(self.points)
+            point = self.chance.randrange(self.first, self.points)
             if self.poison and self.chance.random() < self.poison:
                 message = self.poisoned(point)
             else:
@@ -124,6 +130,8 @@ class Load:
 
     def _value(self, point: int, now: float) -> float:
         """Return what a point reads: it waits a while on each side of its limit."""
+        if self.calm:
+            return NORMAL
         delayed = self.delayed and point % 3 == 0
         turn, high = self._turns.get(point, (0.0, False))
         if now >= turn:
