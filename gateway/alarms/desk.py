@@ -116,6 +116,7 @@ class Desk:
                 historical=moved.historical,
                 predicted_ns=detection.predicted_ns or None,
                 contributions=detection.contributions,
+                clock_offset_ns=detection.clock_offset_ns,
             )
         ]
 
@@ -208,10 +209,7 @@ class Desk:
         return found
 
     def set_clock(self, before_ns: int, after_ns: int) -> Transition:
-        """Tell that the clock was set; a shelving, an outage and a repetition last as agreed.
-
-        Their end is moved by the step, in the store with this event (`gateway.alarms.store`).
-        """
+        """Tell that the clock was set: what ends by it ends that much later, in the store too."""
         step_ns = after_ns - before_ns
         for alarm in self._suppressed:
             status = self.statuses[alarm]

@@ -6,9 +6,10 @@ a date (a calibration, a gas test) is judged by the date that the clock now show
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from device_profiles.quality import Quality
 from gateway.model import NANOSECONDS, Clock
 from gateway.northbound.spool import Kind, encode
 from gateway.observe import log
@@ -16,6 +17,7 @@ from gateway.pipeline.clock_step import encode_step, step_of
 
 if TYPE_CHECKING:
     from gateway.alarms.desk import Transition
+    from gateway.model import Detection
     from gateway.roles.edge.line import Line
     from gateway.roles.edge.storage import OwnAlarms
 
@@ -84,6 +86,17 @@ def follow(line: Line, step: Step) -> tuple[bytes, Transition]:
         line.overdue.doubt(step.before_ns)
     told = line.desk.set_clock(step.before_ns, step.after_ns)
     return encode(Kind.CLOCK, encode_step(moved)), told
+
+
+def dated(line: Line, detection: Detection) -> Detection:
+    """Keep beside our time what the device's own was, where that lay too far ahead."""
+    if detection.quality != Quality.TIME_FUTURE:
+        return detection
+    plant = line.engine.plant
+    device = int(plant.points.device[plant.point_of(detection.row)])
+    if device >= line.ingest.ahead.size:
+        return detection
+    return replace(detection, clock_offset_ns=max(0, int(line.ingest.ahead[device])))
 
 
 class ClockAlarm:

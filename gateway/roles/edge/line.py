@@ -31,7 +31,7 @@ from gateway.northbound.summary import Summaries
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
-from gateway.roles.edge.clock_set import STEP_NS, Step, Steps, follow
+from gateway.roles.edge.clock_set import STEP_NS, Step, Steps, dated, follow
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.pacing import OLDEST_S, PAUSE_S, Pacing
 from gateway.southbound.arrivals import Arrivals, Receipt
@@ -325,7 +325,7 @@ class Line:
     def _move(self, detections: Sequence[Detection]) -> tuple[Transition, ...]:
         if not detections:
             return ()
-        transitions = tuple(t for d in detections for t in self.desk.detect(d))
+        transitions = tuple(t for d in detections for t in self.desk.detect(dated(self, d)))
         self._count(transitions)
         if transitions:
             # Beside the commit, not after it: a siren never waits for a disk.
