@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.alarms.actions import Siren
+from gateway.alarms.catalogue import Level
 from gateway.alarms.desk import Desk
 from gateway.alarms.lifecycle import Status
 from gateway.clock import ManualClock
@@ -46,16 +47,28 @@ class Wired:
         step_ns: int = 0,
         statuses: Mapping[str, Status] | None = None,
         entries: Mapping[str, bytes] | None = None,
+        snapshot: bytes = b"",
+        second: int = 0,
     ) -> None:
         metrics = Metrics()
         identity = Identity("gw", NONE, NONE)
-        self.clock, self.held, self.work = SteppedClock(START), False, list[Work]()
+        self.clock, self.held, self.work = (
+            SteppedClock(START + second * NANOSECONDS),
+            False,
+            list[Work](),
+        )
         self.clock.step_ns = step_ns
+        engine = Engine(plant)
+        if snapshot:
+            engine.restore(snapshot)
+        active = [alarm for alarm, status in (statuses or {}).items() if status.active]
+        known = [plant.definitions.get(alarm) for alarm in active]
+        silent = [each.tag for each in known if each is not None and each.level == Level.NO_DATA]
         self.line = Line(
-            engine=Engine(plant),
+            engine=engine,
             desk=Desk(plant.definitions, Chain(identity), statuses=statuses, entries=entries),
             ingest=Ingest(plant, metrics),
-            liveness=Liveness(plant, most=most),
+            liveness=Liveness(plant, silent, most=most),
             clocks=Clocks(plant, most=most),
             overdue=Overdue(plant, most=most),
             siren=Siren(lambda _: True),
