@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 
 import httpx
 import msgspec
 
 from gateway.identity import Identity
+from gateway.model import NANOSECONDS, Clock
 from gateway.northbound import wire
 
 TIMEOUT_S: Final = 10.0
 #: A parent may ask for this long a wait at most.
 LONGEST_WAIT_S: Final = 300.0
+#: Answers to a post that is not understood as a whole.
+UNREADABLE: Final = frozenset({400, 422})
 T = TypeVar("T")
 
 
@@ -30,6 +34,10 @@ class UplinkTooLargeError(Exception):
     """The parent takes no post of this size: send less at once."""
 
 
+class UplinkUnreadableError(Exception):
+    """The parent does not understand this post: something in it, or the parent, is wrong."""
+
+
 class UplinkRejectedError(Exception):
     """The parent refuses this node: its credential is wrong, trying again soon is of no use."""
 
@@ -43,9 +51,14 @@ class Posting:
         Of the parent; the token is this node's credential.
     verify
         Whose certificates to trust; True for the system's.
+    clock
+        What a date is compared with that a parent asks to wait for.
     """
 
-    def __init__(self, url: str, token: str, *, verify: ssl.SSLContext | bool) -> None:
+    def __init__(
+        self, url: str, token: str, *, verify: ssl.SSLContext | bool, clock: Clock
+    ) -> None:
+        self._clock = clock
         self._client = httpx.AsyncClient(
             base_url=url,
             headers={"Authorization": f"Bearer {token}"},
@@ -82,13 +95,40 @@ class Posting:
             )
         if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
             raise UplinkTooLargeError(f"{len(body)} bytes: {answer.text[:200]}")
+        if answer.status_code in UNREADABLE:
+            raise UplinkUnreadableError(
+                f"the parent does not understand it ({answer.status_code}): {answer.text[:200]}"
+            )
         if answer.status_code != httpx.codes.OK:
-            wait = answer.headers.get("Retry-After", "")
             raise UplinkUnavailableError(
                 f"the parent answers {answer.status_code}: {answer.text[:200]}",
-                wait_s=min(float(wait), LONGEST_WAIT_S) if wait.isdecimal() else 0.0,
+                wait_s=asked_to_wait(answer.headers, now_ns=self._clock.now_ns()),
             )
         return answer.content
+
+
+def asked_to_wait(headers: Mapping[str, str], *, now_ns: int) -> float:
+    """Return for how long an answer asks to wait, s: a number of seconds, or until a date.
+
+    A date is compared with that of the answer: the parent's clock and ours need not agree.
+    """
+    stated = headers.get("Retry-After", "")
+    if stated.isascii() and stated.isdecimal():
+        return min(float(stated), LONGEST_WAIT_S)
+    until = _instant(stated)
+    if until is None:
+        return 0.0
+    now = _instant(headers.get("Date", ""))
+    wait = until - (now_ns / NANOSECONDS if now is None else now)
+    return min(max(0.0, wait), LONGEST_WAIT_S)
+
+
+def _instant(date: str) -> float | None:
+    """Return the seconds since 1970 of a date of HTTP, None for what is none."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def decoded(body: bytes, kind: type[T]) -> T:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device_profiles.quality import REASON_BITS, Verdict
+from gateway.northbound import wire
 from gateway.northbound.wire import Summary, SummaryPoint
 from gateway.readings import ReadingBatch
 
@@ -60,6 +61,10 @@ class Part(NamedTuple):
     def name(self) -> str:
         """What tells it from every other one of this start."""
         return f"{self.period.to_ns}.{self.number}" if self.of > 1 else f"{self.period.to_ns}"
+
+    def item(self, epoch: str) -> wire.Item:
+        """Make it an item of the wire."""
+        return wire.item("summary", f"{epoch}/s{self.name}", wire.encode(self.summary()))
 
     def summary(self) -> Summary:
         """Make the message."""

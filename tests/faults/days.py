@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from gateway.model import NANOSECONDS
+from gateway.northbound.source import Whole
 from gateway.roles.edge import node as edge_node
 from gateway.roles.edge.node import EdgeNode
 from gateway.roles.edge.site import load_site
@@ -266,13 +267,13 @@ async def serve(folder: Path, behind: int) -> None:
     )
     async with EdgeNode(load_site(folder / "edge.toml"), clock=clock, again=sys.exit) as node:
         days = Days(node, clock)
-        present = node.upward._source.present
+        whole = node.upward._source.whole
 
-        def presented() -> Any:
+        async def told(connection: str) -> Whole:
             days.presented = time.time()
-            return present()
+            return await whole(connection)
 
-        object.__setattr__(node.upward._source, "present", presented)
+        object.__setattr__(node.upward._source, "whole", told)
         print(json.dumps({"ready": node.storage.identity.life}), flush=True)  # noqa: T201
         while line := await reader.readline():
             name, *arguments = json.loads(line)

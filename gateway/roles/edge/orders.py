@@ -11,6 +11,7 @@ from gateway.alarms.requests import Request
 from gateway.db import Database
 from gateway.model import NANOSECONDS, Cause, Clock
 from gateway.northbound import wire
+from gateway.northbound.dead_letters import DISCARD, RETRY, Release
 from gateway.roles.edge.line import Line
 
 READINGS: Final = "readings"
@@ -29,9 +30,19 @@ class OrderDesk:
         Judges expiry.
     readings
         Answers an order for raw readings.
+    release
+        Carries out what an operator of the site decided about dead letters.
     """
 
-    def __init__(self, line: Line, *, clock: Clock, readings: Callable[[wire.Order], None]) -> None:
+    def __init__(
+        self,
+        line: Line,
+        *,
+        clock: Clock,
+        readings: Callable[[wire.Order], None],
+        release: Callable[[Release], None],
+    ) -> None:
+        self._release = release
         self._line = line
         self._clock = clock
         self._readings = readings
@@ -48,9 +59,8 @@ class OrderDesk:
         if order.action == READINGS:
             self._readings(order)
             return
-        now = self._clock.now_ns()
         cause = ACTIONS.get(order.action)
-        if order.expires_ns and now > order.expires_ns:
+        if self._expired(order):
             self.told(order, "refused", "it came after its expiry; repeat it if still wanted")
         elif cause is None:
             self.told(order, "refused", f"{order.action!r} is no action of this version")
@@ -73,7 +83,13 @@ class OrderDesk:
             order = msgspec.json.decode(body, type=wire.Order)
         except msgspec.DecodeError as error:
             order = wire.Order(id=identity, action="unreadable", comment=str(error))
+        if order.action in {RETRY, DISCARD} and not self._expired(order):
+            self._release(msgspec.json.decode(body, type=Release))
+            return
         self.take(order)
+
+    def _expired(self, order: wire.Order) -> bool:
+        return bool(order.expires_ns and self._clock.now_ns() > order.expires_ns)
 
     @staticmethod
     def waiting(database: Database) -> list[tuple[str, bytes]]:

@@ -18,8 +18,8 @@ from gateway.northbound import wire
 from gateway.northbound.downlink import Downlink
 from gateway.northbound.pairing import PairingError, pair, token_path, trusting
 from gateway.northbound.settings import ParentSettings
-from gateway.northbound.summary import Part
-from gateway.northbound.uplink import Source, Uplink
+from gateway.northbound.source import Report, Source
+from gateway.northbound.uplink import Uplink
 from gateway.observe import Metrics, log
 from gateway.roles.edge.child import keep_running
 from gateway.roles.edge.settings import ScreenSettings
@@ -53,6 +53,8 @@ class Upward:
         What uplinks ask of the node.
     carry_out
         Takes orders, whoever gives them.
+    summaries
+        How many periods of them may wait for each.
     """
 
     def __init__(
@@ -63,9 +65,11 @@ class Upward:
         folder: Path,
         source: Source,
         carry_out: Callable[[wire.Order], None],
+        summaries: int,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
+        self._summaries = summaries
         self.uplinks: list[Uplink] = []
         self._receivers = tuple(receivers)
         self._node = node
@@ -95,7 +99,7 @@ class Upward:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._stack.aclose()
 
-    def offer(self, summary: Part) -> None:
+    def offer(self, summary: Report) -> None:
         """Give a summary to every uplink."""
         for uplink in self.uplinks:
             uplink.offer(summary)
@@ -103,8 +107,7 @@ class Upward:
     def answer(self, readings: wire.Readings) -> None:
         """Give the answer of an order to every uplink: who asked knows its own order."""
         for uplink in self.uplinks:
-            uplink.answers.append(readings)
-            uplink.wake()
+            uplink.answer(readings)
 
     def outbox_filled(self, channel: str) -> None:
         """Wake the uplinks; called in the store thread."""
@@ -126,6 +129,7 @@ class Upward:
             clock=self._clock,
             metrics=self._metrics,
             verify=verify,
+            summaries=self._summaries,
         )
         await self._stack.enter_async_context(uplink)
         self.uplinks.append(uplink)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.db import Database
 from gateway.northbound import outbox
 
-ENTRIES = [(seq, b"event %d" % seq) for seq in range(1, 8)]
+ENTRIES = [outbox.Row(seq, "gw1/T/h", b"event %d" % seq) for seq in range(1, 8)]
 BOTH = ("parent", "screen")
 
 
@@ -37,13 +37,13 @@ def test_a_receipt_removes_what_it_names_and_nothing_else(database: Database) ->
     outbox.append(database, ENTRIES, BOTH)
     outbox.received(database, "parent", [5, 2, 99])
     outbox.received(database, "parent", [])
-    assert [seq for seq, _ in outbox.oldest(database, "parent", 100)] == [1, 3, 4, 6, 7]
+    assert [seq for seq, *_ in outbox.oldest(database, "parent", 100)] == [1, 3, 4, 6, 7]
 
 
 def test_receivers_are_independent(database: Database) -> None:
     """What one receiver took still waits for the other."""
     outbox.append(database, ENTRIES, BOTH)
-    outbox.received(database, "screen", [seq for seq, _ in ENTRIES])
+    outbox.received(database, "screen", [seq for seq, *_ in ENTRIES])
     outbox.set_aside(database, "parent", [(1, "no")], at_ns=5)
     assert outbox.waiting(database, "screen") == 0
     assert outbox.oldest(database, "parent", 100) == ENTRIES[1:]
@@ -59,7 +59,7 @@ def test_rejected_events_are_kept_as_dead_letters(database: Database) -> None:
     """What a receiver will never take is kept with its bytes, the reason and the time."""
     outbox.append(database, ENTRIES, BOTH)
     outbox.set_aside(database, "parent", [(2, "fork"), (4, "not readable"), (99, "?")], at_ns=5)
-    assert [seq for seq, _ in outbox.oldest(database, "parent", 100)] == [1, 3, 5, 6, 7]
+    assert [seq for seq, *_ in outbox.oldest(database, "parent", 100)] == [1, 3, 5, 6, 7]
     assert outbox.waiting(database, "screen") == len(ENTRIES)
     assert database.execute(
         "SELECT destination, seq, entry, reason, at_ns FROM dead_letter ORDER BY seq"
@@ -100,7 +100,7 @@ def test_nothing_is_ever_lost(receipts: list[tuple[str, bool, int]]) -> None:
     outbox.append(database, ENTRIES, BOTH)
     received: set[tuple[str, int]] = set()
     dead: set[tuple[str, int]] = set()
-    everything = {(name, seq) for name in BOTH for seq, _ in ENTRIES}
+    everything = {(name, seq) for name in BOTH for seq, *_ in ENTRIES}
     for name, taken, seq in receipts:
         waits = (name, seq) in everything - received - dead
         if taken:
@@ -109,7 +109,7 @@ def test_nothing_is_ever_lost(receipts: list[tuple[str, bool, int]]) -> None:
         else:
             outbox.set_aside(database, name, [(seq, "no")], at_ns=1)
             dead |= {(name, seq)} if waits else set()
-    waiting = {(name, seq) for name in BOTH for seq, _ in outbox.oldest(database, name, 100)}
+    waiting = {(name, seq) for name in BOTH for seq, *_ in outbox.oldest(database, name, 100)}
     letters = set(database.execute("SELECT destination, seq FROM dead_letter"))
     assert waiting == everything - received - dead
     assert letters == dead

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from gateway.northbound import outbox, wire
-from gateway.northbound import uplink as module
+from gateway.northbound import outbox, sending, wire
+from gateway.northbound.sending import PARTS_KEPT
 from gateway.northbound.summary import PART, Part, Summaries
-from gateway.northbound.uplink import PARTS_KEPT, SUMMARIES_KEPT
+from gateway.northbound.uplink import SUMMARIES_KEPT
 from gateway.readings import ReadingBatch
 from tests.gateway.northbound.site import Answer, Gateway, Parent, until
 from tests.gateway.supervision.world import World
@@ -97,11 +97,10 @@ async def test_answers_to_orders_survive_an_outage(gateway: Gateway, parent: Par
     parent.script += [Answer(takes=True), Answer(503), Answer(500)]
     async with gateway.uplink(parent.url) as uplink:
         for number in range(3):
-            uplink.answers.append(
+            uplink.answer(
                 wire.Readings(order=f"o{number}", tag="T1", time_ns=[1], value=[2.0], quality=[0])
             )
-        uplink.wake()
-        await until(lambda: not uplink.answers)
+        await until(lambda: len(set(parent.of_kind("readings"))) == 3)
     found = [msgspec.json.decode(body, type=wire.Readings) for body in parent.of_kind("readings")]
     assert sorted({readings.order for readings in found}) == ["o0", "o1", "o2"]
 
@@ -134,7 +133,7 @@ async def test_an_alarm_never_waits_behind_old_summaries(
     gateway: Gateway, parent: Parent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An alarm that is made while an hour of summaries goes up is in the very next post."""
-    monkeypatch.setattr(module, "POST_BYTES", 400)
+    monkeypatch.setattr(sending, "POST_BYTES", 400)
     made: list[bytes] = []
 
     def take(item: wire.Item) -> wire.Receipt:
@@ -168,7 +167,7 @@ async def test_what_no_parent_takes_stops_nothing(gateway: Gateway, parent: Pare
     gateway.present = gateway.make(400)
     event, entry = gateway.chain.seal("alarm", comment="x" * 150_000)
     with gateway.database.transaction():
-        outbox.append(gateway.database, [(event.seq, entry)], ["parent"])
+        outbox.append(gateway.database, [outbox.Row(event.seq, "", entry)], ["parent"])
     after = gateway.make(2)
     async with gateway.uplink(parent.url):
         await until(lambda: gateway.waiting() == 0)
