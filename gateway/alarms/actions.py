@@ -14,7 +14,7 @@ from itertools import islice
 
 import msgspec
 
-from gateway.alarms.catalogue import AlarmDefinition
+from gateway.alarms.definitions import AlarmDefinition
 
 EXPIRY_NS = 10_000_000_000
 #: A heartbeat needs a marker that came through the whole chain this recently.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from itertools import accumulate
 from typing import Final, Self
@@ -14,67 +13,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from gateway.alarms.definitions import NO_DATA, AlarmDefinition, Level
 from gateway.model import Priority
 
-NO_DATA: Final = "no_data"
 #: Definitions kept at hand: what moves is a few alarms, again and again.
 KEPT: Final = 4096
-
-
-class Level(StrEnum):
-    """What kind of condition an alarm stands for, as a screen groups it."""
-
-    HH = "hh"
-    H = "h"
-    L = "l"
-    LL = "ll"
-    RATE = "rate"
-    TREND = "trend"
-    STUCK = "stuck"
-    ANOMALY = "anomaly"
-    FAULT = "fault"
-    NO_DATA = "no_data"
-    NODE = "node"
-
-
-class AlarmDefinition(msgspec.Struct, frozen=True, kw_only=True):
-    """One alarm: stable identity, meaning, and how it behaves.
-
-    Parameters
-    ----------
-    alarm
-        ``node/tag/rule``, stable for ever; empty, as the tag, in what points of a kind share.
-    limit
-        In `unit`; None where the rule has none.
-    latch
-        Waits for a reset at the site after the condition ended.
-    shelvable
-        False for statutory gas, oxygen, spark and evacuation rules.
-    sounds
-        Whether the siren is commanded while it is unacknowledged.
-    re_alarm_ns
-        So long after its acknowledgement it is unacknowledged again where the condition still
-        holds; 0 for never.
-    """
-
-    alarm: str
-    tag: str
-    rule: str
-    level: Level
-    area: str = ""
-    division: str = ""
-    hazard: str = ""
-    unit: str = ""
-    limit: float | None = None
-    priority: Priority = Priority.HIGH
-    latch: bool = False
-    shelvable: bool = True
-    sounds: bool = True
-    re_alarm_ns: int = 0
-    standard: str = ""
-    clause: str = ""
-    title_en: str = ""
-    title_zh: str = ""
 
 
 @dataclass(frozen=True, slots=True)

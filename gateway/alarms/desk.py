@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 from device_profiles.quality import Quality
-from gateway.alarms.catalogue import AlarmDefinition, Catalogue, Level
+from gateway.alarms.definitions import AlarmDefinition, Definitions, Level
 from gateway.alarms.lifecycle import IllegalTransitionError, Status, step
 from gateway.alarms.requests import ORDERS, RefusedError, Request, check_suppression, possible
 from gateway.journal import Chain
@@ -56,7 +56,7 @@ class Desk:
 
     def __init__(
         self,
-        definitions: Catalogue,
+        definitions: Definitions,
         chain: Chain,
         *,
         statuses: Mapping[str, Status] | None = None,

@@ -6,7 +6,7 @@ import math
 from contextlib import suppress
 from dataclasses import dataclass
 
-from gateway.alarms.catalogue import AlarmDefinition
+from gateway.alarms.definitions import AlarmDefinition
 from gateway.alarms.lifecycle import IllegalTransitionError, Status, step
 from gateway.model import Cause
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from gateway.alarms.desk import Transition
@@ -58,14 +58,20 @@ def _write(database: Database, latest: Mapping[str, tuple[Transition, Status]]) 
     )
 
 
-def load(database: Database) -> tuple[dict[str, Status], dict[str, bytes]]:
-    """Return status and last event of every alarm that ever moved."""
+def load(
+    database: Database, alarms: Sequence[str] | None = None
+) -> tuple[dict[str, Status], dict[str, bytes]]:
+    """Return status and last event of every alarm that ever moved, or of some of them."""
     statuses: dict[str, Status] = {}
     entries: dict[str, bytes] = {}
-    rows = database.execute(
+    sql = (
         "SELECT alarm, state, suppression, suppressed_until_ns, occurrence, revision, historical, "
         "entry FROM alarm"
     )
+    if alarms is None:
+        rows = database.execute(sql)
+    else:
+        rows = database.execute(f"{sql} WHERE alarm IN ({', '.join('?' * len(alarms))})", alarms)
     for alarm, state, suppression, until, occurrence, revision, historical, entry in rows:
         statuses[alarm] = Status(
             state=State(state),

@@ -19,6 +19,7 @@ from gateway.config import ConfigError, examine, located, parse, unreadable, unw
 if TYPE_CHECKING:  # a centre never loads numba, not even to be checked
     from gateway.pipeline.alarm_list import AlarmRow
     from gateway.pipeline.plant import Plant
+    from gateway.roles.centre import CentreSettings
 
 #: Seconds between two lines of a running simulation.
 PROGRESS_S: Final = 10.0
@@ -118,7 +119,7 @@ def kind_of(path: Path) -> Literal["site", "centre", "profile"]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return "site"
     if {"node", "broker", "area", "device"} & document.keys() <= {"node"}:
-        if {"listen", "pairing", "divisions"} & document.keys():
+        if {"listen", "pairing", "divisions", "watch", "departments"} & document.keys():
             return "centre"
         if {"payload", "channel", "example"} & document.keys() and "node" not in document:
             return "profile"
@@ -134,7 +135,6 @@ def check_centre(path: Path) -> None:
         With every problem.
     """
     from gateway.roles.centre import CentreSettings
-    from gateway.supervision.divisions import DivisionsError, read
 
     document, text = parse(path)
     settings, found = examine(document, CentreSettings, folder=path.absolute().parent)
@@ -148,14 +148,35 @@ def check_centre(path: Path) -> None:
         why = unwritable(Path(settings.store.folder))
         if why is not None:
             found.append((("store", "folder"), why))
-        if settings.divisions.file is not None:
-            try:
-                read(Path(settings.divisions.file))
-            except DivisionsError as error:
-                problems.append(str(error))
+        ca_file = settings.parent.ca_file if settings.parent is not None else None
+        if ca_file is not None and (why := unreadable(ca_file)) is not None:
+            found.append((("parent", "ca_file"), why))
+        problems = tables_of(settings)
     problems = located(found, path=path, text=text) + problems
     if problems:
         raise ConfigError(problems)
+
+
+def tables_of(settings: CentreSettings) -> list[str]:
+    """Return the problems of the tables that a centre's file names; warn of what they leave out."""
+    from gateway.supervision import departments
+    from gateway.supervision.divisions import DivisionsError, read
+
+    problems, rows = [], []
+    if settings.divisions.file is not None:
+        try:
+            rows = read(Path(settings.divisions.file))
+        except DivisionsError as error:
+            problems.append(str(error))
+    named = settings.departments.file
+    if named is not None and not problems:  # without the tree every division would seem unknown
+        try:
+            content = departments.read(Path(named), rows)
+        except ConfigError as error:
+            return [*problems, *error.problems]
+        for spot in departments.blind_spots(content, rows, division=settings.node.division):
+            typer.echo(f"warning: {named}: {spot}", err=True)
+    return problems
 
 
 def check_site(path: Path) -> tuple[Plant, list[str]]:

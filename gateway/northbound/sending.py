@@ -7,7 +7,7 @@ all, and alarms go on without it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -99,23 +99,19 @@ class Sending:
         self._doubts.again()
         self._row, self._understood = 0, False
         self._pace, self._paused_to_ns = Pace(), 0
-        waiting: list[wire.Item] = []
-        room = self._room
-        for item in whole.items:
-            size = len(bytes(item.body))
-            room -= size
-            if waiting and (room < 0 or len(waiting) == wire.MAX_ITEMS):
-                await self._told(who, waiting)
-                waiting, room = [], self._room - size
-            waiting.append(item)
-        if waiting:
-            await self._told(who, waiting)
+        await self._posts(who, whole.items)
         if self._row and not self._understood:
             raise UplinkUnavailableError("the parent understands nothing of the present state")
         self.lag = await self._source.store(
             lambda database: outbox.waiting(database, self._destination)
         )
         self._metrics.outbox.set(self.lag)
+
+    async def changes(self, who: Identity, connection: str) -> bool:
+        """Send some of what has changed since of what is told whole; return whether any did."""
+        items = await self._source.changes(connection)
+        await self._posts(who, items)
+        return bool(items)
 
     async def live(self, who: Identity) -> bool:
         """Send one post of what was made since the connection began; return whether any left.
@@ -264,6 +260,19 @@ class Sending:
             self.answers.popleft()
         return bool(self.answers)
 
+    async def _posts(self, who: Identity, items: Iterable[wire.Item]) -> None:
+        waiting: list[wire.Item] = []
+        room = self._room
+        for item in items:
+            size = len(bytes(item.body))
+            room -= size
+            if waiting and (room < 0 or len(waiting) == wire.MAX_ITEMS):
+                await self._told(who, waiting)
+                waiting, room = [], self._room - size
+            waiting.append(item)
+        if waiting:
+            await self._told(who, waiting)
+
     async def _told(self, who: Identity, items: Sequence[wire.Item]) -> int:
         """Send what waits in no outbox; return how many items were taken.
 
@@ -285,6 +294,7 @@ class Sending:
         rejected = [receipt for receipt in receipts if receipt.status == "rejected"]
         for receipt in rejected:
             LOG.error("the parent rejects it", item=receipt.id, reason=receipt.reason)
+        self._source.receipts(receipts)
         return len(items) - len(rejected)
 
     def _send_less(self, error: UplinkTooLargeError) -> None:

@@ -7,7 +7,7 @@ reports that wait in memory.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -72,6 +72,15 @@ def own_whole(connection: str, inventory: wire.Inventory, present: wire.Present)
     )
 
 
+async def nothing(_: str) -> Sequence[wire.Item]:
+    """Return what a node has to tell that tells everything whole when it connects: nothing."""
+    return ()
+
+
+def unread(_: Sequence[wire.Receipt]) -> None:
+    """Leave receipts of what was told whole; a rejection is logged in any case."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """What the uplink asks of the node, each call made on the event loop.
@@ -93,6 +102,11 @@ class Source:
         Told how many events were set aside as dead letters just now.
     event
         Makes the item of a row of the outbox: who is speaking, the row's number, its entry.
+    changes
+        What has changed since of that which is told whole, a few items at a time, given a prefix
+        as above; asked before each post of events, and each 15 s.
+    receipts
+        Given what the parent answers to that, and to `whole`.
     """
 
     identity: Callable[[], Identity]
@@ -102,3 +116,5 @@ class Source:
     anchored: Callable[[int, str], None]
     rejected: Callable[[int], None]
     event: Callable[[Identity, int, bytes], wire.Item] = event_item
+    changes: Callable[[str], Awaitable[Sequence[wire.Item]]] = nothing
+    receipts: Callable[[Sequence[wire.Receipt]], None] = unread

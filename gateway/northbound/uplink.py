@@ -163,11 +163,12 @@ class Uplink:
         """One stretch of delivery: present state, live, backlog, until it breaks."""
         who = self._source.identity()
         self._count += 1
+        connection = f"{who.epoch}/{self._count}"
         sending = self._sending
-        await sending.whole(who, await self._source.whole(f"{who.epoch}/{self._count}"))
+        await sending.whole(who, await self._source.whole(connection))
         self._set(connected=True)
         while self._source.identity() == who:
-            if await self._round(who):
+            if await self._round(who, connection):
                 continue
             if not sending.lag:
                 # Everything was taken: the next outage is a new one.
@@ -179,7 +180,7 @@ class Uplink:
                 async with asyncio.timeout(min(HEARTBEAT_S, paused_s or HEARTBEAT_S)):
                     await self._wake.wait()
 
-    async def _round(self, who: Identity) -> bool:
+    async def _round(self, who: Identity, connection: str) -> bool:
         """Send one post of each sort; return whether there may be more to send.
 
         Before each goes what is live: an alarm waits for one post at most, however much else does.
@@ -190,6 +191,8 @@ class Uplink:
         for send in (sending.backlog, sending.summaries, sending.answer):
             if self._wake.is_set():
                 self._wake.clear()
+                # A node below is told of before its events: else the parent lets them wait.
+                more |= await sending.changes(who, connection)
                 if await sending.live(who):
                     # A post may not have held all of it.
                     self._wake.set()

@@ -37,15 +37,21 @@ QualityByte = Annotated[int, Meta(ge=0, le=255)]
 #: 31 years: what no device waits between two readings.
 IntervalSeconds = Annotated[float, Meta(ge=0, le=1e9)]
 
-Kind = Literal["event", "present", "inventory", "summary", "readings"]
+Kind = Literal["event", "present", "inventory", "summary", "readings", "nodes"]
 
 
-class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing the child wants stored; a receipt answers its `id`, unique within the node."""
+class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing the child wants stored; a receipt answers its `id`, unique within the node.
+
+    `node` is whom a centre relays this for; empty, and left out, for what the sender says of
+    itself. An item that gets no receipt waits at the sender: the parent has first to be told of
+    that node.
+    """
 
     kind: str
     id: str
     body: msgspec.Raw
+    node: str = ""
 
 
 class Intake(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +169,46 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     thinned: bool = False
 
 
+class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """How a node below a centre is doing, as that centre knows it.
+
+    `link` is its link as seen there (up, late, lost, never, unknown), `behind` the centre behind
+    which it is unknown. `life` and `epoch` are those that spoke last. What follows them is of its
+    last heartbeat; `offset_ns` is by how much its clock was ahead of the relaying centre's.
+    """
+
+    node: str
+    name: str
+    division: str
+    link: str
+    behind: str = ""
+    life: str = ""
+    epoch: str = ""
+    last_seq: Ordinal = 0
+    head: Head = ""
+    lag: Ordinal = 0
+    coverage: float = 0.0
+    clock_ns: Nanoseconds = 0
+    offset_ns: Nanoseconds = 0
+    version: str = ""
+    fork: str = ""
+    trouble: list[str] = []
+
+
+class Nodes(msgspec.Struct, frozen=True, kw_only=True):
+    """The nodes below a centre, some at a time: at each connection, each 15 s, at each change.
+
+    `clock_ns` is the centre's time. `life`, `seq` and `head` are those of its own journal, to be
+    anchored; the events it sends have a life of their own.
+    """
+
+    clock_ns: Nanoseconds
+    nodes: list[NodeFacts]
+    life: str = ""
+    seq: Ordinal = 0
+    head: Head = ""
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What the parent asks of the child; it always ends in an event, applied or refused."""
 
@@ -231,6 +277,6 @@ class PairAnswer(msgspec.Struct, frozen=True, kw_only=True):
 encode = msgspec.json.Encoder().encode
 
 
-def item(kind: Kind, identity: str, body: bytes) -> Item:
+def item(kind: Kind, identity: str, body: bytes, *, node: str = "") -> Item:
     """Wrap already encoded JSON as an item, its bytes untouched."""
-    return Item(kind=kind, id=identity, body=msgspec.Raw(body))
+    return Item(kind=kind, id=identity, body=msgspec.Raw(body), node=node)

@@ -15,7 +15,7 @@ from detectors.limit import LimitParams
 from detectors.rate import RateParams
 from detectors.rules import Params, Rule
 from device_profiles.duration import format_duration
-from gateway.alarms.catalogue import AlarmDefinition
+from gateway.alarms.definitions import AlarmDefinition
 from gateway.pipeline.device_clocks import CLOCK, patience_ns
 from gateway.pipeline.plant import Plant
 

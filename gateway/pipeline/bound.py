@@ -9,7 +9,8 @@ from typing import Protocol
 from detectors.rules import Rule
 from device_profiles.schema import Channel
 from device_profiles.toml_lines import Path
-from gateway.alarms.catalogue import AlarmDefinition, KindAlarms
+from gateway.alarms.catalogue import KindAlarms
+from gateway.alarms.definitions import AlarmDefinition
 from gateway.pipeline.points import PointKind
 
 Problem = tuple[Path, str]

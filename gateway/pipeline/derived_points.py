@@ -24,7 +24,8 @@ from detectors.spread import SpreadParams, spread_problems
 from detectors.vote import VoteParams, fewer_than, vote_problems
 from device_profiles.schema import Channel
 from device_profiles.toml_lines import Path
-from gateway.alarms.catalogue import NO_DATA, AlarmDefinition, KindAlarms, Level
+from gateway.alarms.catalogue import KindAlarms
+from gateway.alarms.definitions import NO_DATA, AlarmDefinition, Level
 from gateway.model import Priority
 from gateway.pipeline.bound import BoundKind, Problem
 from gateway.pipeline.comparisons import (

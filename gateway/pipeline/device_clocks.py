@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from device_profiles.schema import RECEIVED
-from gateway.alarms.catalogue import AlarmDefinition, Level, SparseAlarm
+from gateway.alarms.catalogue import SparseAlarm
+from gateway.alarms.definitions import AlarmDefinition, Level
 from gateway.model import Priority
 from gateway.pipeline.plant import LATE_NS, SILENT_INTERVALS, Device
 from gateway.pipeline.points import Points

@@ -22,7 +22,7 @@ from detectors.rules import Params, Rule
 from detectors.spike import SpikeParams
 from detectors.stuck import StuckParams
 from device_profiles.schema import Channel
-from gateway.alarms.catalogue import Level
+from gateway.alarms.definitions import Level
 from gateway.model import Priority
 from gateway.pipeline.bound import Reporting
 from gateway.pipeline.plant import SECOND

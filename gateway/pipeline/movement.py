@@ -14,7 +14,7 @@ from typing import Final
 from detectors.rate import RateParams
 from detectors.trend import TrendParams
 from device_profiles.duration import format_duration
-from gateway.alarms.catalogue import Level
+from gateway.alarms.definitions import Level
 from gateway.pipeline.bound import Problem, Reporting
 from gateway.pipeline.health import Watch, watch
 from gateway.pipeline.plant import SECOND

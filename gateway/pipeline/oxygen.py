@@ -18,7 +18,7 @@ from detectors.rules import Rule
 from device_profiles.duration import format_duration
 from device_profiles.schema import Channel, Profile
 from device_profiles.toml_lines import Path
-from gateway.alarms.catalogue import Level
+from gateway.alarms.definitions import Level
 from gateway.model import Priority
 from gateway.pipeline.bound import BoundKind, Problem
 from gateway.pipeline.derived_points import BasePoint, DerivedBinder

@@ -9,7 +9,8 @@ from detectors.rules import Rule
 from device_profiles.hazards import LevelRule, RuleSet
 from device_profiles.loop import over
 from device_profiles.toml_lines import Path
-from gateway.alarms.catalogue import NO_DATA, AlarmDefinition, KindAlarms, Level
+from gateway.alarms.catalogue import KindAlarms
+from gateway.alarms.definitions import NO_DATA, AlarmDefinition, Level
 from gateway.model import Priority
 from gateway.pipeline.beginnings import senseless
 from gateway.pipeline.bound import Bound, BoundKind, Problem, Reporting, Source

@@ -14,7 +14,7 @@ from detectors.process_model import ProcessModel, decode, most_frames, some
 from detectors.rules import Rule
 from detectors.run import RunParams
 from device_profiles.duration import format_duration
-from gateway.alarms.catalogue import Level
+from gateway.alarms.definitions import Level
 from gateway.model import Priority
 from gateway.pipeline.bound import Problem
 from gateway.pipeline.derived_settings import DerivedSettings, ProcessSettings

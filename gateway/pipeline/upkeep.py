@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from device_profiles.duration import format_duration
 from device_profiles.schema import Channel, Profile
-from gateway.alarms.catalogue import AlarmDefinition, Level, SparseAlarm
+from gateway.alarms.catalogue import SparseAlarm
+from gateway.alarms.definitions import AlarmDefinition, Level
 from gateway.model import Priority
 from gateway.pipeline.bound import Problem
 from gateway.pipeline.settings import DeviceSettings, PointSettings

@@ -16,6 +16,8 @@ A file has this shape; the loader that turns it into `CentreSettings` lives in `
     file = "divisions.csv"
     [pairing]
     nodes = ["lake-cold-store-gw1"]
+    [parent]
+    url = "https://city.example:8443"
 """
 
 from __future__ import annotations
@@ -43,11 +45,14 @@ from pydantic import ConfigDict, Field, model_validator
 from gateway.config import ConfigError, Written, WrittenPath
 from gateway.identity import write_secret
 from gateway.model import Clock
+from gateway.northbound.settings import ParentSettings
 from gateway.observe import log
 from gateway.roles.patience import CONNECTIONS, PatientProtocol
-from gateway.supervision import divisions, pairing
+from gateway.roles.reporting import reporting
+from gateway.supervision import departments, divisions, pairing
 from gateway.supervision.api.app import create_app
 from gateway.supervision.centre import Centre
+from gateway.supervision.settings import DepartmentSettings, WatchSettings
 
 ADDRESS = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
 MAX_PORT = 65535
@@ -131,9 +136,13 @@ class DivisionSettings(Written):
 
 
 class PairingSettings(Written):
-    """Nodes that get a pairing code at start, until each is paired, in a file beside the store."""
+    """Nodes that get a pairing code at start, until each is paired, in a file beside the store.
+
+    `centres` are those that speak for the nodes below them too.
+    """
 
     nodes: tuple[NodeId, ...] = ()
+    centres: tuple[NodeId, ...] = ()
 
 
 class CentreSettings(Written):
@@ -144,6 +153,9 @@ class CentreSettings(Written):
     store: Annotated[StoreSettings, Field(validate_default=True)] = StoreSettings()
     divisions: DivisionSettings = DivisionSettings()
     pairing: PairingSettings = PairingSettings()
+    watch: WatchSettings = WatchSettings()
+    departments: DepartmentSettings = DepartmentSettings()
+    parent: ParentSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +176,9 @@ class RunningCentre:
     url: str
     first_password: str | None
 
-    async def invite(self, node: str, *, division: str = "") -> str:
-        """Make a one-time pairing code for a node id and return it."""
-        return await self.centre.invite(node, division=division)
+    async def invite(self, node: str, *, division: str = "", relays: bool = False) -> str:
+        """Make a one-time pairing code for a node id, of a centre that `relays` or of a gateway."""
+        return await self.centre.invite(node, division=division, relays=relays)
 
 
 class _Server(uvicorn.Server):
@@ -207,6 +219,12 @@ async def open_centre(
     """
     table = settings.divisions.file
     rows = divisions.read(Path(table)) if table is not None else []
+    named = settings.departments.file
+    beside = departments.DepartmentFile()
+    if named is not None:
+        beside = departments.read(Path(named), rows)
+        for spot in departments.blind_spots(beside, rows, division=settings.node.division):
+            log("departments").warning("blind spot", file=named, what=spot)
     listen = settings.listen
     # Before the store: a first password must not be made by a start that then fails.
     _check_certificate(listen)
@@ -219,9 +237,12 @@ async def open_centre(
             name=settings.node.name,
             division=settings.node.division,
             secure=listen.secure,
+            parent=settings.parent is not None,
             hasher=hasher,
+            watch=settings.watch,
         ) as centre:
             await centre.load_divisions(rows)
+            await centre.load_departments(beside)
             await _invite(centre, settings)
             server = _Server(
                 uvicorn.Config(
@@ -240,7 +261,7 @@ async def open_centre(
                     ssl_keyfile=listen.key,
                 )
             )
-            async with _serving(server, centre, listener):
+            async with _serving(server, centre, listener), reporting(centre, settings.parent):
                 host = f"[{listen.host}]" if ":" in listen.host else listen.host
                 url = f"{'https' if listen.cert else 'http'}://{host}:{port}"
                 log("centre").info("listens", node=centre.node, url=url)
@@ -329,13 +350,14 @@ def _bound(listen: ListenSettings) -> Iterator[socket.socket]:
 
 
 async def _invite(centre: Centre, settings: CentreSettings) -> None:
-    for node in settings.pairing.nodes:
+    wanted = settings.pairing
+    for node in (*wanted.nodes, *wanted.centres):
         paired = await centre.store.read(partial(pairing.is_paired, node=node))
         path = Path(settings.store.folder) / f"pairing-{node}.code"
         if paired:
             path.unlink(missing_ok=True)
             continue
-        code = await centre.invite(node)
+        code = await centre.invite(node, relays=node in wanted.centres)
         await asyncio.to_thread(write_secret, path, f"{code}{os.linesep}".encode())
 
 

@@ -240,8 +240,9 @@ class Accounts:
 def insert(write: Write, subject: Subject, stored: str, *, operator: str) -> None:
     """Write a new account and journal it."""
     write.execute(
-        "INSERT INTO account (name, password, role, division, departments, language, made_ns) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO account (name, password, role, division, departments, language, department, "
+        "made_ns) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             subject.name,
             stored,
@@ -249,6 +250,7 @@ def insert(write: Write, subject: Subject, stored: str, *, operator: str) -> Non
             subject.division,
             encode(subject.departments).decode(),
             subject.language,
+            subject.department,
             write.now_ns,
         ),
     )
@@ -263,14 +265,15 @@ def replace(write: Write, subject: Subject, stored: str | None, *, operator: str
     if (subject.role, subject.division) != (Role.ADMINISTRATOR, ""):
         _keep_one(write, subject.name)
     write.execute(
-        "UPDATE account SET password = ?, role = ?, division = ?, departments = ?, language = ? "
-        "WHERE name = ?",
+        "UPDATE account SET password = ?, role = ?, division = ?, departments = ?, language = ?, "
+        "department = ? WHERE name = ?",
         (
             stored or known[0][0],
             subject.role.value,
             subject.division,
             encode(subject.departments).decode(),
             subject.language,
+            subject.department,
             subject.name,
         ),
     )
@@ -320,13 +323,15 @@ def end_session(write: Write, identity: str, *, operator: str) -> None:
 def load(database: Database, name: str) -> tuple[Subject, str] | None:
     """Return an account and its password hash, or None."""
     rows = database.execute(
-        "SELECT name, role, division, departments, language, password FROM account WHERE name = ?",
+        "SELECT name, role, division, departments, language, department, password FROM account "
+        "WHERE name = ?",
         (name,),
     )
     if not rows:
         return None
-    found, role, division, departments, language, stored = rows[0]
-    subject = Subject(found, Role(role), division, decode_departments(departments), language)
+    found, role, division, departments, language, department, stored = rows[0]
+    hazards = decode_departments(departments)
+    subject = Subject(found, Role(role), division, hazards, language, department)
     return subject, stored
 
 
@@ -368,6 +373,7 @@ def _journal(
             "role": subject.role.value,
             "division": subject.division,
             "departments": " ".join(subject.departments),
+            "department": subject.department,
             "password": "changed" if password else "kept",
         },
     )

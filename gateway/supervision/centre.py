@@ -10,11 +10,13 @@ from typing import Self
 from argon2 import PasswordHasher
 
 from gateway.model import Clock
-from gateway.supervision import divisions, pairing
+from gateway.supervision import divisions, own, pairing, routes
 from gateway.supervision.accounts import Accounts
+from gateway.supervision.departments import DepartmentFile
 from gateway.supervision.divisions import Division
 from gateway.supervision.feed import Hub
 from gateway.supervision.metrics import CentreMetrics
+from gateway.supervision.settings import WatchSettings
 from gateway.supervision.store import Store
 from gateway.supervision.throttle import Damper, Throttle
 from gateway.supervision.watch import Watch
@@ -35,6 +37,10 @@ class Centre:
         Code of the division the centre serves; stated to people, decides nothing.
     secure
         Whether people reach it by TLS: then its cookies travel by nothing else.
+    watch
+        When it raises alarms of its own; the defaults when none are given.
+    parent
+        Whether there is a tier above, for which events are kept until it has them.
     """
 
     def __init__(
@@ -46,7 +52,9 @@ class Centre:
         name: str = "",
         division: str = "",
         secure: bool = False,
+        parent: bool = False,
         hasher: PasswordHasher | None = None,
+        watch: WatchSettings | None = None,
     ) -> None:
         self.node = node
         self.name = name or node
@@ -55,9 +63,9 @@ class Centre:
         self.secure = secure
         self.hub = Hub()
         self.metrics = CentreMetrics()
-        self.store = Store(folder, node, clock=clock, hub=self.hub)
+        self.store = Store(folder, node, clock=clock, hub=self.hub, parent=parent)
         self.accounts = Accounts(self.store, clock, hasher=hasher)
-        self.watch = Watch(self.store, clock)
+        self.watch = Watch(self.store, clock, watch or WatchSettings())
         self.refusals = Damper(clock)
         self.pairings = Throttle(clock, allowed=PAIRINGS_PER_ADDRESS)
         self.first_password: str | None = None
@@ -67,6 +75,9 @@ class Centre:
         """Open the store, make the first account, begin to watch."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.store)
+            await self.store.write(
+                lambda write: own.describe(write, name=self.name, division=self.division)
+            )
             self.first_password = await self.accounts.first()
             await stack.enter_async_context(self.watch)
             self._stack = stack.pop_all()
@@ -83,14 +94,25 @@ class Centre:
         await self._stack.aclose()
 
     async def invite(
-        self, node: str, *, operator: str = "operating system", division: str = ""
+        self,
+        node: str,
+        *,
+        operator: str = "operating system",
+        division: str = "",
+        relays: bool = False,
     ) -> str:
-        """Make a one-time pairing code for a node id and return it."""
+        """Make a one-time pairing code for a node id, of a centre that `relays` or of a gateway."""
         invitation = await self.store.write(
-            lambda write: pairing.invite(write, node, operator=operator, division=division)
+            lambda write: pairing.invite(
+                write, node, operator=operator, division=division, relays=relays
+            )
         )
         return invitation.code
 
     async def load_divisions(self, rows: list[Division]) -> bool:
         """Make these the divisions; return whether anything changed."""
         return await self.store.write(lambda write: divisions.load(write, rows))
+
+    async def load_departments(self, content: DepartmentFile) -> bool:
+        """Make these the departments and routes; return whether anything changed."""
+        return await self.store.write(lambda write: routes.take(write, content))

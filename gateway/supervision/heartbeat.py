@@ -7,6 +7,9 @@ unnoticed.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 import msgspec
 
 from gateway.model import NANOSECONDS
@@ -23,88 +26,138 @@ VERSION_LENGTH = 64
 encode = msgspec.json.Encoder().encode
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """How a node is doing, heard from itself or told by the child it speaks through.
+
+    Parameters
+    ----------
+    clock_ns
+        The node's clock at the instant of this transaction.
+    beat_ns
+        The node's clock at its last heartbeat.
+    told, behind
+        Its link as the relaying child sees it (empty: heard here), and behind whom it is unknown.
+    """
+
+    life: str
+    epoch: str
+    last_seq: int
+    head: str
+    lag: int
+    coverage: float
+    clock_ns: int
+    beat_ns: int
+    version: str
+    trouble: list[str]
+    told: str = ""
+    behind: str = ""
+
+    @classmethod
+    def heard(cls, heartbeat: Heartbeat) -> Self:
+        """Return that of a node which speaks here itself."""
+        return cls(
+            life=heartbeat.life,
+            epoch=heartbeat.epoch,
+            last_seq=heartbeat.last_seq,
+            head=heartbeat.head,
+            lag=heartbeat.lag,
+            coverage=heartbeat.coverage,
+            clock_ns=heartbeat.clock_ns,
+            beat_ns=heartbeat.clock_ns,
+            version=heartbeat.version,
+            trouble=heartbeat.trouble,
+        )
+
+
 def take(write: Write, node: str, heartbeat: Heartbeat) -> HeartbeatAnswer:
     """Store a heartbeat, anchor its head when a minute has passed, and answer with the clock."""
     life = heartbeat.life
-    reasons = (
-        sequence.meet(write, node, life, heartbeat.epoch),
-        _rewritten(write, node, heartbeat),
-    )
-    for reason in filter(None, reasons):
-        sequence.mark_fork(write, node, reason)
+    forked = sequence.meet(write, node, life, heartbeat.epoch)
+    if forked:
+        sequence.mark_fork(write, node, forked)
+    reason = rewritten(write, node, life, heartbeat.last_seq, heartbeat.head)
+    if reason:
+        sequence.mark_rewritten(write, node, reason)
     before = write.execute("SELECT link FROM heartbeat WHERE node = ?", (node,))
-    write.execute(
-        "INSERT INTO heartbeat (node, life, epoch, last_seq, head, lag, coverage, clock_ns, "
-        "version, trouble, received_ns, link) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'up') "
-        "ON CONFLICT (node) DO UPDATE SET life = excluded.life, epoch = excluded.epoch, "
-        "last_seq = excluded.last_seq, head = excluded.head, lag = excluded.lag, "
-        "coverage = excluded.coverage, clock_ns = excluded.clock_ns, "
-        "version = excluded.version, trouble = excluded.trouble, "
-        "received_ns = excluded.received_ns, link = excluded.link",
-        (
-            node,
-            life,
-            heartbeat.epoch,
-            heartbeat.last_seq,
-            heartbeat.head,
-            heartbeat.lag,
-            heartbeat.coverage,
-            heartbeat.clock_ns,
-            heartbeat.version[:VERSION_LENGTH],
-            encode([trouble[:TROUBLE_LENGTH] for trouble in heartbeat.trouble[:TROUBLES]]),
-            write.now_ns,
-        ),
-    )
+    save(write, node, Beat.heard(heartbeat))
     if not before or before[0][0] == "lost":
         write.journal("link", detail={"node": node, "before": "lost", "after": "up"})
-    seq, head = _anchor(write, node, heartbeat)
+        write.tell_parent("nodes", node)
+    seq, head = anchor(write, node, heartbeat.life, heartbeat.last_seq, heartbeat.head)
     node_view.publish(write, node)
     return HeartbeatAnswer(clock_ns=write.now_ns, anchored_seq=seq, anchored_head=head)
 
 
-def _anchor(write: Write, node: str, heartbeat: Heartbeat) -> tuple[int, str]:
+def save(write: Write, node: str, beat: Beat) -> None:
+    """Replace what is known of how a node is doing."""
+    write.execute(
+        "INSERT INTO heartbeat (node, life, epoch, last_seq, head, lag, coverage, clock_ns, "
+        "version, trouble, received_ns, link, told, behind, beat_ns) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (node) DO UPDATE SET life = excluded.life, epoch = excluded.epoch, "
+        "last_seq = excluded.last_seq, head = excluded.head, lag = excluded.lag, "
+        "coverage = excluded.coverage, clock_ns = excluded.clock_ns, "
+        "version = excluded.version, trouble = excluded.trouble, "
+        "received_ns = excluded.received_ns, link = excluded.link, told = excluded.told, "
+        "behind = excluded.behind, beat_ns = excluded.beat_ns",
+        (
+            node,
+            beat.life,
+            beat.epoch,
+            beat.last_seq,
+            beat.head,
+            beat.lag,
+            beat.coverage,
+            beat.clock_ns,
+            beat.version[:VERSION_LENGTH],
+            encode([trouble[:TROUBLE_LENGTH] for trouble in beat.trouble[:TROUBLES]]),
+            write.now_ns,
+            beat.told or "up",
+            beat.told,
+            beat.behind,
+            beat.beat_ns,
+        ),
+    )
+
+
+def anchor(
+    write: Write, node: str, life: str, seq: int, head: str, *, every_ns: int = ANCHOR_NS
+) -> tuple[int, str]:
+    """Keep the head of a child's journal now and then; return the last that is kept."""
     rows = write.execute(
         "SELECT seq, head, anchored_ns FROM anchor WHERE node = ? AND life = ? "
         "ORDER BY seq DESC LIMIT 1",
-        (node, heartbeat.life),
+        (node, life),
     )
-    seq, head, anchored_ns = rows[0] if rows else (0, "", 0)
-    due = not rows or not 0 <= write.now_ns - anchored_ns < ANCHOR_NS
-    if not due or heartbeat.last_seq <= seq or not heartbeat.head:
-        return seq, head
+    kept, kept_head, anchored_ns = rows[0] if rows else (0, "", 0)
+    due = not rows or not 0 <= write.now_ns - anchored_ns < every_ns
+    if not due or seq <= kept or not head:
+        return kept, kept_head
     write.execute(
         "INSERT INTO anchor (node, life, seq, head, anchored_ns) VALUES (?, ?, ?, ?, ?)",
-        (node, heartbeat.life, heartbeat.last_seq, heartbeat.head, write.now_ns),
+        (node, life, seq, head, write.now_ns),
     )
-    write.journal(
-        "anchor",
-        detail={
-            "node": node,
-            "life": heartbeat.life,
-            "seq": heartbeat.last_seq,
-            "head": heartbeat.head,
-        },
-    )
-    return heartbeat.last_seq, heartbeat.head
+    write.journal("anchor", detail={"node": node, "life": life, "seq": seq, "head": head})
+    return seq, head
 
 
-def _rewritten(write: Write, node: str, heartbeat: Heartbeat) -> str:
-    """Compare the child's head with what is anchored and stored here; return what does not fit."""
-    where = f"life {heartbeat.life} entry {heartbeat.last_seq}"
+def rewritten(write: Write, node: str, life: str, seq: int, head: str) -> str:
+    """Compare a node's head with what is anchored and stored here; return what does not fit."""
+    where = f"life {life} entry {seq}"
     anchors = write.execute(
         "SELECT seq, head FROM anchor WHERE node = ? AND life = ? AND seq >= ? "
         "ORDER BY seq DESC LIMIT 1",
-        (node, heartbeat.life, heartbeat.last_seq),
+        (node, life, seq),
     )
-    for seq, head in anchors:
-        if seq > heartbeat.last_seq:
-            return f"{where}: the journal ends before the anchored entry {seq}"
-        if head != heartbeat.head:
+    for kept, kept_head in anchors:
+        if kept > seq:
+            return f"{where}: the journal ends before the anchored entry {kept}"
+        if kept_head != head:
             return f"{where}: its head is not the one anchored here"
     stored = write.execute(
-        "SELECT hash FROM event WHERE node = ? AND life = ? AND seq = ?",
-        (node, heartbeat.life, heartbeat.last_seq),
+        "SELECT hash FROM event WHERE node = ? AND life = ? AND seq = ?", (node, life, seq)
     )
-    if stored and stored[0][0] != heartbeat.head:
+    if stored and stored[0][0] != head:
         return f"{where}: its head is not the hash of the event stored here"
     return ""

@@ -1,9 +1,10 @@
 """The intake: what a child sends becomes durable here, once, and is answered item by item.
 
-The node is the credential's, never the body's. One request is one transaction: events, mirror,
-feed and one entry of the own journal that chains the hash of every event taken. An event that
-came before is a duplicate if its bytes are the same; if they are not, two histories exist, and it
-is rejected as a fork.
+The node is the credential's, never the body's; a child that is a centre names for each item the
+node below that it speaks for, and `relays` says whether it may. One request is one transaction:
+events, mirror, feed and one entry of the own journal that chains the hash of every event taken. An
+event that came before is a duplicate if its bytes are the same; if they are not, two histories
+exist, and it is rejected as a fork.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from gateway.journal import GENESIS, digest
 from gateway.model import AlarmEvent, decode_event
 from gateway.northbound.wire import MAX_EVENT_BYTES, UNREADABLE, Intake, Item, Receipt, Receipts
 from gateway.observe import log
-from gateway.supervision import inventory, mirror, orders, sequence, series
+from gateway.supervision import events, facts, inventory, mirror, sequence, series
 from gateway.supervision.mirror import RefusedError
+from gateway.supervision.refusals import REASON_LENGTH, refused
+from gateway.supervision.relays import Relay, UnknownNodeError
 from gateway.supervision.store import Write
 from gateway.supervision.throttle import Damper
 from gateway.supervision.views import nodes as node_view
@@ -35,9 +38,6 @@ TAKERS: dict[str, Callable[[Write, str, bytes], str | None]] = {
 
 #: Its neighbours are still numbers that a store can hold.
 LAST_SEQ = 2**63 - 2
-#: What a sender chose and the journal repeats is cut.
-ITEM_LENGTH = 128
-REASON_LENGTH = 300
 #: A defect of this program: it rejects the item that shows it, never those beside it.
 UNFORESEEN = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
@@ -47,11 +47,12 @@ class _Taken:
     """What one request has brought so far."""
 
     node: str
+    relay: Relay
     damper: Damper
     receipts: list[Receipt] = field(default_factory=list)
     chained: dict[str, str | int | float | bool | None] = field(default_factory=dict)
-    numbers: dict[str, list[int]] = field(default_factory=dict)
-    node_changed: bool = False
+    numbers: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
 
 
 def take(write: Write, node: str, intake: Intake, *, damper: Damper) -> Receipts:
@@ -64,14 +65,16 @@ def take(write: Write, node: str, intake: Intake, *, damper: Damper) -> Receipts
     damper
         Keeps a child that repeats a refused item from filling the journal.
     """
-    taken = _Taken(node, damper)
+    taken = _Taken(node, Relay(write, node), damper)
     reason = sequence.meet(write, node, intake.life, intake.epoch)
-    if reason:
-        taken.node_changed |= sequence.mark_fork(write, node, reason)
+    if reason and sequence.mark_fork(write, node, reason):
+        taken.changed.add(node)
     for item in intake.items:
         try:
             with write.part():
                 receipt = _take(write, item, taken)
+        except UnknownNodeError:
+            continue
         except RefusedError as refusal:
             reason = str(refusal)[:REASON_LENGTH]
             if refusal.foreign:
@@ -82,39 +85,34 @@ def take(write: Write, node: str, intake: Intake, *, damper: Damper) -> Receipts
             reason = f"{item.kind}: cannot be taken here: {type(error).__name__}: {error}"
             receipt = Receipt(id=item.id, status="rejected", reason=reason[:REASON_LENGTH])
         taken.receipts.append(receipt)
-    for life, numbers in taken.numbers.items():
-        sequence.arrived(write, node, life, numbers)
+    for (speaker, life), numbers in taken.numbers.items():
+        sequence.arrived(write, speaker, life, numbers)
     if taken.chained:
         write.journal("intake", detail=taken.chained)
-    if taken.node_changed:
-        node_view.publish(write, node)
+    for speaker in sorted(taken.changed):
+        node_view.publish(write, speaker)
     return Receipts(receipts=taken.receipts)
 
 
-def refused(
-    write: Write, node: str, what: str, *, reason: str, damper: Damper, item: str = ""
-) -> None:
-    """Journal that a paired sender tried what it may not, once a minute for one sort of thing."""
-    # The key holds nothing that the sender may choose freely: else each is another thing.
-    if damper.first(f"{node}/{what}"):
-        shown = item[:ITEM_LENGTH] or what
-        write.journal("refused", detail={"node": node, "item": shown, "reason": reason})
-
-
 def _take(write: Write, item: Item, taken: _Taken) -> Receipt:
+    if item.kind == "nodes":
+        left_out = facts.take(write, taken.relay, bytes(item.body), damper=taken.damper)
+        return Receipt(id=item.id, status="stored", reason=left_out[:REASON_LENGTH])
+    node, via = taken.relay.speaker(item.node)
     if item.kind == "event":
-        return _take_event(write, item, taken)
+        return _take_event(write, item, taken, node=node, via=via)
     taker = TAKERS.get(item.kind)
     if taker is None:
-        known = ", ".join(["event", *TAKERS])
+        known = ", ".join(["event", *TAKERS, "nodes"])
         raise RefusedError(f"kind {item.kind!r} is not known here; this centre takes {known}")
-    remark = taker(write, taken.node, bytes(item.body))
-    taken.node_changed |= item.kind in {"present", "inventory"}
+    remark = taker(write, node, bytes(item.body))
+    if item.kind in {"present", "inventory"}:
+        taken.changed.add(node)
     return Receipt(id=item.id, status="stored", reason=remark or "")
 
 
-def _take_event(write: Write, item: Item, taken: _Taken) -> Receipt:
-    node, entry = taken.node, bytes(item.body)
+def _take_event(write: Write, item: Item, taken: _Taken, *, node: str, via: str) -> Receipt:
+    entry = bytes(item.body)
     if len(entry) > MAX_EVENT_BYTES:
         raise RefusedError(f"event: has {len(entry)} bytes; at most {MAX_EVENT_BYTES} are taken")
     try:
@@ -122,9 +120,8 @@ def _take_event(write: Write, item: Item, taken: _Taken) -> Receipt:
     except UNREADABLE as error:
         raise RefusedError(f"event: not readable: {error}") from error
     if event.node != node:
-        raise RefusedError(
-            f"event: speaks for {event.node}, the credential is {node}'s", foreign=True
-        )
+        whose = f"the item is of {node}" if via else f"the credential is {node}'s"
+        raise RefusedError(f"event: speaks for {event.node}, {whose}", foreign=True)
     if not 1 <= event.seq <= LAST_SEQ:
         raise RefusedError("event: needs a sequence number from 1 to 2^63-2")
     if not sequence.are_named(event.life, event.epoch):
@@ -139,40 +136,20 @@ def _take_event(write: Write, item: Item, taken: _Taken) -> Receipt:
             return Receipt(id=item.id, status="duplicate")
         return _fork(write, item, event, taken)
     _follow(write, event, found, taken)
-    write.execute(
-        "INSERT INTO event (node, life, seq, epoch, kind, alarm, hazard, hash, entry, received_ns) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            node,
-            event.life,
-            event.seq,
-            event.epoch,
-            event.kind,
-            event.alarm,
-            event.hazard,
-            found,
-            entry,
-            write.now_ns,
-        ),
-    )
-    sequence.place_of(write, node, event.life)
-    orders.close_by_event(write, event)
-    if event.kind == "alarm" and event.alarm:
-        mirror.apply(write, event, entry)
+    identity = events.keep(write, event, entry, hashed=found, via=via)
     # Noted last: nothing of an event that could not be taken is left in the request.
-    taken.numbers.setdefault(event.life, []).append(event.seq)
-    taken.chained[f"{node}/{event.life}/{event.epoch}/{event.seq}"] = found
-    taken.node_changed = True
+    taken.numbers.setdefault((node, event.life), []).append(event.seq)
+    taken.chained[identity] = found
+    taken.changed.add(node)
     return Receipt(id=item.id, status="stored")
 
 
 def _fork(write: Write, item: Item, event: AlarmEvent, taken: _Taken) -> Receipt:
     where = f"life {event.life} entry {event.seq}"
     reason = f"fork: {where} is stored with other bytes; two nodes use this identity"
-    taken.node_changed |= sequence.mark_fork(
-        write, taken.node, f"{where} came a second time with other bytes"
-    )
-    refused(write, taken.node, "fork", item=item.id, reason=reason, damper=taken.damper)
+    if sequence.mark_fork(write, event.node, f"{where} came a second time with other bytes"):
+        taken.changed.add(event.node)
+    refused(write, event.node, "fork", item=item.id, reason=reason, damper=taken.damper)
     return Receipt(id=item.id, status="rejected", reason=reason)
 
 
@@ -188,7 +165,6 @@ def _follow(write: Write, event: AlarmEvent, found: str, taken: _Taken) -> None:
             broken |= event.prev != stored
         else:
             broken |= decode_event(entry).prev != found
-    if broken:
-        taken.node_changed |= sequence.mark_fork(
-            write, event.node, f"life {event.life} entry {event.seq} does not follow its neighbour"
-        )
+    reason = f"life {event.life} entry {event.seq} does not follow its neighbour"
+    if broken and sequence.mark_fork(write, event.node, reason):
+        taken.changed.add(event.node)

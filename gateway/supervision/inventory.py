@@ -1,7 +1,8 @@
 """What a child watches: its name, areas, points and rules, sent at each connection, taken whole.
 
 The division that an inventory names is believed only for a node that was invited without one; an
-assigned node that claims another division keeps its own, and the claim is shown as trouble.
+assigned node that claims another division keeps its own, and the claim is shown as trouble. A node
+that speaks through a child is assigned by that child. The bytes are kept as they came, for above.
 """
 
 from __future__ import annotations
@@ -55,7 +56,14 @@ def take(write: Write, node: str, body: bytes) -> None:
             node,
         ),
     )
+    write.execute(
+        "INSERT INTO inventory (node, body) VALUES (?, ?) "
+        "ON CONFLICT (node) DO UPDATE SET body = excluded.body",
+        (node, body),
+    )
     _replace(write, node, inventory)
+    write.tell_parent("nodes", node)
+    write.tell_parent("inventory", node)
     write.journal(
         "inventory",
         detail={"node": node, "before": known, "after": content, "division": placed},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from gateway.observe import LATENCY_BUCKETS
+from gateway.observe import LATENCY_BUCKETS, STAGE_BUCKETS
 
 
 class CentreMetrics:
@@ -31,5 +31,25 @@ class CentreMetrics:
             "hazgate_centre_intake_seconds",
             "from an intake's last byte to its commit",
             buckets=LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self.outbox = Gauge(
+            "hazgate_outbox_events",
+            "events the parent has not yet received",
+            registry=self.registry,
+        )
+        self.parent_connected = Gauge(
+            "hazgate_parent_connected", "1 while the parent answers", registry=self.registry
+        )
+        self.summaries_shed = Counter(
+            "hazgate_summaries_shed",
+            "summaries no receiver took within an hour",
+            registry=self.registry,
+        )
+        self.stage_seconds = Histogram(
+            "hazgate_alarm_stage_seconds",
+            "from a message's receipt to the end of a stage of the way of the alarm it made",
+            ("stage",),
+            buckets=STAGE_BUCKETS,
             registry=self.registry,
         )

@@ -3,6 +3,10 @@
 An alarm moves only forward: a newer life replaces an older one, and within a life a greater
 revision a smaller one. The present state that a child sends at every connection is taken whole:
 what stood here and is not in it has ended, unless the mirror is newer than the list.
+
+What a centre says of a child, here or below, stands under that child: exactly those see it who see
+the child. Such alarms are told apart by their owner: nothing that the child sends moves or ends
+them, and the owner's own present state does.
 """
 
 from __future__ import annotations
@@ -11,9 +15,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from gateway.db import Database
 from gateway.model import AlarmEvent, Cause, State, Suppression, decode_event
 from gateway.northbound.wire import MAX_EVENT_BYTES, UNREADABLE, Present
-from gateway.supervision import sequence
+from gateway.supervision import escalation, sequence
 from gateway.supervision.store import Write
 from gateway.supervision.views import alarms as alarm_view
 
@@ -38,6 +43,7 @@ class RefusedError(Exception):
 class _Known:
     """What the mirror holds of an alarm."""
 
+    node: str
     life: str
     revision: int
     occurrence: int
@@ -45,6 +51,7 @@ class _Known:
     value: float | None
     quality: str
     order_id: str
+    standing: int
 
 
 def standing(state: str, suppression: str) -> bool:
@@ -52,8 +59,37 @@ def standing(state: str, suppression: str) -> bool:
     return state != State.NORMAL or suppression != Suppression.NONE
 
 
+def place(write: Write, event: AlarmEvent) -> str:
+    """Return the node under which an alarm stands: whose it is, or the child that it is about.
+
+    A centre is believed of a node that speaks here through the same child as itself.
+    """
+    child = event.tag.removeprefix("@")
+    own = event.alarm == f"{event.node}/@{child}/{event.rule}"
+    if not own or not event.tag.startswith("@") or child == event.node:
+        return event.node
+    rows = write.execute(
+        "SELECT 1 FROM node c JOIN node s ON s.node = ? WHERE c.node = ? AND (s.node = ? "
+        "OR COALESCE(NULLIF(c.via, ''), c.node) = COALESCE(NULLIF(s.via, ''), s.node))",
+        (event.node, child, write.node),
+    )
+    return child if rows else event.node
+
+
 def apply(write: Write, event: AlarmEvent, entry: bytes) -> bool:
-    """Move one alarm to where its event left it; return False for an event the mirror is past."""
+    """Move one alarm to where its event left it; return False for an event the mirror is past.
+
+    Raises
+    ------
+    RefusedError
+        It names an alarm that a centre has about a child, and is not that centre's.
+    """
+    whose, _, rest = event.alarm.partition("/")
+    if rest.startswith("@") and whose != event.node:
+        raise RefusedError(
+            f"event: {event.alarm} is an alarm of {whose}, not of {event.node}", foreign=True
+        )
+    node = place(write, event)
     known = _known(write, event.node, event.alarm)
     if known is not None:
         if known.life == event.life:
@@ -63,9 +99,30 @@ def apply(write: Write, event: AlarmEvent, entry: bytes) -> bool:
             write, event.node, known.life
         ):
             return False
-    _save(write, event, entry, known)
-    alarm_view.publish(write, event.node, event.alarm)
+    if known is not None and known.node != node:
+        _move(write, event, before=known.node, after=node)
+    _save(write, event, entry, known, node=node)
+    alarm_view.publish(write, node, event.alarm)
+    if event.after != State.NORMAL:
+        escalation.send(write, event, node, stood=known is not None and bool(known.standing))
     return True
+
+
+def present(database: Database, node: str, life: str, seq: int) -> Present:
+    """Return where a node's alarms stand here, for the tier above: the last event of each.
+
+    It is complete to the greater of `seq`, up to which the node's own last list told everything,
+    and the number up to which no event is missing here. What lies beyond may be known above.
+    """
+    rows = database.execute(
+        "SELECT entry FROM mirror WHERE owner = ? AND standing = 1 AND life = ? ORDER BY alarm",
+        (node, life),
+    )
+    return Present(
+        life=life,
+        seq=max(seq, sequence.gapless_to(database, node, life)),
+        alarms=[msgspec.Raw(bytes(row[0])) for row in rows],
+    )
 
 
 def take_present(write: Write, node: str, body: bytes) -> None:
@@ -97,13 +154,20 @@ def take_present(write: Write, node: str, body: bytes) -> None:
     for event, entry in events:
         apply(write, event, entry)
     _close_absent(write, node, present, {event.alarm for event, _ in events})
-
-
-def _close_absent(write: Write, node: str, present: Present, listed: set[str]) -> None:
-    rows = write.execute(
-        "SELECT alarm, life, seq, state FROM mirror WHERE node = ? AND standing = 1", (node,)
+    write.execute(
+        "UPDATE node SET present_life = ?, present_seq = ? WHERE node = ? "
+        "AND (present_life <> ? OR present_seq < ?)",
+        (present.life, present.seq, node, present.life, present.seq),
     )
-    for alarm, life, seq, state in rows:
+    write.tell_parent("present", node)
+
+
+def _close_absent(write: Write, owner: str, present: Present, listed: set[str]) -> None:
+    rows = write.execute(
+        "SELECT node, alarm, life, seq, state FROM mirror WHERE owner = ? AND standing = 1",
+        (owner,),
+    )
+    for node, alarm, life, seq, state in rows:
         if alarm in listed or (life == present.life and seq > present.seq):
             continue
         write.execute(
@@ -124,16 +188,27 @@ def _close_absent(write: Write, node: str, present: Present, listed: set[str]) -
         alarm_view.publish(write, node, alarm)
 
 
-def _known(write: Write, node: str, alarm: str) -> _Known | None:
+def _known(write: Write, owner: str, alarm: str) -> _Known | None:
     rows = write.execute(
-        "SELECT life, revision, occurrence, raised_ns, value, quality, order_id FROM mirror "
-        "WHERE node = ? AND alarm = ?",
-        (node, alarm),
+        "SELECT node, life, revision, occurrence, raised_ns, value, quality, order_id, standing "
+        "FROM mirror WHERE owner = ? AND alarm = ?",
+        (owner, alarm),
     )
     return _Known(*rows[0]) if rows else None
 
 
-def _save(write: Write, event: AlarmEvent, entry: bytes, known: _Known | None) -> None:
+def _move(write: Write, event: AlarmEvent, *, before: str, after: str) -> None:
+    """Let an alarm stand under the child it is about, which was not known when it first came."""
+    write.execute(
+        "UPDATE mirror SET node = ? WHERE node = ? AND alarm = ?", (after, before, event.alarm)
+    )
+    for node in (before, after):
+        write.publish("reset", node, b"{}")
+
+
+def _save(
+    write: Write, event: AlarmEvent, entry: bytes, known: _Known | None, *, node: str
+) -> None:
     same = known is not None and (known.life, known.occurrence) == (event.life, event.occurrence)
     changed_ns = event.source_ns or event.received_ns
     raised_ns = known.raised_ns if known is not None and same else changed_ns
@@ -145,8 +220,8 @@ def _save(write: Write, event: AlarmEvent, entry: bytes, known: _Known | None) -
     write.execute(
         "INSERT INTO mirror (node, alarm, life, revision, seq, occurrence, state, suppression, "
         "standing, priority, tag, area, hazard, rule, raised_ns, changed_ns, received_ns, value, "
-        "quality, entry, order_id) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "quality, entry, order_id, owner) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (node, alarm) DO UPDATE SET life = excluded.life, "
         "revision = excluded.revision, seq = excluded.seq, occurrence = excluded.occurrence, "
         "state = excluded.state, suppression = excluded.suppression, standing = excluded.standing, "
@@ -154,9 +229,9 @@ def _save(write: Write, event: AlarmEvent, entry: bytes, known: _Known | None) -
         "hazard = excluded.hazard, rule = excluded.rule, raised_ns = excluded.raised_ns, "
         "changed_ns = excluded.changed_ns, received_ns = excluded.received_ns, "
         "value = excluded.value, quality = excluded.quality, entry = excluded.entry, "
-        "order_id = excluded.order_id",
+        "order_id = excluded.order_id, owner = excluded.owner",
         (
-            event.node,
+            node,
             event.alarm,
             event.life,
             event.revision,
@@ -177,6 +252,7 @@ def _save(write: Write, event: AlarmEvent, entry: bytes, known: _Known | None) -
             quality,
             entry,
             order_id,
+            event.node,
         ),
     )
 

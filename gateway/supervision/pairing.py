@@ -1,7 +1,8 @@
 """Pairing: a one-time code buys a child its credential, once; only hashes are kept here.
 
 A new pairing of the same node revokes the credential before it, so a replaced or cloned gateway
-falls silent, and ends the fork that was shown on it.
+falls silent, and ends the fork that was shown on it. A node that spoke through a child speaks for
+itself from then on.
 """
 
 from __future__ import annotations
@@ -40,13 +41,17 @@ def hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def invite(write: Write, node: str, *, operator: str, division: str = "") -> Invitation:
+def invite(
+    write: Write, node: str, *, operator: str, division: str = "", relays: bool = False
+) -> Invitation:
     """Make a one-time code for a node id.
 
     Parameters
     ----------
     division
         Where the node is assigned; empty believes what its inventory states.
+    relays
+        The node is a centre: it may speak for the nodes below it, within its assigned division.
 
     Raises
     ------
@@ -58,19 +63,27 @@ def invite(write: Write, node: str, *, operator: str, division: str = "") -> Inv
             f"node {node!r}: letters, digits, '.', '_' and '-', at most 64, first a letter or "
             "digit; choose another id"
         )
+    if node == write.node:
+        raise ValueError(f"node {node!r}: is this centre itself; name the node that it shall know")
     groups = ("".join(secrets.choice(ALPHABET) for _ in range(GROUP)) for _ in range(GROUPS))
     code = "-".join(groups)
     expires_ns = write.now_ns + CODE_NS
     write.execute("DELETE FROM pairing_code WHERE node = ? AND used_ns IS NULL", (node,))
     write.execute(
-        "INSERT INTO pairing_code (code_hash, node, division, expires_ns, used_ns) "
-        "VALUES (?, ?, ?, ?, NULL)",
-        (hashed(code), node, division, expires_ns),
+        "INSERT INTO pairing_code (code_hash, node, division, relays, expires_ns, used_ns) "
+        "VALUES (?, ?, ?, ?, ?, NULL)",
+        (hashed(code), node, division, int(relays), expires_ns),
     )
     write.journal(
         "pairing",
         operator=operator,
-        detail={"node": node, "act": "invited", "division": division, "expires_ns": expires_ns},
+        detail={
+            "node": node,
+            "act": "invited",
+            "division": division,
+            "relays": relays,
+            "expires_ns": expires_ns,
+        },
     )
     return Invitation(code, expires_ns)
 
@@ -103,14 +116,14 @@ def pair(write: Write, code: str, *, public_key: str, token_hash: str) -> str:
         return str(again[0][0])
     rows = write.execute(
         "UPDATE pairing_code SET used_ns = ? WHERE code_hash = ? AND used_ns IS NULL "
-        "AND expires_ns > ? RETURNING node, division",
+        "AND expires_ns > ? RETURNING node, division, relays",
         (write.now_ns, hashed(code.strip().upper()), write.now_ns),
     )
     if not rows:
         raise PairingError(
             "pairing: this code buys nothing here; ask for a new one and use it once"
         )
-    node, division = rows[0]
+    node, division, relays = rows[0]
     revoked = write.execute("DELETE FROM credential WHERE node = ? RETURNING node", (node,))
     write.execute(
         "INSERT INTO credential (token_hash, node, made_ns) VALUES (?, ?, ?)",
@@ -118,12 +131,13 @@ def pair(write: Write, code: str, *, public_key: str, token_hash: str) -> str:
     )
     write.execute(
         "INSERT INTO node (node, name, enterprise, uscc, division, assigned, grid, public_key, "
-        "inventory, refused_division, fork, paired_ns) "
-        "VALUES (?, ?, '', '', ?, ?, '', ?, '', '', '', ?) ON CONFLICT (node) DO UPDATE SET "
-        "public_key = excluded.public_key, paired_ns = excluded.paired_ns, fork = '', "
+        "inventory, refused_division, fork, paired_ns, relays) "
+        "VALUES (?, ?, '', '', ?, ?, '', ?, '', '', '', ?, ?) ON CONFLICT (node) DO UPDATE SET "
+        "public_key = excluded.public_key, paired_ns = excluded.paired_ns, fork = '', via = '', "
+        "rewritten = '', relays = excluded.relays, "
         "assigned = excluded.assigned, inventory = '', division = CASE excluded.assigned "
         "WHEN 1 THEN excluded.division ELSE node.division END",
-        (node, node, division, int(bool(division)), public_key, write.now_ns),
+        (node, node, division, int(bool(division)), public_key, write.now_ns, relays),
     )
     # Lives and epochs placed so far stay, but a new credential may follow any of them.
     write.execute("UPDATE epoch SET returns = 0 WHERE node = ?", (node,))
@@ -138,6 +152,7 @@ def pair(write: Write, code: str, *, public_key: str, token_hash: str) -> str:
     )
     write.scopes_changed = True
     write.publish("reset", node, b"{}")
+    write.tell_parent("nodes", node)
     return str(node)
 
 

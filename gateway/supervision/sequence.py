@@ -29,8 +29,15 @@ def are_named(life: str, epoch: str) -> bool:
     return bool(BITS.fullmatch(life) and BITS.fullmatch(epoch))
 
 
-def meet(write: Write, node: str, life: str, epoch: str) -> str:
-    """Note that this life and epoch speak now; return what is wrong with that, or nothing."""
+def meet(write: Write, node: str, life: str, epoch: str, *, speaks: bool = True) -> str:
+    """Note that this life and epoch speak now; return what is wrong with that, or nothing.
+
+    Parameters
+    ----------
+    speaks
+        False where somebody only remembers them: one not seen before is placed all the same, an
+        older one proves nothing.
+    """
     key = f"{life}/{epoch}"
     found = write.execute(
         "SELECT place, returns FROM epoch WHERE node = ? AND epoch = ?", (node, key)
@@ -42,9 +49,10 @@ def meet(write: Write, node: str, life: str, epoch: str) -> str:
             "INSERT INTO epoch (node, epoch, place, returns) VALUES (?, ?, ?, 0)",
             (node, key, latest[0][0] + 1),
         )
+        write.tell_parent("nodes", node)
         return ""
     place, returns = found[0]
-    if place == latest[0][0]:
+    if place == latest[0][0] or not speaks:
         return ""
     write.execute(
         "UPDATE epoch SET returns = returns + 1 WHERE node = ? AND epoch = ?", (node, key)
@@ -83,6 +91,19 @@ def current_life(database: Database, node: str) -> str:
         "SELECT life FROM life WHERE node = ? AND place > 0 ORDER BY place DESC LIMIT 1", (node,)
     )
     return str(rows[0][0]) if rows else ""
+
+
+def speaking(database: Database) -> dict[str, tuple[str, str]]:
+    """Return, of every node that ever spoke, the life and the epoch that spoke last."""
+    rows = database.execute(
+        "SELECT e.node, e.epoch FROM epoch e JOIN (SELECT node, MAX(place) AS place FROM epoch "
+        "GROUP BY node) newest ON newest.node = e.node AND newest.place = e.place"
+    )
+    found = {}
+    for node, key in rows:
+        life, _, epoch = key.partition("/")
+        found[node] = (life, epoch)
+    return found
 
 
 def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
@@ -159,6 +180,16 @@ def complete_ns(
     if lag == 0 and reached >= last_seq:
         at_ns = max(at_ns, clock_ns)
     return at_ns
+
+
+def mark_rewritten(write: Write, node: str, reason: str) -> bool:
+    """Show on its node that a journal was rewritten, and journal it once; return whether new."""
+    rows = write.execute("SELECT rewritten FROM node WHERE node = ?", (node,))
+    if not rows or rows[0][0]:
+        return False
+    write.execute("UPDATE node SET rewritten = ? WHERE node = ?", (reason, node))
+    write.journal("fork", detail={"node": node, "reason": reason})
+    return True
 
 
 def mark_fork(write: Write, node: str, reason: str) -> bool:

@@ -146,6 +146,7 @@ def take_summary(write: Write, node: str, body: bytes) -> str:
         rows,
     )
     point_view.publish(write, node, points)
+    write.tell_parent("summary", node, body)
     dropped = len(summary.points) - len(points)
     return f"{dropped} points dropped: not in the inventory, or there twice" if dropped else ""
 

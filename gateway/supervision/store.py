@@ -13,17 +13,19 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.db import Database, Row, StoreError, Value, lock
-from gateway.identity import Identity, load_key, random_bits
+from gateway.identity import Identity, load_key
 from gateway.journal import GENESIS, Chain, close_segment, write_entries
-from gateway.model import Clock
-from gateway.supervision import feed
+from gateway.model import AlarmEvent, Clock
+from gateway.northbound import outbox
+from gateway.supervision import feed, opening
 from gateway.supervision.feed import FeedItem, Hub
 
 READERS = 3
@@ -41,6 +43,22 @@ class StillWritingError(BusyError):
     """The write of this name before it is not done yet."""
 
 
+#: What the parent is told beside events.
+Told = Literal["inventory", "present", "nodes", "summary"]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the parent should hear of a node, told after the commit; `body` is a summary's own.
+
+    An event is in the outbox by then; of everything else the parent is told how it stands now.
+    """
+
+    kind: Literal["event"] | Told
+    node: str
+    body: bytes = b""
+
+
 class Write:
     """One transaction: statements, journal entries and feed items that commit together.
 
@@ -52,15 +70,31 @@ class Write:
         Where the own journal stands.
     now_ns
         The one instant of the whole transaction.
+    own
+        Where the stream of the centre's own events stands.
+    parent
+        Whether there is a parent that wants to hear of it.
     """
 
-    def __init__(self, database: Database, chain: Chain, now_ns: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        chain: Chain,
+        now_ns: int,
+        *,
+        own: Chain | None = None,
+        parent: bool = False,
+    ) -> None:
         self.database = database
         self.now_ns = now_ns
         self.items: list[FeedItem] = []
+        self.news: list[News] = []
         self.scopes_changed = False
         self._chain = chain
+        self._own = own or Chain(chain.identity)
+        self._parent = parent
         self._entries: list[tuple[int, bytes]] = []
+        self._upward: list[outbox.Row] = []
 
     @property
     def node(self) -> str:
@@ -71,6 +105,16 @@ class Write:
     def life(self) -> str:
         """Life of the centre's store."""
         return self._chain.identity.life
+
+    @property
+    def own(self) -> Identity:
+        """Who speaks in the stream of the centre's own events."""
+        return self._own.identity
+
+    @property
+    def own_chain(self) -> Chain:
+        """Where that stream stands, for a desk; what it seals is handed to `own.keep`."""
+        return self._own
 
     def execute(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         """Run one statement and return its rows."""
@@ -102,14 +146,37 @@ class Write:
         )
         self._entries.append((event.seq, entry))
 
+    def seal(self, kind: str, **fields: Any) -> tuple[AlarmEvent, bytes]:
+        """Make the next of the centre's own events; `gateway.supervision.own.tell` stores it."""
+        return self._own.seal(
+            kind,
+            source_ns=self.now_ns,
+            received_ns=self.now_ns,
+            clock_source="system",
+            **fields,
+        )
+
+    def forward(self, position: int, alarm: str, entry: bytes) -> None:
+        """Put a stored event into the outbox; it leaves on the parent's receipt alone."""
+        if self._parent:
+            self._upward.append(outbox.Row(position, alarm, entry))
+            self.news.append(News("event", ""))
+
+    def tell_parent(self, kind: Told, node: str, body: bytes = b"") -> None:
+        """Have the parent told how something of a node stands, once this is committed."""
+        if self._parent:
+            self.news.append(News(kind, node, body))
+
     @contextmanager
     def part(self) -> Iterator[None]:
         """Take back all that was written inside when anything is raised; the rest stands.
 
         A store in trouble is another matter: then the whole transaction ends.
         """
-        chain, scopes_changed = self._chain, self.scopes_changed
-        before = (len(self.items), len(self._entries), chain.seq, chain.head)
+        chain, own, scopes_changed = self._chain, self._own, self.scopes_changed
+        grown: tuple[list[Any], ...] = (self.items, self.news, self._entries, self._upward)
+        lengths = [len(each) for each in grown]
+        before = (chain.seq, chain.head, own.seq, own.head)
         self.execute("SAVEPOINT part")
         try:
             yield
@@ -118,14 +185,17 @@ class Write:
         except BaseException:
             self.execute("ROLLBACK TO SAVEPOINT part")
             self.execute("RELEASE SAVEPOINT part")
-            items, entries, chain.seq, chain.head = before
-            del self.items[items:], self._entries[entries:]
+            chain.seq, chain.head, own.seq, own.head = before
+            for each, length in zip(grown, lengths, strict=True):
+                del each[length:]
             self.scopes_changed = scopes_changed
             raise
         self.execute("RELEASE SAVEPOINT part")
 
     def finish(self, key: Ed25519PrivateKey) -> None:
-        """Write the entries and sign a segment when one is full; the last act before the commit."""
+        """Write entries and outbox, sign a segment that is full; the last act before the commit."""
+        if self._upward:
+            outbox.append(self.database, self._upward, [opening.PARENT])
         if self._entries:
             write_entries(self.database, self._entries)
             close_segment(self.database, key, at_ns=self.now_ns)
@@ -144,10 +214,19 @@ class Store:
         Where the time of every transaction comes from.
     hub
         Told of every commit, on the event loop.
+    parent
+        Whether events are kept for a parent.
     """
 
-    def __init__(self, folder: Path, node: str, *, clock: Clock, hub: Hub) -> None:
+    def __init__(
+        self, folder: Path, node: str, *, clock: Clock, hub: Hub, parent: bool = False
+    ) -> None:
         self.folder = folder
+        self.parent = parent
+        #: Number and hash of the last of the centre's own events, and of its journal; committed.
+        self.own_head = self.journal_head = (0, GENESIS)
+        #: Told on the event loop what the parent should hear, after each commit.
+        self.upward: Callable[[list[News]], None] | None = None
         self.node = node
         self.clock = clock
         self.hub = hub
@@ -155,6 +234,16 @@ class Store:
         self._alone: set[str] = set()
         self._local = threading.local()
         self._readers: list[Database] = []
+
+    @property
+    def own(self) -> Identity:
+        """Who speaks in the stream of the centre's own events."""
+        return self._own.identity
+
+    @property
+    def life(self) -> str:
+        """Life of the journal."""
+        return self._chain.identity.life
 
     @property
     def path(self) -> Path:
@@ -205,6 +294,26 @@ class Store:
             future.add_done_callback(lambda _: self._alone.discard(alone))
         return await future
 
+    async def act(self, work: Callable[[Database], T]) -> T:
+        """Run `work` on the writer's connection, outside of any transaction; it may open its own.
+
+        For the outbox alone: what it does concerns no screen and no journal.
+        """
+        return await self._loop.run_in_executor(self._writer, work, self._database)
+
+    async def anchored(self, seq: int, head: str, *, parent: str) -> None:
+        """Note that a parent keeps the head of this journal, and sign what it covers."""
+
+        def work(write: Write) -> None:
+            write.execute(
+                "INSERT INTO journal_anchor (seq, head, anchored_ns, parent) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (seq) DO NOTHING",
+                (seq, head, write.now_ns, parent),
+            )
+            close_segment(write.database, self._key, at_ns=write.now_ns, force=True)
+
+        await self.write(work)
+
     async def read(self, work: Callable[[Database], T]) -> T:
         """Run `work` on a reader, which sees one committed state throughout."""
         return await self._loop.run_in_executor(self._reading, self._snapshot, work)
@@ -220,36 +329,40 @@ class Store:
         self.path.chmod(0o600)
         now_ns = self.clock.now_ns()
         with self._database.transaction() as database:
-            rows = database.execute("SELECT value FROM node_self WHERE name = 'life'")
-            life = rows[0][0] if rows else random_bits()
-            if not rows:
-                database.execute("INSERT INTO node_self (name, value) VALUES ('life', ?)", (life,))
-            last = database.execute("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1")
-            seq, head = last[0] if last else (0, GENESIS)
-            self._chain = Chain(Identity(self.node, life, random_bits()), seq=seq, head=head)
-            opening = Write(database, self._chain, now_ns)
-            if not rows:
-                opening.journal("life", detail={"life": life})
-            opening.journal("start", detail={"store": str(self.path)})
-            opening.finish(self._key)
+            self._chain, self._own, new = opening.chains(database, self.node)
+            opening.keep_outbox(database, parent=self.parent)
+            first = Write(database, self._chain, now_ns)
+            if new:
+                first.journal("life", detail={"life": first.life})
+            first.journal("start", detail={"store": str(self.path)})
+            first.finish(self._key)
+        self._note_heads()
 
     def _transact(self, work: Callable[[Write], T]) -> T:
-        chain = self._chain
-        seq, head = chain.seq, chain.head
+        chain, own = self._chain, self._own
+        before = (chain.seq, chain.head, own.seq, own.head)
         try:
             with self._database.transaction() as database:
-                write = Write(database, chain, self.clock.now_ns())
+                now_ns = self.clock.now_ns()
+                write = Write(database, chain, now_ns, own=own, parent=self.parent)
                 result = work(write)
                 write.finish(self._key)
         except BaseException:
-            chain.seq, chain.head = seq, head
+            chain.seq, chain.head, own.seq, own.head = before
             raise
-        if write.items or write.scopes_changed:
+        self._note_heads()
+        if write.items or write.scopes_changed or write.news:
             self._loop.call_soon_threadsafe(self._announce, write)
         return result
 
+    def _note_heads(self) -> None:
+        self.own_head = (self._own.seq, self._own.head)
+        self.journal_head = (self._chain.seq, self._chain.head)
+
     def _announce(self, write: Write) -> None:
         self.hub.publish(write.items, scopes_changed=write.scopes_changed)
+        if self.upward is not None and write.news:
+            self.upward(write.news)
 
     def _snapshot(self, work: Callable[[Database], T]) -> T:
         reader: Database | None = getattr(self._local, "reader", None)

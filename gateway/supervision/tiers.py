@@ -44,6 +44,9 @@ class Subject:
         division for an administrator, and none for anybody else.
     departments
         Hazard classes the account is in charge of; empty means all of them.
+    department
+        The department it belongs to, as the file of departments names it: it gives the receipts of
+        that one.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Subject:
     division: str
     departments: tuple[str, ...] = ()
     language: str = "zh-CN"
+    department: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,12 @@
 """The watch: notices what does not happen. Silence sends nothing, so somebody has to look.
 
-Once a second it finds links that went quiet, values that grew old and orders without an answer,
-writes what changed and tells the screens: a screen never has to guess that something has become
-stale.
+Once a second it finds children that went quiet, lag behind or cannot be believed, values that grew
+old, orders without an answer and copies without a receipt, writes what changed and tells the
+screens: a screen never has to guess that something has become stale.
+
+Durations run on the monotonic clock. Where the wall clock jumps, that is journalled, what falls due
+by it moves along, and the ledger of on-line time begins a new span. Time in which the centre itself
+stood still is silence of nobody.
 """
 
 from __future__ import annotations
@@ -16,29 +20,46 @@ from typing import Self
 from gateway.db import Database, StoreError
 from gateway.model import NANOSECONDS, Clock
 from gateway.observe import log
-from gateway.supervision import links, orders
+from gateway.supervision import child_alarms, child_rules, clock_step, escalation, online, orders
+from gateway.supervision.children import Children, Judged
+from gateway.supervision.links import Pulses
+from gateway.supervision.settings import WatchSettings
 from gateway.supervision.store import BusyError, Store, Write
 from gateway.supervision.views import nodes as node_view
 from gateway.supervision.views import points as point_view
 
 EVERY_S = 1.0
+#: A look that comes so late was not made by a centre that was listening meanwhile.
+STOOD_STILL_S = 5.0
 STALE_AT_ONCE = 2_000
 RAW_KEPT_NS = 3600 * NANOSECONDS
 AHEAD_NS = 1 * NANOSECONDS
+#: A wall clock is slewed by less between two looks.
+JUMP_NS = 1 * NANOSECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one look has found to be due."""
+    """What one look has found to be due.
 
-    links: tuple[tuple[str, str, str], ...]
+    `anew` says that a new span of the ledger has to begin.
+    """
+
+    children: Judged
     stale: tuple[tuple[str, str], ...]
+    expired: tuple[str, ...]
     orders: bool
+    copies: bool
     old: bool
+    checkpoint: bool
+    anew: bool
 
     def __bool__(self) -> bool:
         """Return whether there is anything to write."""
-        return bool(self.links or self.stale or self.orders or self.old)
+        return bool(
+            self.children or self.stale or self.expired or self.orders or self.copies
+            or self.old or self.checkpoint or self.anew
+        )  # fmt: skip
 
 
 class Watch:
@@ -50,14 +71,24 @@ class Watch:
         Read at each look; written only when something is due.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, settings: WatchSettings) -> None:
+        self.limits = child_rules.limits(settings)
         self._store = store
         self._clock = clock
+        self._settings = settings
         self._stop = asyncio.Event()
+        self._looking = asyncio.Lock()
         self._troubled = False
+        self._watched = 0
+        self._noted_ns = 0
+        self._ahead_ns: int | None = None
+        self._stood_still = self._stepped = False
 
     async def __aenter__(self) -> Self:
-        """Begin to look."""
+        """Begin to listen and to look."""
+        self._pulses = Pulses(self._clock.monotonic_ns())
+        self._children = Children(self._store.node, self._settings, self._pulses)
+        await self._store.read(self._children.await_all)
         self._task = asyncio.create_task(self._run(), name="centre-watch")
         return self
 
@@ -67,19 +98,52 @@ class Watch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop looking."""
+        """Stop looking, and note up to when it was done."""
         self._stop.set()
         await self._task
+        if self._watched:
+            with contextlib.suppress(StoreError, BusyError):
+                await self._store.write(lambda write: online.note(write, self._watched, ()))
+
+    def heard(self, node: str) -> None:
+        """Note that a child has spoken; on the event loop, whatever the disk does."""
+        self._pulses.beat(node, self._clock.monotonic_ns())
 
     async def look(self) -> Found:
         """Look once; write and tell what is due, and return it."""
-        found = await self._store.read(lambda database: find(database, self._clock.now_ns()))
-        if found:
-            await self._store.write(lambda write: settle(write, found))
-        return found
+        async with self._looking:
+            monotonic_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
+            # First, so that nothing is found due by a clock that was set.
+            await self._follow(now_ns - monotonic_ns, now_ns)
+            found = await self._store.read(
+                lambda database: self._find(database, now_ns=now_ns, monotonic_ns=monotonic_ns)
+            )
+            if found:
+                self._watched = await self._store.write(lambda write: self._settle(write, found))
+                self._children.noted(found.children.changes, anew=found.anew)
+                self._noted_ns, self._stood_still, self._stepped = monotonic_ns, False, False
+            return found
+
+    async def _follow(self, ahead_ns: int, now_ns: int) -> None:
+        """Notice that the clock was set since the look before, and move what ends by it."""
+        by_ns = 0 if self._ahead_ns is None else ahead_ns - self._ahead_ns
+        if abs(by_ns) >= JUMP_NS:
+            await self._store.write(
+                lambda write: clock_step.move(write, before_ns=now_ns - by_ns, after_ns=now_ns)
+            )
+            self._stepped = True
+        self._ahead_ns = ahead_ns
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        looked, looked_ns = loop.time(), self._clock.monotonic_ns()
         while not self._stop.is_set():
+            if loop.time() - looked > STOOD_STILL_S:
+                away_ns = self._clock.monotonic_ns() - looked_ns
+                self._pulses.pause(max(0, away_ns - int(EVERY_S * NANOSECONDS)))
+                self._stood_still = True
+                log("watch").warning("stood still", seconds=round(away_ns / NANOSECONDS, 1))
+            looked, looked_ns = loop.time(), self._clock.monotonic_ns()
             try:
                 await self.look()
             except (StoreError, BusyError) as error:
@@ -94,46 +158,65 @@ class Watch:
                 async with asyncio.timeout(EVERY_S):
                     await self._stop.wait()
 
-
-def find(database: Database, now_ns: int) -> Found:
-    """Return what is due at an instant."""
-    changed = tuple(
-        (node, before, links.state(heard_ns, now_ns))
-        for node, before, heard_ns in database.execute(
-            "SELECT node, link, received_ns FROM heartbeat"
+    def _find(self, database: Database, *, now_ns: int, monotonic_ns: int) -> Found:
+        anew = self._stepped or self._stood_still or not self._watched
+        if anew:
+            self._children.noted((), anew=True)
+        stale = database.execute(
+            "SELECT node, tag FROM latest WHERE fresh = 1 AND (stale_ns <= ? OR received_ns > ?) "
+            "LIMIT ?",
+            (now_ns, now_ns + AHEAD_NS, STALE_AT_ONCE),
         )
-        if before != links.state(heard_ns, now_ns)
-    )
-    stale = database.execute(
-        "SELECT node, tag FROM latest WHERE fresh = 1 AND (stale_ns <= ? OR received_ns > ?) "
-        "LIMIT ?",
-        (now_ns, now_ns + AHEAD_NS, STALE_AT_ONCE),
-    )
-    old = database.execute(
-        "SELECT 1 FROM raw_answer WHERE answered_ns < ? UNION ALL "
-        "SELECT 1 FROM site_order WHERE action = 'readings' AND closed_ns > 0 AND closed_ns < ? "
-        "LIMIT 1",
-        (now_ns - RAW_KEPT_NS, now_ns - RAW_KEPT_NS),
-    )
-    return Found(
-        changed,
-        tuple((row[0], row[1]) for row in stale),
-        orders.due(database, now_ns=now_ns),
-        bool(old),
-    )
+        old = database.execute(
+            "SELECT 1 FROM raw_answer WHERE answered_ns < ? UNION ALL "
+            "SELECT 1 FROM site_order WHERE action = 'readings' AND closed_ns > 0 "
+            "AND closed_ns < ? LIMIT 1",
+            (now_ns - RAW_KEPT_NS, now_ns - RAW_KEPT_NS),
+        )
+        return Found(
+            children=self._children.judge(database, now_ns=now_ns, monotonic_ns=monotonic_ns),
+            stale=tuple((row[0], row[1]) for row in stale),
+            expired=child_alarms.expired(database, now_ns=now_ns),
+            orders=orders.due(database, now_ns=now_ns),
+            copies=escalation.due(database, now_ns=now_ns),
+            old=bool(old),
+            checkpoint=monotonic_ns - self._noted_ns >= online.CHECKPOINT_NS,
+            anew=anew,
+        )
+
+    def _settle(self, write: Write, found: Found) -> int:
+        """Write what a look has found and return the number of the ledger's present span."""
+        watched = online.begin(write) if found.anew else self._watched
+        online.note(write, watched, found.children.changes)
+        settle_links(write, found.children)
+        child_alarms.move(write, found.children.edges, limits=self.limits)
+        child_alarms.expire(write, found.expired, limits=self.limits)
+        settle_values(write, found.stale)
+        if found.orders:
+            orders.expire(write)
+        if found.copies:
+            escalation.escalate(write)
+        if found.old:
+            forget(write)
+        return watched
 
 
-def settle(write: Write, found: Found) -> None:
-    """Write what a look has found; what has changed since is judged anew at the next look."""
-    for node, before, after in found.links:
+def settle_links(write: Write, judged: Judged) -> None:
+    """Write how links stand; what has changed since is judged anew at the next look."""
+    for node, before, after in judged.links:
         write.execute(
             "UPDATE heartbeat SET link = ? WHERE node = ? AND link = ?", (after, node, before)
         )
         if "lost" in {before, after}:
             write.journal("link", detail={"node": node, "before": before, "after": after})
+        write.tell_parent("nodes", node)
         node_view.publish(write, node)
+
+
+def settle_values(write: Write, stale: tuple[tuple[str, str], ...]) -> None:
+    """Write which values have grown old, and tell it."""
     by_node: dict[str, list[str]] = {}
-    for node, tag in found.stale:
+    for node, tag in stale:
         write.execute(
             "UPDATE latest SET fresh = 0 WHERE node = ? AND tag = ? "
             "AND (stale_ns <= ? OR received_ns > ?)",
@@ -142,12 +225,13 @@ def settle(write: Write, found: Found) -> None:
         by_node.setdefault(node, []).append(tag)
     for node, tags in by_node.items():
         point_view.publish(write, node, tags)
-    if found.orders:
-        orders.expire(write)
-    if found.old:
-        before_ns = write.now_ns - RAW_KEPT_NS
-        write.execute("DELETE FROM raw_answer WHERE answered_ns < ?", (before_ns,))
-        write.execute(
-            "DELETE FROM site_order WHERE action = 'readings' AND closed_ns > 0 AND closed_ns < ?",
-            (before_ns,),
-        )
+
+
+def forget(write: Write) -> None:
+    """Delete answers and orders for readings that nobody looks at any more."""
+    before_ns = write.now_ns - RAW_KEPT_NS
+    write.execute("DELETE FROM raw_answer WHERE answered_ns < ?", (before_ns,))
+    write.execute(
+        "DELETE FROM site_order WHERE action = 'readings' AND closed_ns > 0 AND closed_ns < ?",
+        (before_ns,),
+    )

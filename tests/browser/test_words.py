@@ -12,7 +12,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from device_profiles.hazards import HazardClass
-from gateway.alarms.catalogue import NODE_ALARMS, Level
+from gateway.alarms.catalogue import NODE_ALARMS
+from gateway.alarms.definitions import Level
 from gateway.model import Priority, State, Suppression
 from gateway.supervision.tiers import Role
 from tests.browser.conftest import Opener

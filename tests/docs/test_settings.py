@@ -26,6 +26,7 @@ from gateway.roles import centre
 from gateway.roles.edge import settings as edge
 from gateway.roles.edge.site import load_site
 from gateway.southbound.settings import BrokerSettings
+from gateway.supervision import settings as supervision
 from tests.docs.pages import PAGES, SITE_FILE, Block, blocks, row_of, section
 
 TEXT = SITE_FILE.read_text(encoding="utf-8")
@@ -68,6 +69,8 @@ SECTIONS: dict[type[BaseModel], str] = {
     centre.StoreSettings: "`[store]` of a centre",
     centre.DivisionSettings: "`[divisions]` of a centre",
     centre.PairingSettings: "`[pairing]` of a centre",
+    supervision.WatchSettings: "`[watch]` of a centre",
+    supervision.DepartmentSettings: "`[departments]` of a centre",
 }
 WHOLE = [
     block

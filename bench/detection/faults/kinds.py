@@ -13,7 +13,7 @@ from bench.detection.leaks.points import draw
 from detectors.admission import SECOND
 from device_profiles.bindings import Bound
 from device_profiles.duration import parse_duration
-from gateway.alarms.catalogue import NO_DATA
+from gateway.alarms.definitions import NO_DATA
 from gateway.pipeline.plant import SILENT_INTERVALS
 
 NORMAL: Final = "normal"

@@ -10,7 +10,7 @@ from bench.detection.faults.parameters import PROFILES, Instrument
 from detectors.admission import SECOND
 from device_profiles.registry import load_registry
 from device_profiles.schema import Profile
-from gateway.alarms.catalogue import NO_DATA, Level
+from gateway.alarms.definitions import NO_DATA, Level
 from gateway.model import Detection
 from gateway.pipeline.binding import bind
 from gateway.pipeline.engine import Engine

@@ -11,7 +11,8 @@ from typing import Any, Final, Self
 
 from gateway import __version__
 from gateway.alarms.actions import Siren
-from gateway.alarms.catalogue import Level, node_alarms
+from gateway.alarms.catalogue import node_alarms
+from gateway.alarms.definitions import Level
 from gateway.alarms.desk import Desk, Transition
 from gateway.alarms.store import newest_ns
 from gateway.db import StoreError
@@ -32,10 +33,11 @@ from gateway.roles.edge.orders import OrderDesk
 from gateway.roles.edge.outgoing import Outgoing
 from gateway.roles.edge.pacing import Pacing
 from gateway.roles.edge.recovery import Opened, memory_store, newest, open_store, take_up
+from gateway.roles.edge.screen import LocalScreen
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import OwnAlarms, Storage, failures
 from gateway.roles.edge.telling import Telling
-from gateway.roles.edge.upward import PARENT, Above, LocalScreen, Upward
+from gateway.roles.upward import PARENT, Above, Upward
 from gateway.southbound.arrivals import Arrivals
 from gateway.southbound.clocks import Clocks
 from gateway.southbound.ingest import Ingest

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from gateway.alarms.catalogue import AlarmDefinition
+from gateway.alarms.definitions import AlarmDefinition
 from gateway.db import Database
 from gateway.journal import close_segment
 from gateway.model import NANOSECONDS, Clock, State

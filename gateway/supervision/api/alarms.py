@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.db import Database
-from gateway.model import NANOSECONDS, decode_event
-from gateway.supervision import feed, orders
+from gateway.model import NANOSECONDS
+from gateway.supervision import child_rules, feed, orders
+from gateway.supervision.api import own_alarms
 from gateway.supervision.api.deps import (
     MILLISECOND,
     Asking,
@@ -23,25 +24,17 @@ from gateway.supervision.api.deps import (
 )
 from gateway.supervision.orders import TooManyError
 from gateway.supervision.store import Write
-from gateway.supervision.tiers import UNKNOWN_HAZARD, scope_of
+from gateway.supervision.tiers import scope_of
 from gateway.supervision.views import alarms as view
+from gateway.supervision.views import journal as journal_view
 from gateway.supervision.views.alarms import AlarmRow
+from gateway.supervision.views.journal import JournalRow
 
 STANDING_SHOWN = 5_000
 MINUTE_NS = 60 * NANOSECONDS
-
-_JOURNAL = (
-    "SELECT e.hash, e.entry, e.received_ns FROM event e "
-    "LEFT JOIN mirror m ON m.node = e.node AND m.alarm = e.alarm "
-    "WHERE e.node IN ({nodes}) AND {hazards} "
-)
-#: An alarm states its class. Another event has that of the alarm it names, and the end of an order
-#: about no alarm is about some point: only who is in charge of everything is shown that.
-_HAZARD = (
-    "CASE WHEN e.kind = 'alarm' OR e.hazard <> '' THEN e.hazard "
-    "WHEN m.alarm IS NOT NULL THEN m.hazard "
-    f"WHEN e.alarm = '' AND e.kind <> 'order' THEN '' ELSE '{UNKNOWN_HAZARD}' END"
-)
+LONGEST_SHELVING = 8 * 60
+#: In minutes: thirty days. Work that takes longer is looked at again.
+LONGEST_OUTAGE = 30 * 24 * 60
 
 router = APIRouter(prefix="/api/v1", tags=["alarms"])
 
@@ -49,15 +42,22 @@ router = APIRouter(prefix="/api/v1", tags=["alarms"])
 class Action(BaseModel):
     """What an operator asks of an alarm; `revision` is the one the screen showed.
 
-    `minutes` says how long to shelve; shelving needs a reason in `comment`.
+    `minutes` says how long to shelve; shelving needs a reason in `comment`. Out of service, as a
+    gateway is during planned work, goes only for what the centre itself says of it.
     """
 
     model_config = ConfigDict(extra="forbid")
     alarm: Annotated[str, Field(max_length=256)]
     revision: Annotated[int, Field(ge=0)]
-    action: Literal["acknowledge", "reset", "shelve", "unshelve"]
+    action: Literal["acknowledge", "reset", "shelve", "unshelve", "out-of-service", "in-service"]
     comment: Annotated[str, Field(max_length=1000)] = ""
-    minutes: Annotated[int, Field(ge=1, le=480)] = 60
+    minutes: Annotated[int, Field(ge=1, le=LONGEST_OUTAGE)] = 60
+
+    @model_validator(mode="after")
+    def _short(self) -> Action:
+        if self.action == "shelve" and self.minutes > LONGEST_SHELVING:
+            raise ValueError(f"minutes: shelve for {LONGEST_SHELVING} at most")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,46 +75,6 @@ class Ordered:
 
     order: str
     status: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalRow:
-    """One event of a node as evidence, with the hash of its bytes."""
-
-    node: str
-    life: str
-    epoch: str
-    seq: int
-    kind: str
-    alarm: str
-    cause: str
-    occurrence: int
-    revision: int
-    tag: str
-    area: str
-    hazard: str
-    rule: str
-    before: str
-    after: str
-    suppression: str
-    priority: str
-    value: float | None
-    unit: str
-    limit: float | None
-    quality: str
-    historical: bool
-    test: bool
-    standard: str
-    clause: str
-    operator: str
-    comment: str
-    source_ms: int
-    received_ms: int
-    stored_ms: int
-    clock_source: str
-    detail: dict[str, str | int | float | bool | None]
-    prev: str
-    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +108,22 @@ async def list_alarms(
     "/alarms/{node}/actions",
     status_code=202,
     summary="Order something of an alarm",
-    responses={202: {"model": Ordered}},
+    responses={200: {"model": Ordered}, 202: {"model": Ordered}},
 )
 async def act(node: str, action: Action, asking: OperatorDep, centre: CentreDep) -> Response:
-    """Make an order for the node that owns the alarm; the node decides."""
+    """Make an order for the node that owns the alarm; the node decides.
+
+    An alarm that is the centre's own is moved here, and the answer says that it was applied.
+    """
+    if child_rules.is_about(centre.node, node, action.alarm):
+        wish = own_alarms.Wish(**action.model_dump())
+        await own_alarms.act(centre, asking, node, wish)
+        return answer(Ordered("", "applied"))
+    if action.action in {"out-of-service", "in-service"}:
+        raise problem(403, "enterprise", "only the enterprise declares its points out of service")
+    whose, _, rest = action.alarm.partition("/")
+    if rest.startswith("@") and whose != node:
+        raise problem(403, "enterprise", f"alarm {action.alarm}: {whose} raised it and decides")
     if action.action == "shelve" and not action.comment.strip():
         raise problem(422, "reason", "shelving needs a reason in comment")
     try:
@@ -203,57 +175,7 @@ async def list_journal(
         raise problem(404, "node", f"node {node}: there is none of this name")
 
     def work(database: Database) -> list[JournalRow]:
-        sql, named = _JOURNAL, (alarm,) if alarm else ()
-        if alarm:
-            sql += "AND e.alarm = ? "
-        found = asking.scope.select(
-            database,
-            sql + "ORDER BY e.position DESC LIMIT ?",
-            node=node,
-            hazard=_HAZARD,
-            extra=(*named, limit),
-        )
-        return [_journal_row(*row) for row in found]
+        return journal_view.listing(database, asking.scope, node, alarm=alarm, limit=limit)
 
     rows = await centre.store.read(work)
     return answer(JournalList(centre.clock.now_ns() // MILLISECOND, rows))
-
-
-def _journal_row(digest: str, entry: bytes, stored_ns: int) -> JournalRow:
-    event = decode_event(entry)
-    return JournalRow(
-        node=event.node,
-        life=event.life,
-        epoch=event.epoch,
-        seq=event.seq,
-        kind=event.kind,
-        alarm=event.alarm,
-        cause=event.cause,
-        occurrence=event.occurrence,
-        revision=event.revision,
-        tag=event.tag,
-        area=event.area,
-        hazard=event.hazard,
-        rule=event.rule,
-        before=event.before,
-        after=event.after,
-        suppression=event.suppression,
-        priority=event.priority,
-        value=event.value,
-        unit=event.unit,
-        limit=event.limit,
-        quality=event.quality,
-        historical=event.historical,
-        test=event.test,
-        standard=event.standard,
-        clause=event.clause,
-        operator=event.operator,
-        comment=event.comment,
-        source_ms=event.source_ns // MILLISECOND,
-        received_ms=event.received_ns // MILLISECOND,
-        stored_ms=stored_ns // MILLISECOND,
-        clock_source=event.clock_source,
-        detail=event.detail,
-        prev=event.prev,
-        hash=digest,
-    )

@@ -14,7 +14,7 @@ from fastapi.sse import format_sse_event
 
 from gateway.northbound import wire
 from gateway.northbound.wire import Heartbeat, Intake, PairAnswer, PairRequest
-from gateway.supervision import heartbeat, intake, orders, pairing, sequence, throttle
+from gateway.supervision import heartbeat, intake, orders, pairing, refusals, sequence, throttle
 from gateway.supervision.api.deps import CentreDep, ChildDep, answer, problem
 from gateway.supervision.centre import Centre
 from gateway.supervision.orders import Waiting
@@ -90,6 +90,8 @@ async def take_heartbeat(request: Request, centre: CentreDep, child: ChildDep) -
     """Answer with the centre's clock and the entry it has anchored."""
     beat = _readable(decode_heartbeat, await request.body(), what="heartbeat")
     await _check(centre, child.node, beat, what="heartbeat")
+    # Heard is heard, also where the disk does not take it: then the trouble is the centre's.
+    centre.watch.heard(child.node)
     return answer(await centre.store.write(lambda write: heartbeat.take(write, child.node, beat)))
 
 
@@ -155,6 +157,6 @@ async def _check(centre: Centre, node: str, sent: Intake | Heartbeat, *, what: s
     reason = f"{what}: the body names {sent.node[:64]}, the credential is {node}'s"
     centre.metrics.refused.labels(reason="node").inc()
     await centre.store.write(
-        lambda write: intake.refused(write, node, what, reason=reason, damper=centre.refusals)
+        lambda write: refusals.refused(write, node, what, reason=reason, damper=centre.refusals)
     )
     raise problem(403, "node", reason)

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.model import NANOSECONDS
-from gateway.supervision import accounts, tiers
+from gateway.supervision import accounts, routes, tiers
 from gateway.supervision.accounts import AccountError, LoginError
 from gateway.supervision.api.deps import (
     COOKIE,
@@ -48,12 +48,17 @@ class PasswordChange(BaseModel):
 
 
 class AccountChange(BaseModel):
-    """What an account may do; the password is left as it is when none is given."""
+    """What an account may do; the password is left as it is when none is given.
+
+    `departments` are the hazard classes that it sees; `department` is the one whose receipts it
+    gives.
+    """
 
     model_config = ConfigDict(extra="forbid")
     role: Role
     division: Annotated[str, Field(max_length=32)] = ""
     departments: tuple[Annotated[str, Field(max_length=64)], ...] = ()
+    department: Annotated[str, Field(max_length=64)] = ""
     language: Literal["zh-CN", "en"] = "zh-CN"
     password: Password | None = None
 
@@ -74,6 +79,7 @@ class Account:
     division: str
     departments: tuple[str, ...]
     language: str
+    department: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,7 @@ def shown(subject: Subject) -> Account:
         subject.division,
         subject.departments,
         subject.language,
+        subject.department,
     )
 
 
@@ -221,7 +228,9 @@ async def remove_account(name: str, asking: AdministratorDep, centre: CentreDep)
 
 
 def _subject(name: str, change: AccountChange) -> Subject:
-    return Subject(name, change.role, change.division, change.departments, change.language)
+    return Subject(
+        name, change.role, change.division, change.departments, change.language, change.department
+    )
 
 
 async def _govern(centre: Centre, asking: Asking, subject: Subject) -> None:
@@ -234,6 +243,9 @@ async def _govern(centre: Centre, asking: Asking, subject: Subject) -> None:
     if not tiers.may_give(own, subject.departments):
         allowed = ", ".join(own.departments)
         raise problem(403, "departments", f"you may give these departments only: {allowed}")
+    why = await centre.store.read(lambda database: routes.why_not(database, subject, at_ns=now_ns))
+    if why:
+        raise problem(422, "department", why)
 
 
 async def _find(centre: Centre, asking: Asking, name: str) -> None:

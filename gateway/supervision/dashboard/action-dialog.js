@@ -9,7 +9,7 @@ import { controls, dialogs, mark, markStyle } from "./look.js";
 import { pointKey } from "./picture.js";
 import { keyOf } from "./ranking.js";
 import { ScreenElement } from "./screen-element.js";
-import { figuresOf, levelOf, placeOf, siteOf, stateOf, titleOf } from "./words.js";
+import { figuresOf, isOfCentre, levelOf, placeOf, siteOf, stateOf, titleOf } from "./words.js";
 
 const REASONS = { 0: "act.unreachable", 403: "act.forbidden", 404: "act.unknown", 409: "act.conflict" };
 const QUICK = ["act.quick.1", "act.quick.2", "act.quick.3"];
@@ -140,10 +140,10 @@ class ActionDialog extends ScreenElement {
       </label>
       ${this.action === "acknowledge"
         ? html`<div class="quick">
-            ${QUICK.map((key) => html`<button type="button" @click=${() => (this.comment = t(key))}>${t(key)}</button>`)}
+            ${(isOfCentre(row) ? QUICK.slice(0, 1) : QUICK).map((key) => html`<button type="button" @click=${() => (this.comment = t(key))}>${t(key)}</button>`)}
           </div>`
         : nothing}
-      <p class="note">${t(`act.${this.action}.note`)}</p>
+      <p class="note">${isOfCentre(row) ? t("act.acknowledge.note.centre") : t(`act.${this.action}.note`)}</p>
       <div class="end">
         <button type="button" @click=${this.#close}>${t("act.cancel")}</button>
         <button class="main" data-testid="ack-send" ?disabled=${this.busy || !this.live || standing !== "same"}>

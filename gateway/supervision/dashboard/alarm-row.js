@@ -5,7 +5,7 @@ import { ageText, timeText } from "./clock.js";
 import { t } from "./i18n.js";
 import { mark } from "./look.js";
 import { isSuppressed, isUnacknowledged, keyOf, priorityOf } from "./ranking.js";
-import { figuresOf, isOwn, levelOf, owesOf, placeOf, sentenceOf, siteOf, stateOf, suppressionOf, titleOf } from "./words.js";
+import { figuresOf, isOfCentre, isOwn, levelOf, owesOf, placeOf, sentenceOf, siteOf, stateOf, suppressionOf, titleOf } from "./words.js";
 
 const OPEN_ORDERS = new Set(["pending", "sent"]);
 const ACTIONS = new Map([["UNACK", "acknowledge"], ["RTNUN", "acknowledge"], ["LUNACK", "acknowledge"], ["LACKED", "reset"]]);
@@ -50,7 +50,7 @@ export function alarmRow(row, context) {
         ${context.present ? html`<b data-testid="present">${t("row.present", { value: context.present })}</b>` : nothing}
         ${flags(row).map((text) => html`<span class="flag">${text}</span>`)} ${orderText(order)}
       </div>
-      ${context.link && context.link.link !== "up"
+      ${context.link && context.link.link !== "up" && !isOfCentre(row)
         ? html`<div class="warn">⚠ ${t("row.link", { time: timeText(context.link.heartbeat_ms, context.now) })}</div>`
         : nothing}
       ${selected ? details(row, context.now) : nothing}
@@ -94,6 +94,7 @@ function orderText(order) {
 function basisOf(row) {
   const cited = [row.standard, row.clause].filter(Boolean).join("  ");
   if (cited) return cited;
+  if (isOfCentre(row)) return t("gateway.judged", { centre: row.alarm.split("/")[0] });
   if (isOwn(row)) return t("gateway.basis");
   return t(row.limit === null ? "row.no_basis" : "row.site_limit");
 }

@@ -5,11 +5,12 @@ import { repeat } from "lit-html/directives/repeat.js";
 import { ageText, timeText } from "./clock.js";
 import { t } from "./i18n.js";
 import { controls } from "./look.js";
+import { isActive } from "./ranking.js";
 import { ScreenElement } from "./screen-element.js";
-import { troubleText } from "./words.js";
+import { isOfCentre, titleOf, troubleText } from "./words.js";
 
 const SHOWN = 200;
-const LINKS = ["lost", "never", "late", "up"];
+const LINKS = ["lost", "unknown", "never", "late", "up"];
 
 /** The list of gateways. */
 class NodeList extends ScreenElement {
@@ -43,19 +44,32 @@ class NodeList extends ScreenElement {
 
   render() {
     const rows = [...this.picture.nodes.values()].sort(byTrouble);
+    const said = new Map();
+    for (const alarm of this.picture.alarms.values()) {
+      if (isOfCentre(alarm) && isActive(alarm)) said.set(alarm.node, [...(said.get(alarm.node) ?? []), titleOf(alarm)]);
+    }
     return html`
       <h2>${t("nodes.title")}</h2>
-      ${repeat(rows.slice(0, SHOWN), (row) => row.node, (row) => this.#row(row))}
+      ${repeat(rows.slice(0, SHOWN), (row) => row.node, (row) => this.#row(row, said.get(row.node) ?? []))}
       ${rows.length ? nothing : html`<p>${t("nodes.none")}</p>`}
       ${rows.length > SHOWN ? html`<p>… +${rows.length - SHOWN}</p>` : nothing}
     `;
   }
 
-  #row(row) {
+  #row(row, said) {
     const now = this.clock.now();
     const heartbeat = row.heartbeat_ms === null ? "—" : t("nodes.ago", { age: ageText(now - row.heartbeat_ms) });
     const coverage = row.coverage === null ? "—" : `${Math.floor(row.coverage * 1000) / 10} %`;
-    const problems = [...row.trouble.map(troubleText), ...(row.gaps?.length ? [t("nodes.gaps", { n: row.gaps.length })] : [])];
+    const about = [
+      ...(row.via ? [t("nodes.via", { via: row.via })] : []),
+      ...(row.responsible ? [t("nodes.responsible", { name: row.responsible, telephone: row.telephone })] : []),
+    ];
+    const problems = [
+      ...said,
+      ...(row.behind ? [t("nodes.behind", { behind: row.behind })] : []),
+      ...row.trouble.map(troubleText),
+      ...(row.gaps?.length ? [t("nodes.gaps", { n: row.gaps.length })] : []),
+    ];
     const item = (key, value, off) => html`<div><dt>${t(`nodes.${key}`)}</dt><dd class=${off ? "off" : ""}>${value}</dd></div>`;
     return html`<article data-testid="node-row" data-node=${row.node} data-link=${row.link} data-shown=${this.live ? row.link : "unknown"}>
       <div class="head">
@@ -70,6 +84,7 @@ class NodeList extends ScreenElement {
         ${item("points", row.points)}
         ${item("version", row.version || "—")}
       </dl>
+      ${about.length ? html`<p>${about.join(" · ")}</p>` : nothing}
       ${problems.length ? html`<ul>${problems.map((text) => html`<li>${text}</li>`)}</ul>` : nothing}
     </article>`;
   }

@@ -136,6 +136,8 @@ export class Picture extends EventTarget {
 
   /** Note an order this screen has just given, before the stream tells of it. */
   ordered(row, order) {
+    // An alarm of the centre's own has moved already: there is no order to wait for.
+    if (!order.order) return;
     this.#setOrder(keyOf(row), { id: order.order, status: order.status, reason: "" });
     this.#changed();
   }

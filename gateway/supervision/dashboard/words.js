@@ -23,7 +23,10 @@ export function figure(value) {
 export const withUnit = (value, unit) => `${figure(value)} ${unitText(unit)}`.trim();
 
 /** Whether an alarm or a choice concerns a gateway itself and none of its points. */
-export const isOwn = (row) => row.tag === "@node";
+export const isOwn = (row) => row.tag?.startsWith("@") ?? false;
+
+/** Whether a centre, and not the gateway, says it: then it is true also while the link is lost. */
+export const isOfCentre = (row) => isOwn(row) && row.tag !== "@node";
 
 /** A gateway's own trouble in words; it is told by the name of its rule, and what has no words here stays as it is. */
 export const troubleText = (rule) => known(`own.${rule}`) || rule;
@@ -40,7 +43,7 @@ export function levelOf(row) {
 
 /** Where: tag, point, area. */
 export const placeOf = (row) =>
-  [isOwn(row) ? t("gateway.itself") : row.tag, row.point_name, row.area_name || row.area].filter(Boolean).join(" · ");
+  [isOfCentre(row) ? t("gateway.seen") : isOwn(row) ? t("gateway.itself") : row.tag, row.point_name, row.area_name || row.area].filter(Boolean).join(" · ");
 
 /** Whose. */
 export const siteOf = (row) => [row.enterprise, row.node_name].filter((name, i, all) => name && all.indexOf(name) === i).join(" · ");

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from gateway.alarms.definitions import Level
 from gateway.db import Database, Row
 from gateway.model import decode_event
-from gateway.supervision import links
+from gateway.supervision import child_rules, links
 from gateway.supervision.store import Write
 from gateway.supervision.tiers import Scope
 
@@ -21,13 +22,15 @@ _SELECT = (
     "COALESCE(p.name, ''), m.area, COALESCE(a.name, ''), m.hazard, m.rule, COALESCE(r.level, ''), "
     "COALESCE(r.title_zh, ''), COALESCE(r.title_en, ''), m.state, m.suppression, m.priority, "
     "m.occurrence, m.revision, m.raised_ns, m.changed_ns, m.received_ns, m.value, m.quality, "
-    "m.entry, o.id, o.status, h.received_ns "
+    "m.entry, o.id, o.status, h.received_ns, h.told, n.via, COALESCE(d.responsible, ''), "
+    "COALESCE(d.telephone, ''), h.link "
     "FROM mirror m LEFT JOIN node n ON n.node = m.node "
     "LEFT JOIN point p ON p.node = m.node AND p.tag = m.tag "
     "LEFT JOIN area a ON a.node = m.node AND a.area = m.area "
     "LEFT JOIN rule r ON r.node = m.node AND r.alarm = m.alarm "
     "LEFT JOIN site_order o ON o.id = m.order_id "
     "LEFT JOIN heartbeat h ON h.node = m.node "
+    "LEFT JOIN division d ON d.code = n.grid AND d.parent = n.division "
 )
 
 
@@ -87,6 +90,10 @@ class AlarmRow:
     comment: str
     link: str
     order: OrderState | None
+    #: Through which child centre it came, and who answers for the grid cell.
+    via: str = ""
+    responsible: str = ""
+    telephone: str = ""
 
 
 def standing(database: Database, scope: Scope, *, now_ns: int, limit: int) -> list[AlarmRow]:
@@ -126,6 +133,9 @@ def _rows(database: Database, scope: Scope, sql: str, *, now_ns: int, limit: int
 
 def _row(row: Row, now_ns: int) -> AlarmRow:
     event = decode_event(row[23])
+    # No inventory lists the alarms that a centre raises about a child.
+    about_child = child_rules.is_own(row[3], row[4], row[9])
+    title_zh, title_en = child_rules.TITLES[row[9]] if about_child else (row[11], row[12])
     return AlarmRow(
         node=row[0],
         node_name=row[1],
@@ -137,9 +147,9 @@ def _row(row: Row, now_ns: int) -> AlarmRow:
         area_name=row[7],
         hazard=row[8],
         rule=row[9],
-        level=row[10],
-        title_zh=row[11],
-        title_en=row[12],
+        level=Level.NODE.value if about_child else row[10],
+        title_zh=title_zh,
+        title_en=title_en,
         state=row[13],
         suppression=row[14],
         priority=row[15],
@@ -160,6 +170,12 @@ def _row(row: Row, now_ns: int) -> AlarmRow:
         clause=event.clause,
         operator=event.operator,
         comment=event.comment,
-        link=links.state(row[26], now_ns),
+        # The centre's own alarms need no link.
+        link="up"
+        if row[28] == row[0]
+        else links.shown(row[31], row[26], now_ns, told=row[27] or ""),
         order=OrderState(row[24], row[25]) if row[24] else None,
+        via=row[28] or "" if row[28] != row[0] else "",
+        responsible=row[29],
+        telephone=row[30],
     )

@@ -15,7 +15,7 @@ from bench.detection.faults.result import found
 from bench.detection.faults.site import new_plant
 from detectors.admission import GOOD
 from device_profiles.quality import Quality
-from gateway.alarms.catalogue import NO_DATA
+from gateway.alarms.definitions import NO_DATA
 from gateway.pipeline import engine, health
 
 NAMED = {each.name: each for each in PARAMETERS.instruments}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.alarms.catalogue import AlarmDefinition, Catalogue, Level
+from gateway.alarms.catalogue import Catalogue
+from gateway.alarms.definitions import AlarmDefinition, Level
 from gateway.alarms.desk import Desk
 from gateway.alarms.requests import RefusedError, Request
 from gateway.identity import Identity

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 import msgspec
 
 from gateway.alarms.actions import EXPIRY_NS, NAMED, Siren, SirenCommand
-from gateway.alarms.catalogue import AlarmDefinition
+from gateway.alarms.definitions import AlarmDefinition
 from gateway.model import NANOSECONDS, Cause
 from tests.gateway.alarms.desks import DEFINITIONS, GAS, HIGH, NOW, edge, make_desk, request
 

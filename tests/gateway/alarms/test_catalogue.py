@@ -5,14 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gateway.alarms.catalogue import (
-    AlarmDefinition,
-    Catalogue,
-    KindAlarms,
-    Level,
-    SparseAlarm,
-    node_alarms,
-)
+from gateway.alarms.catalogue import Catalogue, KindAlarms, SparseAlarm, node_alarms
+from gateway.alarms.definitions import AlarmDefinition, Level
 from gateway.model import Priority
 
 

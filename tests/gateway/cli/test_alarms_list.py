@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.alarms.catalogue import AlarmDefinition, Catalogue
+from gateway.alarms.catalogue import Catalogue
+from gateway.alarms.definitions import AlarmDefinition
 from gateway.alarms.desk import Desk
 from gateway.cli.output import local
 from gateway.db import lock

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from device_profiles.quality import Quality
-from gateway.alarms.catalogue import AlarmDefinition, Level
+from gateway.alarms.definitions import AlarmDefinition, Level
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch, Row
 from gateway.roles.edge.site import load_site

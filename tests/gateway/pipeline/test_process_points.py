@@ -15,7 +15,7 @@ from detectors.process import ProcessDetector
 from detectors.process_fit import fit
 from detectors.process_model import ProcessModel, encode
 from device_profiles.quality import Quality
-from gateway.alarms.catalogue import Level
+from gateway.alarms.definitions import Level
 from gateway.model import Detection
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.plant import Plant

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from device_profiles.quality import Quality
-from gateway.alarms.catalogue import Level
+from gateway.alarms.definitions import Level
 from gateway.observe import Metrics
 from gateway.pipeline.plant import Plant
 from gateway.readings import ReadingBatch, Row

@@ -14,14 +14,23 @@ from tests.gateway.supervision.world import World
 
 
 @pytest.mark.parametrize(
-    ("age_s", "state"),
-    [(0, "up"), (44.9, "up"), (45, "late"), (59.9, "late"), (60, "lost"), (-4, "up"), (-6, "lost")],
+    ("age_s", "told", "shown"),
+    [
+        (0, "up", "up"),
+        (0, "late", "late"),
+        (0, "lost", "lost"),
+        (0, "unknown", "unknown"),
+        (50, "up", "late"),
+        (50, "lost", "lost"),
+        (60, "up", "unknown"),
+        (60, "lost", "unknown"),
+        (-6, "up", "unknown"),
+    ],
 )
-def test_link_states(age_s: float, state: str) -> None:
-    """A link is judged by its age; a heartbeat that lies ahead proves nothing."""
+def test_a_told_link_is_never_better_than_what_told_it(age_s: float, told: str, shown: str) -> None:
+    """A relayed link is the worse of what was told and of how old that is."""
     now_ns = 10**18
-    assert links.state(now_ns - int(age_s * NANOSECONDS), now_ns) == state
-    assert links.state(None, now_ns) == "never"
+    assert links.shown("up", now_ns - int(age_s * NANOSECONDS), now_ns, told=told) == shown
 
 
 async def test_lost_link_is_told(world: World) -> None:
@@ -33,10 +42,12 @@ async def test_lost_link_is_told(world: World) -> None:
         await stream.next("ping")
         await child.beat()
         assert (await stream.next("node")).data["link"] == "up"
-        for seconds, link in ((45, "late"), (15, "lost")):
+        for seconds, link in ((30, "late"), (15, "lost")):
             world.pass_time(seconds)
             await world.centre.watch.look()
             assert (await stream.next("node")).data["link"] == link
+        # The alarm about it counts on the row as well.
+        assert (await stream.next("node")).data["standing"] == 1
         await child.beat()
         assert (await stream.next("node")).data["link"] == "up"
     changes = [entry.detail["after"] for entry in await world.own("link")]

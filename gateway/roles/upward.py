@@ -1,12 +1,11 @@
-"""Everything above an edge: its parent and its own screen, each with its outbox and orders."""
+"""Whatever is above a node: its parent, an edge's own screen; each with its outbox and orders."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,16 +17,13 @@ from gateway.northbound import wire
 from gateway.northbound.downlink import Downlink
 from gateway.northbound.pairing import PairingError, pair, token_path, trusting
 from gateway.northbound.settings import ParentSettings
-from gateway.northbound.source import Report, Source
+from gateway.northbound.source import Gauges, Report, Source
 from gateway.northbound.uplink import Uplink
-from gateway.observe import Metrics, log
-from gateway.roles.edge.child import keep_running
-from gateway.roles.edge.settings import ScreenSettings
+from gateway.observe import log
 
 PARENT: Final = "parent"
-SCREEN: Final = "screen"
 RETRY_S: Final = 5.0
-LOG = log("roles.edge.upward")
+LOG = log("roles.upward")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,7 @@ class Upward:
         carry_out: Callable[[wire.Order], None],
         summaries: int,
         clock: Clock,
-        metrics: Metrics,
+        metrics: Gauges,
     ) -> None:
         self._summaries = summaries
         self.uplinks: list[Uplink] = []
@@ -162,7 +158,7 @@ class Upward:
         while not path.exists():
             reason = (
                 "not paired: events wait in the outbox; ask the centre for a code and run "
-                "hazgate pair --config SITE --code CODE"
+                "hazgate pair --config FILE --code CODE"
             )
             if code is not None and code.exists():
                 text = await asyncio.to_thread(code.read_text, encoding="ascii")
@@ -179,66 +175,3 @@ class Upward:
                 told = reason
             await asyncio.sleep(RETRY_S if code is None else 0.5)
         return (await asyncio.to_thread(path.read_text, encoding="ascii")).strip()
-
-
-class LocalScreen:
-    """A centre of the site's own, as a child process, kept running.
-
-    Parameters
-    ----------
-    settings
-        Where it listens.
-    node, name, division
-        Of the gateway it shows.
-    folder
-        The node's store; the screen's own store lies in ``screen`` below it.
-    """
-
-    def __init__(
-        self, settings: ScreenSettings, *, node: str, name: str, division: str, folder: Path
-    ) -> None:
-        self._settings = settings
-        self._node = node
-        self._name = name
-        self._division = division
-        self._folder = folder.absolute() / "screen"
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self._write)
-        config = str(self._folder / "centre.toml")
-        child = keep_running(
-            "screen", sys.executable, "-m", "gateway", "centre", "--config", config
-        )
-        self._task = asyncio.create_task(child, name="screen")
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    @property
-    def above(self) -> Above:
-        """The screen as a receiver of events."""
-        settings = ParentSettings(
-            url=f"http://{self._settings.listen}",
-            token_file=str(self._folder / "gateway.token"),
-            code_file=str(self._folder / f"pairing-{self._node}.code"),
-        )
-        return Above(SCREEN, settings)
-
-    def _write(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        text = (
-            f'[node]\nid = "{self._node}-screen"\nname = "{self._name}"\n'
-            f'division = "{self._division}"\n[listen]\naddress = "{self._settings.listen}"\n'
-            f'[store]\nfolder = "{self._folder}"\n[pairing]\nnodes = ["{self._node}"]\n'
-        )
-        (self._folder / "centre.toml").write_text(text, encoding="utf-8")

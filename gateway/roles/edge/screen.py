@@ -1,0 +1,80 @@
+"""The local screen: a centre of the site's own, beside the edge, fed by an ordinary uplink."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from gateway.northbound.settings import ParentSettings
+from gateway.roles.edge.child import keep_running
+from gateway.roles.edge.settings import ScreenSettings
+from gateway.roles.upward import Above
+
+SCREEN: Final = "screen"
+
+
+class LocalScreen:
+    """A centre of the site's own, as a child process, kept running.
+
+    Parameters
+    ----------
+    settings
+        Where it listens.
+    node, name, division
+        Of the gateway it shows.
+    folder
+        The node's store; the screen's own store lies in ``screen`` below it.
+    """
+
+    def __init__(
+        self, settings: ScreenSettings, *, node: str, name: str, division: str, folder: Path
+    ) -> None:
+        self._settings = settings
+        self._node = node
+        self._name = name
+        self._division = division
+        self._folder = folder.absolute() / "screen"
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self._write)
+        config = str(self._folder / "centre.toml")
+        child = keep_running(
+            "screen", sys.executable, "-m", "gateway", "centre", "--config", config
+        )
+        self._task = asyncio.create_task(child, name="screen")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    @property
+    def above(self) -> Above:
+        """The screen as a receiver of events."""
+        settings = ParentSettings(
+            url=f"http://{self._settings.listen}",
+            token_file=str(self._folder / "gateway.token"),
+            code_file=str(self._folder / f"pairing-{self._node}.code"),
+        )
+        return Above(SCREEN, settings)
+
+    def _write(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        text = (
+            f'[node]\nid = "{self._node}-screen"\nname = "{self._name}"\n'
+            f'division = "{self._division}"\n[listen]\naddress = "{self._settings.listen}"\n'
+            f'[store]\nfolder = "{self._folder}"\n[pairing]\nnodes = ["{self._node}"]\n'
+        )
+        (self._folder / "centre.toml").write_text(text, encoding="utf-8")

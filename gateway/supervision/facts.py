@@ -1,0 +1,146 @@
+"""What a centre tells its parent of each node below it, and what a parent makes of it.
+
+Told at each connection, each 15 s and at each change: whose link is lost down there, how far each
+story goes, and which life of a node speaks. A number told here never makes a story complete: how
+far it is complete is reckoned from the events that have come (`sequence.complete_ns`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from gateway.db import Database, Row
+from gateway.northbound.wire import UNREADABLE, NodeFacts, Nodes
+from gateway.supervision import heartbeat, links, sequence
+from gateway.supervision.heartbeat import Beat
+from gateway.supervision.mirror import RefusedError
+from gateway.supervision.refusals import refused
+from gateway.supervision.relays import Relay
+from gateway.supervision.store import Write
+from gateway.supervision.throttle import Damper
+from gateway.supervision.views import nodes as node_view
+
+#: Nodes in one item.
+AT_ONCE = 200
+LINKS = frozenset({"up", "late", "lost", "never", "unknown"})
+HEARD = frozenset({"up", "late"})
+
+decode_nodes = msgspec.json.Decoder(Nodes).decode
+decode_trouble = msgspec.json.Decoder(list[str]).decode
+
+_SELECT = (
+    "SELECT n.node, n.name, n.division, n.via, n.fork, h.life, h.epoch, h.last_seq, h.head, "
+    "h.lag, h.coverage, h.clock_ns, h.beat_ns, h.version, h.trouble, h.received_ns, h.told, "
+    "h.behind, h.link FROM node n LEFT JOIN heartbeat h ON h.node = n.node WHERE n.via <> n.node "
+    "ORDER BY n.node"
+)
+
+
+def of(database: Database, *, now_ns: int) -> Iterator[list[NodeFacts]]:
+    """Yield how every node below is doing, `AT_ONCE` in a list."""
+    rows = database.execute(_SELECT)
+    speaking = sequence.speaking(database)
+    for start in range(0, len(rows), AT_ONCE):
+        yield [_facts(row, speaking, now_ns) for row in rows[start : start + AT_ONCE]]
+
+
+def take(write: Write, relay: Relay, body: bytes, *, damper: Damper) -> str:
+    """Take what a child tells of the nodes below it; return whom it may not speak for, if any.
+
+    Raises
+    ------
+    RefusedError
+        It is not readable.
+    """
+    try:
+        told = decode_nodes(body)
+    except UNREADABLE as error:
+        raise RefusedError(f"nodes: not readable: {error}") from error
+    reasons = []
+    for facts in told.nodes:
+        try:
+            relay.place(facts)
+        except RefusedError as refusal:
+            reasons.append(str(refusal))
+            if refusal.foreign:
+                refused(
+                    write, relay.node, "nodes", reason=str(refusal), item=facts.node, damper=damper
+                )
+            continue
+        _take(write, facts, sent_ns=told.clock_ns)
+    if sequence.are_named(told.life, told.life):
+        reason = heartbeat.rewritten(write, relay.node, told.life, told.seq, told.head)
+        if reason:
+            sequence.mark_rewritten(write, relay.node, reason)
+        # The child sends it once a minute by its own clock, which may run a little fast.
+        heartbeat.anchor(
+            write, relay.node, told.life, told.seq, told.head, every_ns=heartbeat.ANCHOR_NS // 2
+        )
+    return "; ".join(reasons)
+
+
+def _take(write: Write, facts: NodeFacts, *, sent_ns: int) -> None:
+    node, link = facts.node, facts.link if facts.link in LINKS else "unknown"
+    if sequence.are_named(facts.life, facts.epoch):
+        # What a relay remembers of a node that it does not hear proves no second speaker: after
+        # the loss of its disk that may be older than what is known here.
+        reasons = [sequence.meet(write, node, facts.life, facts.epoch, speaks=link in HEARD)]
+        if link in HEARD and facts.head:
+            found = heartbeat.rewritten(write, node, facts.life, facts.last_seq, facts.head)
+            reasons.append(found)
+        for reason in filter(None, reasons):
+            sequence.mark_fork(write, node, reason)
+    if facts.fork:
+        sequence.mark_fork(write, node, facts.fork)
+    before = write.execute("SELECT told, behind FROM heartbeat WHERE node = ?", (node,))
+    if before != [(link, facts.behind)]:
+        write.tell_parent("nodes", node)
+    if link != "never":
+        heartbeat.save(
+            write,
+            node,
+            Beat(
+                life=facts.life,
+                epoch=facts.epoch,
+                last_seq=facts.last_seq,
+                head=facts.head,
+                lag=facts.lag,
+                coverage=facts.coverage,
+                clock_ns=sent_ns + facts.offset_ns,
+                beat_ns=facts.clock_ns,
+                version=facts.version,
+                trouble=facts.trouble,
+                told=link,
+                behind=facts.behind,
+            ),
+        )
+    node_view.publish(write, node)
+
+
+def _facts(row: Row, speaking: dict[str, tuple[str, str]], now_ns: int) -> NodeFacts:
+    node, name, division, via, fork = row[:5]
+    life, epoch = speaking.get(node, ("", ""))
+    received_ns, told = row[15], row[16] or ""
+    link = links.shown(row[18], received_ns, now_ns, told=told)
+    facts = NodeFacts(
+        node=node, name=name, division=division, link=link, life=life, epoch=epoch, fork=fork
+    )
+    if received_ns is None:
+        return facts
+    beat_life, _, last_seq, head, lag, coverage, clock_ns, beat_ns, version, trouble = row[5:15]
+    # A life that has spoken in an intake, but in no heartbeat yet, has no numbers to tell.
+    same = beat_life == life
+    return msgspec.structs.replace(
+        facts,
+        behind=links.behind(via, link, told=told, named=row[17]),
+        last_seq=last_seq if same else 0,
+        head=head if same else "",
+        lag=lag if same else max(lag, 1),
+        coverage=coverage,
+        clock_ns=beat_ns or clock_ns,
+        offset_ns=clock_ns - received_ns,
+        version=version,
+        trouble=decode_trouble(trouble),
+    )
