@@ -11,6 +11,7 @@ fc-list 2>/dev/null | grep -qi 'noto.*cjk' || missing="$missing fonts-noto-cjk"
 command -v openssl >/dev/null || missing="$missing openssl"
 command -v systemd-analyze >/dev/null || missing="$missing systemd"
 # The benches: slower syncs, and a quarter of a core where no control group may be made.
+command -v faketime >/dev/null || missing="$missing faketime"
 command -v strace >/dev/null || missing="$missing strace"
 command -v cpulimit >/dev/null || missing="$missing cpulimit"
 [ -z "$missing" ] && exit 0

@@ -20,6 +20,7 @@ from detectors._sweep import PLACE, Floats, Ints, sweep
 from detectors._turn import EDGE
 from detectors.admission import NEVER, new_devices, new_points
 from detectors.arrays import Records, new_records
+from detectors.clock_step import follow, move
 from detectors.limit import LimitParams
 from detectors.memory import new_memory
 from detectors.rate import RateParams
@@ -197,6 +198,26 @@ class Bank:
             )
             found += self._read(written)
         return found
+
+    def set_clock(self, step: int, ahead: Ints) -> None:
+        """Follow a step of this machine's clock: every span goes on where it was.
+
+        Parameters
+        ----------
+        step
+            By how much it was set forward, ns; negative for back.
+        ahead
+            Of each device, as `detectors.clock_step.follow` reads it.
+        """
+        state = self.state
+        by = follow(state.devices, step, ahead)[self._places["device"]]
+        for field in ("last", "stepped"):
+            move(state.points[field], by)
+        received = np.full(by.size, step, np.int64)
+        for field in ("heard", "quiet"):
+            move(state.points[field], received)
+        move(state.delays["since"], np.repeat(by, np.diff(self.first)))
+        move(state.memory["since"], np.repeat(by, np.diff(self.first_memory)))
 
     def next_due(self) -> int:
         """Return the earliest second (ns) at which a pending on-delay fires; -NEVER for none."""

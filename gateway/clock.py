@@ -1,4 +1,7 @@
-"""The real clock and the clocks of replay and tests: the same two questions, three answers."""
+"""The real clock and the clocks of replay and tests: the same two questions, three answers.
+
+Durations are differences of `monotonic_ns`; `now_ns` dates what happened and may be set by anybody.
+"""
 
 from __future__ import annotations
 

@@ -131,6 +131,8 @@ class Detection:
         The reading came late: it is evaluated, and marked.
     contributions
         Whom an anomaly owes most to when it begins, the greatest first.
+    clock_offset_ns
+        By how much the device's own time was ahead, where ours took its place; else 0.
     """
 
     row: int
@@ -142,6 +144,7 @@ class Detection:
     quality: int = 0
     historical: bool = False
     contributions: tuple[Contribution, ...] = ()
+    clock_offset_ns: int = 0
 
 
 class AlarmEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +153,9 @@ class AlarmEvent(msgspec.Struct, frozen=True, kw_only=True):
     `kind` is "alarm" for a transition of an alarm; other kinds ("life", "start", "order", "shed",
     "configuration", "store") concern the node itself and leave the alarm fields empty. The identity
     is (node, life, epoch, seq). `prev` is the SHA-256 of the bytes of the event before it, so the
-    events of a life form a chain that anyone who has them can check. `contributions` are those of
+    events of a life form a chain that anyone who has them can check. `clock_offset_ns` added to
+    `source_ns` is the time that the device stated, where it lay too far ahead to be believed.
+    `contributions` are those of
     the raise, in every event of an occurrence; where there are none the field is left out, and a
     reader that knows it not reads past it.
     """

@@ -90,6 +90,7 @@ class Metrics:
         self.window_limited = count(
             "window_limited", "times the broker's in-flight window was full: raise its limits"
         )
+        self.clock_steps = count("clock_steps", "times this machine's clock was set")
         self.connected = self._gauge("broker_connected", "1 while the broker session stands")
         self.parent_connected = self._gauge("parent_connected", "1 while the parent answers")
         self.outbox = self._gauge("outbox_events", "events the parent has not yet received")

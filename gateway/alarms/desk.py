@@ -116,6 +116,7 @@ class Desk:
                 historical=moved.historical,
                 predicted_ns=detection.predicted_ns or None,
                 contributions=detection.contributions,
+                clock_offset_ns=detection.clock_offset_ns,
             )
         ]
 
@@ -126,17 +127,7 @@ class Desk:
             definition, status = self._definition(alarm), self.status(alarm)
             if status.active and status.historical:
                 moved = step(status, Cause.CONFIRM, latch=definition.latch)
-                found.append(
-                    self._event(
-                        definition,
-                        status,
-                        moved,
-                        Cause.CONFIRM,
-                        source_ns=now_ns,
-                        received_ns=now_ns,
-                        historical=False,
-                    )
-                )
+                found.append(self._timed(definition, status, moved, Cause.CONFIRM, now_ns))
             self.unconfirmed.pop(alarm, None)
         return found
 
@@ -199,17 +190,7 @@ class Desk:
             if definition is None or now_ns < status.suppressed_until_ns:
                 continue
             moved = step(status, Cause.EXPIRE, latch=definition.latch)
-            found.append(
-                self._event(
-                    definition,
-                    status,
-                    moved,
-                    Cause.EXPIRE,
-                    source_ns=now_ns,
-                    received_ns=now_ns,
-                    historical=moved.historical,
-                )
-            )
+            found.append(self._timed(definition, status, moved, Cause.EXPIRE, now_ns))
         return found
 
     def re_alarm(self, now_ns: int) -> list[Transition]:
@@ -224,18 +205,19 @@ class Desk:
             if status.suppression != Suppression.NONE:
                 continue
             moved = step(status, Cause.RE_ALARM, latch=definition.latch)
-            found.append(
-                self._event(
-                    definition,
-                    status,
-                    moved,
-                    Cause.RE_ALARM,
-                    source_ns=now_ns,
-                    received_ns=now_ns,
-                    historical=moved.historical,
-                )
-            )
+            found.append(self._timed(definition, status, moved, Cause.RE_ALARM, now_ns))
         return found
+
+    def set_clock(self, before_ns: int, after_ns: int) -> Transition:
+        """Tell that the clock was set: what ends by it ends that much later, in the store too."""
+        step_ns = after_ns - before_ns
+        for alarm in self._suppressed:
+            status = self.statuses[alarm]
+            until_ns = status.suppressed_until_ns + step_ns
+            self.statuses[alarm] = msgspec.structs.replace(status, suppressed_until_ns=until_ns)
+        self._re_alarms = {alarm: at + step_ns for alarm, at in self._re_alarms.items()}
+        detail = {"before_ns": before_ns, "after_ns": after_ns, "step_ns": step_ns}
+        return self.note("clock", now_ns=after_ns, detail=detail)
 
     def retire(self, *, now_ns: int) -> list[Transition]:
         """Close the alarms that stand and that the site file no longer defines."""
@@ -346,6 +328,25 @@ class Desk:
         """Return what the last event of an alarm says that it owes most to."""
         entry = self.entries.get(alarm, b"")
         return decode_event(entry).owes if b'"contributions"' in entry else ()
+
+    def _timed(
+        self,
+        definition: AlarmDefinition,
+        before: Status,
+        after: Status,
+        cause: Cause,
+        now_ns: int,
+    ) -> Transition:
+        """Make an event that came about by the clock alone."""
+        return self._event(
+            definition,
+            before,
+            after,
+            cause,
+            source_ns=now_ns,
+            received_ns=now_ns,
+            historical=after.historical,
+        )
 
     def _event(
         self,

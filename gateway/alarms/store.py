@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from gateway.alarms.desk import Transition
 from gateway.alarms.lifecycle import Status
 from gateway.db import Database
 from gateway.journal import digest
-from gateway.model import State, Suppression
+from gateway.model import State, Suppression, decode_event
+
+#: The event in which the desk tells that the clock was set.
+CLOCK: Final = "clock"
 
 
 def save(database: Database, transitions: Iterable[Transition]) -> None:
-    """Write where alarms stand after these transitions; call it inside their transaction."""
-    latest = {
-        transition.event.alarm: (transition, transition.status)
-        for transition in transitions
-        if transition.status is not None
-    }
+    """Write where alarms stand after these transitions; call it inside their transaction.
+
+    Where the clock was set among them, the ends of all suppressions up to there move with it.
+    """
+    latest: dict[str, tuple[Transition, Status]] = {}
+    for transition in transitions:
+        if transition.event.kind == CLOCK:
+            _write(database, latest)
+            latest = {}
+            database.execute(
+                "UPDATE alarm SET suppressed_until_ns = suppressed_until_ns + ? "
+                "WHERE suppression <> ?",
+                (transition.event.detail["step_ns"], Suppression.NONE.value),
+            )
+        if transition.status is not None:
+            latest[transition.event.alarm] = (transition, transition.status)
+    _write(database, latest)
+
+
+def _write(database: Database, latest: Mapping[str, tuple[Transition, Status]]) -> None:
     database.execute_many(
         "INSERT INTO alarm (alarm, state, suppression, suppressed_until_ns, occurrence, revision, "
         "historical, entry) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (alarm) DO UPDATE SET "
@@ -71,3 +89,9 @@ def head(database: Database) -> tuple[int, str]:
     """Return sequence and hash of the journal's last entry; (0, "") for a new life."""
     rows = database.execute("SELECT seq, entry FROM journal ORDER BY seq DESC LIMIT 1")
     return (rows[0][0], digest(rows[0][1])) if rows else (0, "")
+
+
+def newest_ns(database: Database) -> int:
+    """Return when the journal's last entry was made, ns since the epoch; 0 for a new life."""
+    rows = database.execute("SELECT entry FROM journal ORDER BY seq DESC LIMIT 1")
+    return decode_event(rows[0][0]).received_ns if rows else 0

@@ -42,6 +42,7 @@ class Kind(IntEnum):
     TICK = 4
     FENCE = 5
     QUARANTINE = 6
+    CLOCK = 7
 
 
 KINDS: Final = frozenset(Kind)

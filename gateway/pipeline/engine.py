@@ -37,6 +37,7 @@ from detectors.run import RunParams
 from device_profiles.quality import Quality, Verdict
 from gateway.model import Contribution, Detection
 from gateway.pipeline import snapshot
+from gateway.pipeline.clock_step import ClockStep, ahead_of
 from gateway.pipeline.companions import Judging
 from gateway.pipeline.deriving import QUALITIES, Deriving
 from gateway.pipeline.names import Names, name_rules
@@ -144,6 +145,10 @@ class Engine:
     def tick(self, now_ns: int) -> list[Detection]:
         """Return the edges of delays that have run out by the whole second `now_ns`."""
         return [self._detection(edge, None) for edge in self.bank.tick(now_ns)]
+
+    def set_clock(self, step: ClockStep) -> None:
+        """Follow a step of the gateway's clock: no delay is run out by it, and none begins anew."""
+        self.bank.set_clock(step.step_ns, ahead_of(self.plant, step))
 
     def warm_up(self) -> None:
         """Compile the kernels, or load them, before the first reading."""

@@ -3,6 +3,10 @@
 Judged at a whole second, and only at one in which something falls due: between two of them a tick
 costs a comparison, however many points there are. What stands is known from the store, so a restart
 raises nothing twice, and a site file with a newer date ends the alarm at the first tick.
+
+A machine without a battery starts in 1970, or when its image was made, and learns the date later.
+A clock that is behind what was known before ends nothing for an hour, one before 2000 never does:
+what is overdue would be overdue again a minute later.
 """
 
 from __future__ import annotations
@@ -12,11 +16,14 @@ from typing import Final
 
 import numpy as np
 
+from device_profiles.instant import EARLIEST_NS
 from gateway.model import Detection
 from gateway.pipeline.plant import Plant
 from gateway.pipeline.telling import Telling, holding
 
 LATE: Final = int(np.iinfo(np.int64).max)
+#: Ticks, a second each, for which a clock that went back is doubted.
+DOUBTED: Final = 3600
 
 
 class Overdue:
@@ -47,6 +54,12 @@ class Overdue:
         self._telling = Telling(self.first_row, holds, most=most)
         # The seconds between which nothing falls due.
         self._from, self._until = LATE, LATE if not holds.size else 0
+        self._known, self._doubted = EARLIEST_NS, 0
+
+    def doubt(self, known_ns: int) -> None:
+        """End nothing for an hour while the clock is behind `known_ns`: it was set back."""
+        self._known, self._doubted = max(known_ns, EARLIEST_NS), DOUBTED
+        self._from = LATE
 
     def next_due(self) -> int:
         """Return the earliest instant (ns) at which something could change; very late for never."""
@@ -56,13 +69,18 @@ class Overdue:
         """Return what fell due, or is due no more, by the whole second `now_ns`."""
         if not self.points.size:
             return []
-        if not self._from <= now_ns < self._until:
-            self._judge(now_ns)
+        doubted = now_ns < EARLIEST_NS or (self._doubted > 0 and now_ns < self._known)
+        self._doubted -= self._doubted > 0
+        if doubted or not self._from <= now_ns < self._until:
+            self._judge(now_ns, ends=not doubted)
         return self._telling.hand_out() if self._telling.waiting else []
 
-    def _judge(self, now_ns: int) -> None:
+    def _judge(self, now_ns: int, *, ends: bool) -> None:
         over, holds = self._at_ns <= now_ns, self._telling.holds
         self._telling.change(over & ~holds, holds=True, now_ns=now_ns)
+        if not ends:
+            self._from = LATE  # judged again at the next tick
+            return
         self._telling.change(holds & ~over, holds=False, now_ns=now_ns)
         self._from = int(self._at_ns[over].max(initial=0))
         self._until = int(self._at_ns[~over].min(initial=LATE))

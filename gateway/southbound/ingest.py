@@ -13,6 +13,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.clock_step import FUTURE as FUTURE_NS
+from detectors.clock_step import OURS as OUR_TIME
 from detectors.jit import entry
 from device_profiles.quality import Quality
 from gateway.northbound.spool import Quarantined
@@ -26,8 +28,6 @@ from gateway.southbound.repeats import Repeats
 from gateway.southbound.router import Router
 from gateway.southbound.topics import NOBODY, OURS, TopicTable
 
-#: A source time this far ahead of the clock is another clock's mistake, not transport.
-FUTURE_NS = 5_000_000_000
 #: Bytes kept of a payload in quarantine.
 KEPT_BYTES: Final = 4096
 #: Payloads kept of one batch of messages; the rest is counted only.
@@ -58,6 +58,7 @@ def stamp(
     point: Numbers,
     time: Ints,
     quality: Codes,
+    ahead: Ints,
 ) -> None:
     """Give each reading its point and its time, and the doubt that its time lends it.
 
@@ -76,17 +77,23 @@ def stamp(
         Of all of them: when they were read, and whether they may have waited in a queue.
     point, time, quality
         Shape (readings,): the first two are written, a GOOD quality takes the doubt.
+    ahead
+        Shape (devices,), written: 0 where a device's usable readings bear its time, `OUR_TIME`
+        where they bear the received one, else by how much its time is too far ahead, ns.
     """
     for row in range(device.size):
         at = int(source[row])
         why = int(doubt[row])
+        distance = 0
         if at == NO_TIME:
             at = received
+            distance = OUR_TIME
             if flags[row] & RETAIN:
                 why = RETAINED
             elif fenced:
                 why = FENCED
         elif at > received + FUTURE_NS:
+            distance = at - received
             at = received
             why = FUTURE
         for reading in range(first[row], first[row + 1]):
@@ -94,6 +101,7 @@ def stamp(
             time[reading] = at
             if quality[reading] == GOOD:
                 quality[reading] = why
+                ahead[device[row]] = distance
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +129,8 @@ class Ingest:
         self._metrics = metrics
         self._decoder = BulkDecoder([device.plan for device in plant.devices])
         self._begins = np.array([device.points[0] for device in plant.devices], np.int32)
+        #: Of each device, as `stamp` writes it.
+        self.ahead = np.zeros(len(plant.devices), np.int64)
         self.router = Router((device.topic, n) for n, device in enumerate(plant.devices))
         widest = max((len(device.points) for device in plant.devices), default=1)
         self.repeats = Repeats(min(MOST_REPEATED, max(LEAST_WINDOW, window) * widest))
@@ -165,6 +175,7 @@ class Ingest:
             point,
             time,
             found.quality,
+            self.ahead,
         )
         received = np.full(count, arrivals.received_ns, np.int64)
         batch = ReadingBatch(point, time, received, found.value, found.quality)

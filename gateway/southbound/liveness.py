@@ -65,6 +65,11 @@ class Liveness:
         """Count silence anew from here: a subscription, or the first reading of a replay."""
         self._since = now_ns
 
+    def set_clock(self, step_ns: int) -> None:
+        """Follow a step of the gateway's clock: silence goes on where it was."""
+        if self._since is not None:
+            self._since += step_ns
+
     def is_silent(self, tag: str) -> bool:
         """Whether a point has fallen silent; an unknown one has not."""
         number = self._numbers.get(tag)

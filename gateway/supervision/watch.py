@@ -20,7 +20,7 @@ from typing import Self
 from gateway.db import Database, StoreError
 from gateway.model import NANOSECONDS, Clock
 from gateway.observe import log
-from gateway.supervision import child_alarms, child_rules, escalation, online, orders
+from gateway.supervision import child_alarms, child_rules, clock_step, escalation, online, orders
 from gateway.supervision.children import Children, Judged
 from gateway.supervision.links import Pulses
 from gateway.supervision.settings import WatchSettings
@@ -42,8 +42,7 @@ JUMP_NS = 1 * NANOSECONDS
 class Found:
     """What one look has found to be due.
 
-    `jump_ns` is by how much the wall clock has jumped since the look before, and `anew` says that a
-    new span of the ledger has to begin.
+    `anew` says that a new span of the ledger has to begin.
     """
 
     children: Judged
@@ -53,7 +52,6 @@ class Found:
     copies: bool
     old: bool
     checkpoint: bool
-    jump_ns: int
     anew: bool
 
     def __bool__(self) -> bool:
@@ -84,7 +82,7 @@ class Watch:
         self._watched = 0
         self._noted_ns = 0
         self._ahead_ns: int | None = None
-        self._stood_still = False
+        self._stood_still = self._stepped = False
 
     async def __aenter__(self) -> Self:
         """Begin to listen and to look."""
@@ -115,15 +113,26 @@ class Watch:
         """Look once; write and tell what is due, and return it."""
         async with self._looking:
             monotonic_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
+            # First, so that nothing is found due by a clock that was set.
+            await self._follow(now_ns - monotonic_ns, now_ns)
             found = await self._store.read(
                 lambda database: self._find(database, now_ns=now_ns, monotonic_ns=monotonic_ns)
             )
             if found:
                 self._watched = await self._store.write(lambda write: self._settle(write, found))
                 self._children.noted(found.children.changes, anew=found.anew)
-                self._noted_ns, self._stood_still = monotonic_ns, False
-            self._ahead_ns = now_ns - monotonic_ns
+                self._noted_ns, self._stood_still, self._stepped = monotonic_ns, False, False
             return found
+
+    async def _follow(self, ahead_ns: int, now_ns: int) -> None:
+        """Notice that the clock was set since the look before, and move what ends by it."""
+        by_ns = 0 if self._ahead_ns is None else ahead_ns - self._ahead_ns
+        if abs(by_ns) >= JUMP_NS:
+            await self._store.write(
+                lambda write: clock_step.move(write, before_ns=now_ns - by_ns, after_ns=now_ns)
+            )
+            self._stepped = True
+        self._ahead_ns = ahead_ns
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -150,11 +159,7 @@ class Watch:
                     await self._stop.wait()
 
     def _find(self, database: Database, *, now_ns: int, monotonic_ns: int) -> Found:
-        ahead_ns = now_ns - monotonic_ns
-        jump_ns = 0 if self._ahead_ns is None else ahead_ns - self._ahead_ns
-        if abs(jump_ns) < JUMP_NS:
-            jump_ns = 0
-        anew = bool(jump_ns) or self._stood_still or not self._watched
+        anew = self._stepped or self._stood_still or not self._watched
         if anew:
             self._children.noted((), anew=True)
         stale = database.execute(
@@ -176,15 +181,11 @@ class Watch:
             copies=escalation.due(database, now_ns=now_ns),
             old=bool(old),
             checkpoint=monotonic_ns - self._noted_ns >= online.CHECKPOINT_NS,
-            jump_ns=jump_ns,
             anew=anew,
         )
 
     def _settle(self, write: Write, found: Found) -> int:
         """Write what a look has found and return the number of the ledger's present span."""
-        if found.jump_ns:
-            write.journal("clock", detail={"jump_ms": found.jump_ns // 1_000_000})
-            escalation.move_due(write, found.jump_ns)
         watched = online.begin(write) if found.anew else self._watched
         online.note(write, watched, found.children.changes)
         settle_links(write, found.children)

@@ -51,8 +51,8 @@ class Work:
         is durable.
     sync
         Make it durable now.
-    snapshot
-        State of the engine after everything before this work, at `position`.
+    snapshot, made_ns
+        State of the engine after everything before this work, at `position`, and when it was taken.
     act
         Something else to do with the store, in a transaction of its own.
     """
@@ -65,6 +65,7 @@ class Work:
     accepted: int = 0
     sync: bool = False
     snapshot: bytes | None = None
+    made_ns: int = 0
     act: Callable[[Database], Any] | None = None
     answer: asyncio.Future[Any] | None = None
 
@@ -258,15 +259,15 @@ class Committer:
 
     def _commit(self, group: _Group, transitions: Sequence[Transition]) -> None:
         end = self._storing.end
-        snapshots = [
-            (work.position, work.snapshot) for work in group.work if work.snapshot is not None
-        ]
+        snapshots = [work for work in group.work if work.snapshot is not None]
         with self.database.transaction():
             write_transitions(self.database, transitions, self._destinations, self._key)
             if end > self._end_told:
                 set_position(self.database, end)
-            for position, body in snapshots:
-                write_snapshot(self.database, position, body)
+            for work in snapshots:
+                write_snapshot(
+                    self.database, work.position, work.snapshot or b"", made_ns=work.made_ns
+                )
         self._end_told = end
         if transitions:
             self.database.notify("outbox")

@@ -12,7 +12,7 @@ import msgspec
 
 from gateway import background
 from gateway.db import Database, StoreError
-from gateway.model import Clock
+from gateway.model import NANOSECONDS, Clock
 from gateway.northbound import pins, wire
 from gateway.northbound.history import History, HistoryError
 from gateway.northbound.spool import Spool, read_position
@@ -25,6 +25,9 @@ from gateway.tasks import keep_going
 KEEP_S: Final = 60.0
 #: Orders for readings that may wait for their turn.
 WAITING: Final = 64
+#: A clock that goes further than this at once may have been set wrongly.
+FAR_NS: Final = 3600 * NANOSECONDS
+DAY_NS: Final = 24 * FAR_NS
 INFLUX: Final = "gateway.northbound.exports.influx"
 LOG = log("roles.edge.keeping")
 
@@ -47,7 +50,6 @@ class Keeping:
     def __init__(self, site: Site, *, storage: Storage, clock: Clock, metrics: Metrics) -> None:
         settings = site.settings
         self._storage = storage
-        self._clock = clock
         self._metrics = metrics
         self._spool = site.folder / "spool"
         self._history = History(
@@ -60,6 +62,7 @@ class Keeping:
         self._influx = settings.influx
         self._exported = site.folder / "influx.position"
         self._store = site.folder / "store.db"
+        self._retention = Retention(clock)
         self._node = settings.node.id
         self._reason = ""
         self.tasks: list[asyncio.Task[None]] = []
@@ -131,7 +134,7 @@ class Keeping:
 
     async def _prune(self) -> None:
         pinned: list[pins.Window] = await self._storage.act(pins.windows)
-        kept = await self._history.keep(self._clock.now_ns(), pinned)
+        kept = await self._history.keep(self._retention.now_ns(), pinned)
         if kept.unpinned:
             LOG.error("pinned readings were removed before their time", count=kept.unpinned)
             self._storage.shed(kept.unpinned, "pinned readings reached their limit")
@@ -150,6 +153,30 @@ class Keeping:
             LOG.error("raw readings were cut before they were archived or exported", count=lost)
             self._storage.shed(lost, "the spool reached its limit before history took them")
         self._metrics.spool_bytes.set(await asyncio.to_thread(spool.bytes_used))
+
+
+class Retention:
+    """What the age of history is judged by: a clock set far ahead deletes nothing for a day.
+
+    A board whose battery dies wakes up in 2038; by that date nothing would be young enough to keep.
+    Somebody, or NTP, has a day to mend it.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._believed = clock.now_ns() - clock.monotonic_ns()
+        self._ahead_since: int | None = None
+
+    def now_ns(self) -> int:
+        """Return the present date, or the one that there would be, had nobody set the clock."""
+        now, passed = self._clock.now_ns(), self._clock.monotonic_ns()
+        if now - passed - self._believed <= FAR_NS:
+            self._believed, self._ahead_since = now - passed, None
+        elif self._ahead_since is None:
+            self._ahead_since = passed
+        elif passed - self._ahead_since >= DAY_NS:
+            self._believed, self._ahead_since = now - passed, None
+        return self._believed + passed
 
 
 def snapshot_position(database: Database) -> int:

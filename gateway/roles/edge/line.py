@@ -31,6 +31,7 @@ from gateway.northbound.summary import Summaries
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
+from gateway.roles.edge.clock_set import STEP_NS, Step, Steps, dated, follow
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.pacing import OLDEST_S, PAUSE_S, Pacing
 from gateway.southbound.arrivals import Arrivals, Receipt
@@ -43,8 +44,6 @@ from gateway.southbound.repeats import Newest
 GRACE_NS: Final = 200_000_000
 #: More seconds than this in one go are a jump of the clock, not a busy loop.
 MAX_TICKS: Final = 120
-#: The clock was set, not steered, when it moves by more than this against the monotonic one.
-JUMP_NS: Final = 5 * NANOSECONDS
 #: A window of so many messages is not soon exhausted.
 ROOMY: Final = 500
 LOG = log("roles.edge.line")
@@ -99,7 +98,9 @@ class Line:
         self._identity = identity
         self._held = held
         self._second = 0
-        self._offset = clock.now_ns() - clock.monotonic_ns()
+        self._steps = Steps(clock)
+        #: When the clock was last set, by the monotonic one; None for not since the start.
+        self.set_ns: int | None = None
         self._pause: asyncio.TimerHandle | None = None
         self._oldest: asyncio.TimerHandle | None = None
 
@@ -119,7 +120,9 @@ class Line:
         bool
             Whether the broker has room to send more before these are acknowledged.
         """
-        if not arrivals.fenced:
+        if arrivals.fenced:
+            self._notice_step()
+        else:
             self.advance()
         taken = self.ingest.take(arrivals)
         batch = taken.batch
@@ -163,9 +166,9 @@ class Line:
 
     def advance(self) -> None:
         """Run the whole seconds that have passed: delays, silence, confirmations, expiries."""
+        self._notice_step()
         now = self.clock.now_ns()
         second = (now - GRACE_NS) // NANOSECONDS
-        self._notice_jump(now)
         if second <= self._second:
             return
         if self._held():
@@ -189,17 +192,25 @@ class Line:
                 "when it is",
             )
 
-    def _notice_jump(self, now: int) -> None:
-        """Begin anew where the clock was set: no second is run twice or left out for an hour."""
-        offset = now - self.clock.monotonic_ns()
-        step, self._offset = offset - self._offset, offset
-        if abs(step) <= JUMP_NS:
-            return
-        LOG.warning("the clock was set", step_s=round(step / NANOSECONDS, 3))
-        self._second = (now - GRACE_NS) // NANOSECONDS
-        self.liveness.begin(now)
-        self.clocks.begin()
-        self.emit([self.desk.note("clock", now_ns=now, detail={"step_ns": step})])
+    def behind(self, known_ns: int) -> None:
+        """Follow a clock that was set back while nobody ran: behind what is known of before."""
+        now = self.clock.now_ns()
+        if now < known_ns - STEP_NS:
+            self._follow(Step(known_ns, now))
+
+    def _notice_step(self) -> None:
+        step = self._steps.look()
+        if step is not None:
+            self._follow(step)
+
+    def _follow(self, step: Step) -> None:
+        self.set_ns = self.clock.monotonic_ns()
+        # No second is run twice or left out for an hour.
+        self._second = (step.after_ns - GRACE_NS) // NANOSECONDS
+        blob, told = follow(self, step)
+        self._count((told,))
+        self._hand_over(blob, (told,))
+        self._sound(step.after_ns)
 
     def order(self, request: Request) -> tuple[Transition, ...]:
         """Carry out an order; a refusal is an event too."""
@@ -314,7 +325,7 @@ class Line:
     def _move(self, detections: Sequence[Detection]) -> tuple[Transition, ...]:
         if not detections:
             return ()
-        transitions = tuple(t for d in detections for t in self.desk.detect(d))
+        transitions = tuple(t for d in detections for t in self.desk.detect(dated(self, d)))
         self._count(transitions)
         if transitions:
             # Beside the commit, not after it: a siren never waits for a disk.

@@ -14,6 +14,7 @@ from gateway.alarms.actions import Siren
 from gateway.alarms.catalogue import node_alarms
 from gateway.alarms.definitions import Level
 from gateway.alarms.desk import Desk, Transition
+from gateway.alarms.store import newest_ns
 from gateway.db import StoreError
 from gateway.model import NANOSECONDS, Clock
 from gateway.northbound import wire
@@ -23,6 +24,7 @@ from gateway.northbound.summary import PERIOD_NS, Summaries
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
+from gateway.roles.edge.clock_set import ClockAlarm
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.exporting import Exports, destinations_of
 from gateway.roles.edge.inventory import is_told
@@ -43,7 +45,7 @@ from gateway.southbound.ingest import Ingest
 from gateway.southbound.liveness import MOST, Liveness
 from gateway.southbound.mqtt import BrokerSession
 
-SNAPSHOT_S: Final = 60.0
+SNAPSHOT_NS: Final = 60 * NANOSECONDS
 #: A broker that does not answer for this long after the start is away: the clock runs without it.
 FIRST_CONTACT_NS: Final = 10 * NANOSECONDS
 LOG = log("roles.edge")
@@ -186,6 +188,7 @@ class EdgeNode:
             self.storage.identity,
             now_ns=self.clock.now_ns(),
         )
+        self._known_ns = newest_ns(opened.database)
         for batch in newest(opened, engine, self.ingest.repeats.most):
             self.ingest.repeats.remember(batch)
         return pending, ran
@@ -244,6 +247,7 @@ class EdgeNode:
         )
         first = [*pending, start, *self.desk.retire(now_ns=now)]
         self.line.start(first, resumed=bool(pending))
+        self.line.behind(max(self._known_ns, int(self.line.engine.heard.max(initial=0))))
         self.storage.tell()
 
     def _go_up(self, receivers: Sequence[Above]) -> Upward:
@@ -343,14 +347,15 @@ class EdgeNode:
 
     async def _seconds(self) -> None:
         """Run what is due each second, each ten seconds (a summary), each minute (a snapshot)."""
-        loop = asyncio.get_running_loop()
-        next_snapshot = loop.time() + SNAPSHOT_S
-        next_summary = self.clock.monotonic_ns() + PERIOD_NS
+        clock_alarm = ClockAlarm(self.line, self._own)
+        begun = self.clock.monotonic_ns()
+        next_snapshot, next_summary = begun + SNAPSHOT_NS, begun + PERIOD_NS
         while True:
             await asyncio.sleep(0.1)
             self.line.advance()
             now, passed = self.clock.now_ns(), self.clock.monotonic_ns()
             if self.orders.second(now):
+                clock_alarm.tell(passed)
                 self.line.siren.beat(now_ns=now, monotonic_ns=passed)
                 if self.site.settings.siren is not None:
                     self.session.mark()
@@ -361,8 +366,8 @@ class EdgeNode:
                 period = self.summaries.close(now)
                 for part in period.parts() if period is not None else ():
                     self.upward.offer(part)
-            if loop.time() >= next_snapshot:
-                next_snapshot = loop.time() + SNAPSHOT_S
+            if passed >= next_snapshot:
+                next_snapshot = passed + SNAPSHOT_NS
                 self.storage.keep(self.line.position, self.line.engine.snapshot())
 
     async def _local_orders(self) -> None:

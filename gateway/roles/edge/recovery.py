@@ -42,6 +42,7 @@ from gateway.northbound.spool import (
     records,
 )
 from gateway.observe import log
+from gateway.pipeline.clock_step import decode_step
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
 from gateway.roles.edge import snapshots
@@ -280,6 +281,14 @@ class SpoolRunner:
         if record.kind == Kind.TICK:
             found = self.finish()
             return found + self.engine.tick(decode_tick(record.body))
+        if record.kind == Kind.CLOCK:
+            found = self.finish()
+            step = decode_step(record.body)
+            if self._index is not None:
+                points = [int(self._index[point]) for point in step.points]
+                step = msgspec.structs.replace(step, points=points)
+            self.engine.set_clock(step)
+            return found
         if record.kind == Kind.CONFIGURATION:
             found = self.finish()
             self.note(record)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -48,11 +47,11 @@ def set_position(database: Database, position: int) -> None:
     )
 
 
-def write_snapshot(database: Database, position: int, body: bytes) -> None:
+def write_snapshot(database: Database, position: int, body: bytes, *, made_ns: int) -> None:
     """Write the engine's state after everything before a spool position; it replaces the last."""
     database.execute(
         "INSERT INTO snapshot (id, position, body, made_ns) VALUES (1, ?, ?, ?) "
         "ON CONFLICT (id) DO UPDATE SET position = excluded.position, "
         "body = excluded.body, made_ns = excluded.made_ns",
-        (position, body, time.time_ns()),
+        (position, body, made_ns),
     )

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.db import Database, StoreError, StoreFullError
 from gateway.identity import Identity, load_key, random_bits
 from gateway.journal import Chain
-from gateway.model import Clock, Detection
+from gateway.model import NANOSECONDS, Clock, Detection
 from gateway.northbound.settings import StoreSettings
 from gateway.northbound.spool import Spool
 from gateway.observe import Metrics, log
@@ -135,7 +135,7 @@ class Storage:
         self._full = False
         self._keeping: asyncio.Task[None] | None = None
         self._folding: asyncio.Task[None] | None = None
-        self._shed_told = -SHED_EVERY_S
+        self._shed_told = float("-inf")
         self._use(opened)
 
     @property
@@ -196,7 +196,8 @@ class Storage:
         folder, committer = snapshots.folder_in(self._folder), self._committer
         try:
             noted = await beside(snapshots.write, folder, position, body)
-            committer.submit(Work(position=position, snapshot=noted, sync=True))
+            now = self._clock.now_ns()
+            committer.submit(Work(position=position, snapshot=noted, made_ns=now, sync=True))
             held = await committer.act(snapshots.held)
             if held is not None:
                 await beside(snapshots.prune, folder, held[1])
@@ -310,7 +311,7 @@ class Storage:
 
     def _tell_shed(self, after_s: float) -> None:
         """Count what a full disk cost in one event a minute: the events need the reserve too."""
-        now = asyncio.get_running_loop().time()
+        now = self._clock.monotonic_ns() / NANOSECONDS
         if self._full_shed and now - self._shed_told >= after_s:
             count, self._full_shed, self._shed_told = self._full_shed, 0, now
             self.shed(count, "storage full")

@@ -222,3 +222,25 @@ def test_a_replay_runs_on_the_recordings_time(tmp_path: Path) -> None:
     assert summary.moves == {
         "gw/GT-1/calibration_overdue": [due], "gw/GT-1/gas_test_overdue": [due - 3 * SECOND],
     }  # fmt: skip
+
+
+def test_a_machine_that_starts_in_1970_ends_nothing(tmp_path: Path) -> None:
+    """What is overdue is told once: a clock without a date ends nothing, and NTP raises nothing."""
+    site = plant(tmp_path, DATED)
+    due = JUNE + 180 * DAY
+    overdue = Overdue(site, ["gw/GT-1/calibration_overdue"])
+    assert told(overdue, site, *range(0, 7200 * SECOND, SECOND), due + DAY, due + 2 * DAY) == []
+
+
+def test_a_clock_behind_what_was_known_is_doubted_for_an_hour(tmp_path: Path) -> None:
+    """An image's date ends nothing while NTP may still come; a date that stays ends it."""
+    site = plant(tmp_path, DATED)
+    due = JUNE + 180 * DAY
+    overdue = Overdue(site, ["gw/GT-1/calibration_overdue"])
+    overdue.doubt(due + DAY)
+    hour = range(JUNE, JUNE + 3600 * SECOND, SECOND)
+    assert told(overdue, site, *hour, due + DAY) == []
+    overdue.doubt(due + DAY)
+    assert told(overdue, site, *hour) == []
+    last = JUNE + 3600 * SECOND
+    assert told(overdue, site, last) == [("gw/GT-1/calibration_overdue", False, last)]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from detectors.bank import Counts
@@ -18,7 +19,16 @@ from gateway.db import Database, StoreInUseError
 from gateway.identity import Identity
 from gateway.journal import Chain, write_entries
 from gateway.model import NANOSECONDS, Detection
-from gateway.northbound.spool import Configuration, Spool, encode_readings, encode_tick, segments
+from gateway.northbound.spool import (
+    Configuration,
+    Kind,
+    Spool,
+    encode,
+    encode_readings,
+    encode_tick,
+    segments,
+)
+from gateway.pipeline.clock_step import encode_step, step_of
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
 from gateway.roles.edge import recovery
@@ -318,3 +328,30 @@ def test_the_same_tags_are_read_once(
     _, _, engine, _ = begin(site, tmp_path / "data")
     assert [decode(body) for body in read] == [configuration]
     assert engine.bank.newest(0).time == START + 99 * NANOSECONDS
+
+
+def test_a_step_of_the_clock_is_run_like_a_reading(site: Site, tmp_path: Path) -> None:
+    """After a crash a delay goes on from where it was, over the step of a clock before."""
+    ahead = np.zeros(len(site.plant.devices), np.int64)
+
+    def bank(*, stepped: bool) -> bytes:
+        folder = tmp_path / str(stepped)
+        configuration = Configuration(hash=site.hash, tags=list(site.plant.points.tags))
+        opened = open_store(folder, configuration=configuration, clock=ManualClock(START))
+        assert opened.spool is not None
+        hour = 3600 * NANOSECONDS if stepped else 0
+        for number, value in enumerate((20.0, 150.0, 150.0)):
+            now = START + number * NANOSECONDS
+            blob = encode_readings(ReadingBatch.from_rows([(0, now, now + hour, value, 0)]))
+            if stepped and number == 0:
+                moved = step_of(site.plant, ahead, at_ns=now + hour, step_ns=hour)
+                first = ReadingBatch.from_rows([(0, now, now, value, 0)])
+                blob = encode_readings(first) + encode(Kind.CLOCK, encode_step(moved))
+            opened.spool.append(blob, opened.spool.position)
+        opened.close()
+        _, _, engine, _ = begin(site, folder)
+        assert engine.bank.state.devices["lowest"][0] == hour
+        state = engine.bank.state
+        return state.points["last"].tobytes() + state.delays.tobytes() + state.memory.tobytes()
+
+    assert bank(stepped=True) == bank(stepped=False)

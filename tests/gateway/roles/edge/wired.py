@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gateway.alarms.actions import Siren
+from gateway.alarms.catalogue import Level
 from gateway.alarms.desk import Desk
+from gateway.alarms.lifecycle import Status
 from gateway.clock import ManualClock
 from gateway.identity import NONE, Identity
 from gateway.journal import Chain
@@ -35,15 +39,36 @@ class SteppedClock(ManualClock):
 class Wired:
     """A line of a plant, and what it hands to the store."""
 
-    def __init__(self, plant: Plant, *, most: int | None = None) -> None:
+    def __init__(
+        self,
+        plant: Plant,
+        *,
+        most: int | None = None,
+        step_ns: int = 0,
+        statuses: Mapping[str, Status] | None = None,
+        entries: Mapping[str, bytes] | None = None,
+        snapshot: bytes = b"",
+        second: int = 0,
+    ) -> None:
         metrics = Metrics()
         identity = Identity("gw", NONE, NONE)
-        self.clock, self.held, self.work = SteppedClock(START), False, list[Work]()
+        self.clock, self.held, self.work = (
+            SteppedClock(START + second * NANOSECONDS),
+            False,
+            list[Work](),
+        )
+        self.clock.step_ns = step_ns
+        engine = Engine(plant)
+        if snapshot:
+            engine.restore(snapshot)
+        active = [alarm for alarm, status in (statuses or {}).items() if status.active]
+        known = [plant.definitions.get(alarm) for alarm in active]
+        silent = [each.tag for each in known if each is not None and each.level == Level.NO_DATA]
         self.line = Line(
-            engine=Engine(plant),
-            desk=Desk(plant.definitions, Chain(identity)),
+            engine=engine,
+            desk=Desk(plant.definitions, Chain(identity), statuses=statuses, entries=entries),
             ingest=Ingest(plant, metrics),
-            liveness=Liveness(plant, most=most),
+            liveness=Liveness(plant, silent, most=most),
             clocks=Clocks(plant, most=most),
             overdue=Overdue(plant, most=most),
             siren=Siren(lambda _: True),
@@ -57,15 +82,17 @@ class Wired:
             held=lambda: self.held,
         )
         self.line.start([], resumed=False)
-        self.line.liveness.begin(START)
+        self.line.liveness.begin(self.clock.now_ns())
 
-    def second(self, number: int, said: bytes | None = None, *, fenced: bool = False) -> None:
+    def second(
+        self, number: int, said: bytes | None = None, *, fenced: bool = False, topic: str = "p/0"
+    ) -> None:
         """Let a second pass; then a device may say something."""
         self.clock.set(START + number * NANOSECONDS + NANOSECONDS // 2)
         now = self.clock.now_ns()
         self.line.advance()
         if said is not None:
-            self.line.take(Arrivals.of([Message("p/0", said)], received_ns=now, fenced=fenced))
+            self.line.take(Arrivals.of([Message(topic, said)], received_ns=now, fenced=fenced))
 
     @property
     def told(self) -> list[tuple[str, str, int]]:

@@ -1,0 +1,124 @@
+"""What an edge does when its clock is set: everything remembered moves along, and it is told.
+
+Every span goes on where it was: on-delays, silence, suppressions, repetitions. Only what is due at
+a date (a calibration, a gas test) is judged by the date that the clock now shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from device_profiles.quality import Quality
+from gateway.model import NANOSECONDS, Clock
+from gateway.northbound.spool import Kind, encode
+from gateway.observe import log
+from gateway.pipeline.clock_step import encode_step, step_of
+
+if TYPE_CHECKING:
+    from gateway.alarms.desk import Transition
+    from gateway.model import Detection
+    from gateway.roles.edge.line import Line
+    from gateway.roles.edge.storage import OwnAlarms
+
+#: The alarm that the clock was set stands this long after the last time.
+STANDS_NS: Final = 600 * NANOSECONDS
+LOG = log("roles.edge.clock")
+#: A clock was set, not steered, where it moves by more than this against the monotonic one between
+#: two looks: NTP steers by 0.5 ms a second, and a leap second told twice is a whole one.
+STEP_NS: Final = 500_000_000
+#: A look that took longer was interrupted between its two clocks, and says nothing.
+LOOK_NS: Final = 50_000_000
+LOOKS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Somebody set the clock: what it would show (ns), and what it shows."""
+
+    before_ns: int
+    after_ns: int
+
+    @property
+    def by_ns(self) -> int:
+        """By how much it was set forward; negative for back."""
+        return self.after_ns - self.before_ns
+
+
+class Steps:
+    """Notices that a clock was set.
+
+    Parameters
+    ----------
+    clock
+        Looked at by `look`, at best several times a second.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = self._look()[1]
+
+    def look(self) -> Step | None:
+        """Return by how much the clock was set since the look before, None where it was not."""
+        now, offset = self._look()
+        step, self._offset = offset - self._offset, offset
+        return Step(now - step, now) if abs(step) > STEP_NS else None
+
+    def _look(self) -> tuple[int, int]:
+        """Return what the clock shows, and by how much that is more than the monotonic one."""
+        for _ in range(LOOKS):
+            before = self._clock.monotonic_ns()
+            now = self._clock.now_ns()
+            if self._clock.monotonic_ns() - before <= LOOK_NS:
+                break
+        return now, now - before
+
+
+def follow(line: Line, step: Step) -> tuple[bytes, Transition]:
+    """Move what the stages of a line remember; return the spool's record and the event of it."""
+    LOG.warning("the clock was set", step_s=round(step.by_ns / NANOSECONDS, 3))
+    line.metrics.clock_steps.inc()
+    moved = step_of(line.engine.plant, line.ingest.ahead, at_ns=step.after_ns, step_ns=step.by_ns)
+    line.engine.set_clock(moved)
+    line.liveness.set_clock(step.by_ns)
+    line.clocks.begin()
+    if step.by_ns < 0:
+        line.overdue.doubt(step.before_ns)
+    told = line.desk.set_clock(step.before_ns, step.after_ns)
+    return encode(Kind.CLOCK, encode_step(moved)), told
+
+
+def dated(line: Line, detection: Detection) -> Detection:
+    """Keep beside our time what the device's own was, where that lay too far ahead."""
+    if detection.quality != Quality.TIME_FUTURE:
+        return detection
+    plant = line.engine.plant
+    device = int(plant.points.device[plant.point_of(detection.row)])
+    if device >= line.ingest.ahead.size:
+        return detection
+    return replace(detection, clock_offset_ns=max(0, int(line.ingest.ahead[device])))
+
+
+class ClockAlarm:
+    """The node's alarm that its clock was set: one, however often it is.
+
+    Parameters
+    ----------
+    line
+        Says when it was set last.
+    own
+        The node's own alarms.
+    """
+
+    def __init__(self, line: Line, own: OwnAlarms) -> None:
+        self._line = line
+        self._own = own
+        self._told: bool | None = None
+
+    def tell(self, monotonic_ns: int) -> None:
+        """Let it stand, or end it; what stood at the start ends like any other."""
+        set_ns = self._line.set_ns
+        recent = set_ns is not None and monotonic_ns - set_ns < STANDS_NS
+        if recent != self._told:
+            self._told = recent
+            self._line.detected([self._own.edge("clock_set", active=recent)])

@@ -1,0 +1,137 @@
+"""Faults in the system calls of one process, made by strace: an error, a delay, or its death.
+
+strace counts the calls of each thread apart. So "the Nth call" is the Nth of whichever thread comes
+to it first, and a whole sweep runs N up to the most that any thread made.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from tests.faults.catalogue import UnavailableError
+from tests.faults.program import until
+
+ATTACH_S: Final = 20.0
+#: Syncs once; tells whether that failed.
+PROBE: Final = "import os, sys; os.fdatasync(os.open(sys.argv[1], os.O_RDWR))"
+
+
+@cache
+def trouble() -> str:
+    """Return why strace cannot inject here; empty where it can: that is tried, not assumed."""
+    if not shutil.which("strace"):
+        return "strace is not installed; on Debian: apt-get install strace"
+    with tempfile.NamedTemporaryFile() as file:
+        command = [*injecting("fdatasync", "error=EIO"), sys.executable, "-c", PROBE, file.name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return "" if "Input/output error" in done.stderr else f"strace injects nothing: {done.stderr}"
+
+
+def needed() -> None:
+    """Raise `UnavailableError` where strace cannot inject."""
+    if trouble():
+        raise UnavailableError(trouble())
+
+
+def injecting(calls: str, what: str) -> list[str]:
+    """Return what stands before a command whose calls are to be tampered with from its start.
+
+    The tracer is a grandchild: the process that is started is the program itself.
+    """
+    return [
+        "strace", "-D", "-f", "-qq", "--seccomp-bpf", "-o", os.devnull,
+        "-e", f"trace={calls}", "-e", f"inject={calls}:{what}",
+    ]  # fmt: skip
+
+
+def counting(calls: str, output: Path) -> list[str]:
+    """Return what stands before a command whose calls are to be written down."""
+    return [
+        "strace", "-D", "-f", "-qq", "--seccomp-bpf", "-o", str(output), "-e", f"trace={calls}",
+    ]  # fmt: skip
+
+
+def counted(output: Path, *, begin: int = 0, end: int | None = None) -> dict[str, int]:
+    """Return the most calls that any one thread made, by call, between two offsets of the output."""
+    threads: Counter[tuple[str, str]] = Counter()
+    for line in output.read_bytes()[begin:end].decode(errors="replace").splitlines():
+        thread, _, rest = line.partition(" ")
+        call = rest.strip().partition("(")[0]
+        if call.isidentifier():
+            threads[thread, call] += 1
+    most: dict[str, int] = {}
+    for (_, call), number in threads.items():
+        most[call] = max(number, most.get(call, 0))
+    return most
+
+
+class Attached:
+    """Tampers with the calls of a running process, its threads and children, for a block.
+
+    Parameters
+    ----------
+    pid
+        The process.
+    calls, what
+        As strace names them: ``fdatasync`` and ``error=EIO:when=3``.
+    """
+
+    def __init__(self, pid: int, calls: str, what: str) -> None:
+        needed()
+        self._pid = pid
+        self._command = [
+            "strace", "-f", "-o", os.devnull, "-p", str(pid),
+            "-e", f"trace={calls}", "-e", f"inject={calls}:{what}",
+        ]  # fmt: skip
+        self._tracer: subprocess.Popen[bytes] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._tracer = subprocess.Popen(
+            self._command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            await until(self._traced, ATTACH_S, what="strace")
+        except TimeoutError:
+            self.detach()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.detach()
+
+    def detach(self) -> None:
+        """Let the process go; from here on its calls are its own."""
+        if self._tracer is not None:
+            with suppress(ProcessLookupError):
+                self._tracer.send_signal(signal.SIGTERM)
+            deadline = time.monotonic() + 5
+            while self._tracer.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            # A tracer that holds a call back for a minute does not hear the first signal.
+            self._tracer.kill()
+            self._tracer.wait()
+            self._tracer = None
+
+    def _traced(self) -> bool:
+        """Whether every thread is traced by now."""
+        assert self._tracer is not None
+        own = str(self._tracer.pid)
+        threads = list(Path(f"/proc/{self._pid}/task").iterdir())
+        return all(f"TracerPid:\t{own}\n" in (t / "status").read_text() for t in threads)

@@ -1,0 +1,91 @@
+"""The centre's clock is set: sessions, codes, orders and values end as long after as was agreed."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.model import NANOSECONDS
+from gateway.northbound import wire
+from gateway.supervision.tiers import Role
+from tests.gateway.supervision.test_child_alarms import SteppedClock, live, pass_time
+from tests.gateway.supervision.test_orders import ask
+from tests.gateway.supervision.world import NOON_NS, World, pairing_body
+
+HOUR_S = 3600
+STEPS_S = [-1, 1, -HOUR_S, HOUR_S, 400_000_000, -NOON_NS // NANOSECONDS]
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock(NOON_NS)
+
+
+async def step(world: World, clock: SteppedClock, step_s: int) -> None:
+    """Set the clock, and let the watch look, as it does each second."""
+    await world.centre.watch.look()
+    clock.step_ns += step_s * NANOSECONDS
+    await world.centre.watch.look()
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+async def test_a_session_lasts_its_twelve_hours(
+    world: World, clock: SteppedClock, step_s: int
+) -> None:
+    """Nobody is logged out by a clock that was set, and nobody stays in for it."""
+    person = await world.person("li", Role.VIEWER, "330106")
+    pass_time(world, HOUR_S)
+    await step(world, clock, step_s)
+    pass_time(world, 10 * HOUR_S)
+    assert (await person.get("/api/v1/alarms")).status_code == 200
+    pass_time(world, HOUR_S + 1)
+    assert (await person.get("/api/v1/alarms")).status_code == 401
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+async def test_a_pairing_code_lasts_its_day(world: World, clock: SteppedClock, step_s: int) -> None:
+    """A code is good for a day of time, not of dates."""
+    client = await world.client()
+    early, late = await world.running.invite("gw1"), await world.running.invite("gw2")
+    await step(world, clock, step_s)
+    pass_time(world, 23 * HOUR_S)
+    assert (await client.post(wire.PAIR, json=pairing_body(early, "one"))).status_code == 200
+    pass_time(world, HOUR_S + 1)
+    assert (await client.post(wire.PAIR, json=pairing_body(late, "two"))).status_code == 403
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+async def test_an_order_waits_its_minute(world: World, clock: SteppedClock, step_s: int) -> None:
+    """It neither expires at the step nor waits for a child that comes an hour later."""
+    child = await world.child()
+    await child.send(("inventory", child.inventory()), ("event", child.event()))
+    li = await world.person("li", Role.OPERATOR, "330106")
+    assert (await ask(li, child)).status_code == 202
+    await step(world, clock, step_s)
+
+    async def status() -> str:
+        await world.centre.watch.look()
+        return str((await world.rows("SELECT status FROM site_order"))[0][0])
+
+    pass_time(world, 55)
+    assert await status() == "pending"
+    pass_time(world, 6)
+    assert await status() == "expired"
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+async def test_a_step_is_told_once_and_ages_no_link(
+    world: World, clock: SteppedClock, step_s: int
+) -> None:
+    """One entry, what the clock showed before and after; a child that was heard still is."""
+    child = await world.child()
+    await child.send(("inventory", child.inventory()))
+    await live(world, child, 60)
+    before_ns = world.clock.now_ns()
+    await step(world, clock, step_s)
+    await world.centre.watch.look()
+    (entry,) = await world.own("clock")
+    assert entry.detail["before_ns"] == before_ns
+    assert entry.detail["after_ns"] == before_ns + step_s * NANOSECONDS
+    officer = await world.person("li", Role.VIEWER, "330106")
+    (row,) = (await officer.get("/api/v1/nodes")).json()["nodes"]
+    assert row["link"] == "up"
