@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.faults.catalogue import load_catalogue
 from tests.faults.laboratory import Laboratory, Row, say, summary, table
+from tests.faults.mounts import own_namespace
 
 
 async def run(arguments: argparse.Namespace, folder: Path) -> list[Row]:
@@ -47,6 +48,8 @@ def main() -> None:
         for test in load_catalogue().values():
             sys.stdout.write(f"{test.name}  {test.sentence}\n")
         return
+    # Mounts of a laboratory that is killed end with it.
+    own_namespace()
     folder = arguments.resume or Path(tempfile.mkdtemp(prefix="hazgate-faults-"))
     rows = asyncio.run(run(arguments, folder))
     figures = summary(rows)

@@ -9,7 +9,7 @@ import random
 import signal
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -186,6 +186,10 @@ class Bench:
         """Let the load say that points from `first` on are normal; others are for alarms."""
         self.load.first, self.load.calm, self.load.rate_hz = first, True, rate_hz
         self.play()
+
+    def also(self, end: Callable[[], object]) -> None:
+        """Do this too when the bench is left."""
+        self._stack.callback(end)
 
     async def hush(self) -> None:
         """Let the load end."""

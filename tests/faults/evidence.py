@@ -23,7 +23,7 @@ class Message:
     Parameters
     ----------
     point
-        Index of the point it speaks of; -1 for one that cannot be decoded.
+        Index of the point it speaks of.
     source_ns, value
         Of its reading.
     topic, payload
@@ -31,7 +31,9 @@ class Message:
     published
         When it was first published, monotonic s.
     acknowledged
-        When the edge's PUBACK passed by, monotonic s; None for not yet.
+        When the edge's PUBACK passed by, ns since 1970; None for not yet.
+    readable
+        Whether it can be decoded.
     """
 
     point: int
@@ -40,7 +42,8 @@ class Message:
     topic: str
     payload: bytes
     published: float = 0.0
-    acknowledged: float | None = None
+    acknowledged: int | None = None
+    readable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

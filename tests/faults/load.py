@@ -58,7 +58,7 @@ class Load:
     _turns: dict[int, tuple[float, bool]] = field(default_factory=dict)
     _last: dict[int, int] = field(default_factory=dict)
 
-    def note(self, topic: str, payload: bytes, at: float) -> None:
+    def note(self, topic: str, payload: bytes, at: int) -> None:
         """Take the edge's word that it has a message."""
         message = self._by_payload.get((topic, payload))
         if message is not None and message.acknowledged is None:
@@ -98,7 +98,7 @@ class Load:
     def poisoned(self, point: int) -> Message:
         """Return a message of a device that nobody can decode, remembered."""
         payload = f"\x00poison {len(self.said)}".encode()
-        return self._remember(Message(-1, 0, 0.0, topic_of(point), payload))
+        return self._remember(Message(point, 0, 0.0, topic_of(point), payload, readable=False))
 
     def _remember(self, message: Message) -> Message:
         message.published = time.monotonic()
