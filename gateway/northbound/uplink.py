@@ -227,6 +227,9 @@ class Uplink:
                 outbox.set_aside(database, self._destination, rejected, at_ns=now)
             return outbox.waiting(database, self._destination)
 
+        if self._source.identity() != who:
+            # The store was lost meanwhile: in the new one these numbers are other events'.
+            return False
         self._lag = await self._source.store(settle)
         self._note_delivered([entry for seq, entry in rows if f"{who.life}/{seq}" in done], now)
         self._metrics.outbox.set(self._lag)
