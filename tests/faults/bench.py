@@ -197,12 +197,15 @@ class Bench:
         if self._playing is not None:
             await self._playing
 
-    async def kill_broker(self, number: signal.Signals = signal.SIGKILL) -> None:
+    async def kill_broker(
+        self, number: signal.Signals = signal.SIGKILL, *, away_s: float = 0.0
+    ) -> None:
         """End the broker, which forgets everything, and start it again; the load waits."""
         self.load.listened.clear()
         self.broker.end(number)
         # Sessions that died with it have no subscription until the edge makes one anew.
         self._before_broker = self.tap.subscriptions
+        await asyncio.sleep(away_s)
         await asyncio.to_thread(self.broker.start)
 
     async def heard_again(self, *, within_s: float = 90.0) -> None:

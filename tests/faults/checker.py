@@ -22,6 +22,8 @@ from tests.faults.stores import CentreStore, EdgeStore, read_centre, read_edge, 
 
 #: Examples of one invariant that a verdict carries.
 EXAMPLES: Final = 20
+#: Rules about the sensor, not about what it measures: the reference of the levels has none of them.
+ABOUT_SENSORS: Final = frozenset({"no_data", "fault", "clock"})
 #: The tag of the alarms that a node raises about itself.
 OWN: Final = "@node"
 
@@ -72,9 +74,15 @@ class Case:
 
     @property
     def moves(self) -> list[AlarmEvent]:
-        """Raises and clears of the plant's alarms, as the centre holds them."""
+        """Raises and clears of what is measured, as the centre holds them."""
         events = self.centre.events if self.centre is not None else []
-        return [e for e in events if e.cause in {"raise", "clear"} and e.tag != OWN and e.source_ns]
+        return [
+            event
+            for event in events
+            if event.cause in {"raise", "clear"}
+            and event.tag != OWN
+            and event.rule not in ABOUT_SENSORS
+        ]
 
     @property
     def lives(self) -> int:
@@ -184,7 +192,7 @@ def fail_safe(case: Case) -> list[str] | None:
         return None
     found = []
     for event in case.moves:
-        if event.cause != "clear" or event.rule == "no_data":
+        if event.cause != "clear":
             continue
         if event.quality not in {"", "GOOD"}:
             found.append(f"cleared by {event.quality}: {event.alarm} at {event.source_ns}")
@@ -192,7 +200,13 @@ def fail_safe(case: Case) -> list[str] | None:
             case.lives > 1 and is_inside(case, event)
         ):
             found.append(f"cleared by nothing: {event.alarm} at {event.source_ns}")
-    return found
+    faulty = {e.tag for e in case.centre.events if e.rule == "fault" and e.cause == "raise"}
+    unreadable = {
+        case.tags[each.point]
+        for each in case.evidence.said
+        if not each.readable and each.acknowledged is not None
+    }
+    return found + [f"undecodable, and no fault: {tag}" for tag in sorted(unreadable - faulty)]
 
 
 def is_inside(case: Case, event: AlarmEvent) -> bool:

@@ -34,6 +34,8 @@ class Message:
         When the edge's PUBACK passed by, ns since 1970; None for not yet.
     readable
         Whether it can be decoded.
+    late_ns
+        How much later than made it is said.
     """
 
     point: int
@@ -44,6 +46,7 @@ class Message:
     published: float = 0.0
     acknowledged: int | None = None
     readable: bool = True
+    late_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,12 +88,26 @@ class Load:
         await client.publish(message.topic, message.payload, qos=1)
         return message
 
-    def reading(self, point: int, value: float) -> Message:
-        """Return the next message of a point, remembered."""
-        source = max(time.time_ns() // 1_000_000, self._last.get(point, 0) + 1)
+    def reading(self, point: int, value: float, *, made_ns: int | None = None) -> Message:
+        """Return the next message of a point, made now or, late, when it is said; remembered."""
+        now = time.time_ns()
+        made = now if made_ns is None else made_ns
+        source = max(made // 1_000_000, self._last.get(point, 0) + 1)
         self._last[point] = source
         payload = json.dumps({"ts": source, "v": value}).encode()
-        return self._remember(Message(point, source * 1_000_000, value, topic_of(point), payload))
+        message = Message(point, source * 1_000_000, value, topic_of(point), payload)
+        message.late_ns = 0 if made_ns is None else now - message.source_ns
+        return self._remember(message)
+
+    def again(self, old: Message) -> Message:
+        """Return a message that was said before, remembered as said once more."""
+        late = time.time_ns() - old.source_ns
+        message = Message(old.point, old.source_ns, old.value, old.topic, old.payload, late_ns=late)
+        # The edge's word on either is its word on both: they are the same bytes.
+        message.published, message.acknowledged = time.monotonic(), old.acknowledged
+        self.said.append(message)
+        self.acknowledged += old.acknowledged is not None
+        return message
 
     def poisoned(self, point: int) -> Message:
         """Return a message of a device that nobody can decode, remembered."""

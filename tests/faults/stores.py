@@ -12,7 +12,7 @@ import msgspec
 
 from device_profiles.quality import Quality
 from gateway.db import Database, StoreError
-from gateway.journal import digest, verify
+from gateway.journal import as_bytes, digest, verify
 from gateway.model import AlarmEvent, decode_event
 from gateway.northbound.spool import (
     Configuration,
@@ -123,7 +123,7 @@ def read_centre(folder: Path) -> CentreStore:
     found.problems += verify(database).problems
     for entry, stated in database.execute("SELECT entry, hash FROM event ORDER BY position"):
         found.events.append(decode_event(entry))
-        found.hashes.append((digest(entry), stated))
+        found.hashes.append((digest(as_bytes(entry)), stated))
     found.states = {
         alarm: (state, revision)
         for alarm, state, revision in database.execute("SELECT alarm, state, revision FROM mirror")

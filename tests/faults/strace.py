@@ -65,7 +65,7 @@ def counting(calls: str, output: Path) -> list[str]:
 
 
 def counted(output: Path, *, begin: int = 0, end: int | None = None) -> dict[str, int]:
-    """Return the most calls that any one thread made, by call, between two offsets of the output."""
+    """Return the most calls that any one thread made, by call, between two offsets."""
     threads: Counter[tuple[str, str]] = Counter()
     for line in output.read_bytes()[begin:end].decode(errors="replace").splitlines():
         thread, _, rest = line.partition(" ")

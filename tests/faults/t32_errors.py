@@ -31,7 +31,7 @@ RETURN_S: Final = 60.0
 FAILS_S: Final = 25.0
 SHORT: Final = (
     *(f"once:fdatasync:{n}" for n in (13, 14, 17)),
-    "once:pread64:41", "on:fdatasync:13", "on:fdatasync:16", "on:fsync:1",
+    "on:fdatasync:13", "on:fdatasync:16",
 )  # fmt: skip
 LONG: Final = (
     *(f"once:{call}:{n}" for call in START_CALLS for n in range(1, START_CALLS[call] + 25)),

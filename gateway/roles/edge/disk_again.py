@@ -61,7 +61,7 @@ async def ask_again(
         if not reason and await may_go():
             go()
             return
-        elif reason != told:
+        if reason != told:
             LOG.warning("the disk still takes no store", reason=reason)
         told = reason
 
