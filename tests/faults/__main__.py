@@ -24,13 +24,17 @@ async def run(arguments: argparse.Namespace, folder: Path) -> list[Row]:
             f"{', '.join(unknown)}: not in the catalogue; there are {', '.join(tests)}"
         )
     laboratory = Laboratory(folder, long=arguments.long, case=arguments.case)
-    rows = []
-    for name in wanted:
-        rows.append(await laboratory.test(tests[name], controls=not arguments.without_controls))
+    turn = asyncio.Semaphore(arguments.jobs)
+
+    async def one(name: str) -> Row:
+        async with turn:
+            row = await laboratory.test(tests[name], controls=not arguments.without_controls)
         say("")
-        sys.stdout.write(table(rows[-1:]).split("\n", 1)[1] + "\n")
+        sys.stdout.write(table([row]).split("\n", 1)[1] + "\n")
         sys.stdout.flush()
-    return rows
+        return row
+
+    return list(await asyncio.gather(*map(one, wanted)))
 
 
 def main() -> None:
@@ -42,6 +46,7 @@ def main() -> None:
     parser.add_argument("--resume", type=Path, metavar="FOLDER", help="where results are kept")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the last line here too")
     parser.add_argument("--without-controls", action="store_true", help="run no mutants")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="tests at the same time")
     parser.add_argument("--list", action="store_true", help="print the catalogue")
     arguments = parser.parse_args()
     if arguments.list:

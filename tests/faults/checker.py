@@ -139,11 +139,11 @@ def none_lost(case: Case) -> list[str] | None:
         return None
     there = {Move(e.alarm, e.cause, e.source_ns) for e in case.moves}
     # What stood when a life began is carried into it: its raise may have died with the last one.
-    carried = {(e.alarm, e.source_ns) for e in case.centre.events if e.cause == "carry"}
+    carried = {e.alarm: e.source_ns for e in case.centre.events if e.cause == "carry"}
     absent = {
         move
         for move in case.should - there
-        if not (move.cause == "raise" and (move.alarm, move.source_ns) in carried)
+        if move.cause != "raise" or carried.get(move.alarm, 0) < move.source_ns
     }
     raised = {move for move in there - case.should if move.cause == "raise"}
     for move in sorted(raised):

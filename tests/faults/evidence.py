@@ -36,6 +36,8 @@ class Message:
         Whether it can be decoded.
     late_ns
         How much later than made it is said.
+    unsure
+        Whether the device's connection broke as it was said: the broker may have it, or not.
     """
 
     point: int
@@ -47,6 +49,7 @@ class Message:
     acknowledged: int | None = None
     readable: bool = True
     late_ns: int = 0
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,11 +54,11 @@ class CentreStore:
     problems: list[str] = field(default_factory=list)
 
 
-def read_edge(folder: Path) -> EdgeStore:
-    """Read an edge's spool, archive and store."""
+def spooled(folder: Path) -> EdgeStore:
+    """Read an edge's spool alone, also while it is written."""
     found = EdgeStore()
     tags: list[str] = []
-    for record in records(folder / "spool", 0):
+    for record in records(folder, 0):
         if record.kind == Kind.CONFIGURATION:
             tags = msgspec.json.decode(record.body, type=Configuration).tags
         elif record.kind == Kind.READINGS:
@@ -74,6 +74,12 @@ def read_edge(folder: Path) -> EdgeStore:
                 found.undecodable[tags[point]] += 1
         elif record.kind == Kind.QUARANTINE:
             found.quarantined.add(msgspec.msgpack.decode(record.body, type=Quarantined).payload)
+    return found
+
+
+def read_edge(folder: Path) -> EdgeStore:
+    """Read an edge's spool, archive and store."""
+    found = spooled(folder / "spool")
     found.readings |= archived(folder)
     path = folder / "store.db"
     if not path.exists():

@@ -26,7 +26,7 @@ WEATHER: Final = {
 BACK: Final = tuple(f"back:{name}" for name in WEATHER)
 FRONT: Final = tuple(f"front:{n}" for n in ("slow", "slices", "stalls", "frozen", "swallowed"))
 OTHERS: Final = ("front:cut", "back:cut", "centre:stop")
-LASTS_S: Final = 12.0
+LASTS_S: Final = 8.0
 #: A connection that carries nothing is noticed within this.
 HALF_OPEN_S: Final = 60.0
 #: The longest pause between two tries, and some time for what has waited.

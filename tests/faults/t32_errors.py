@@ -115,16 +115,17 @@ def on_disk(bench: Bench) -> bool:
     "T32h",
     "One sync that hangs for a minute holds up no siren and no acknowledgement, and is counted.",
     observes=("I1", "I2", "I3", "I7", "I8", "I10"),
-    plan=lambda whole: _named(["fdatasync:1", "fdatasync:2"] * (5 if whole else 1)),
+    plan=lambda whole: _named([f"fdatasync:{n}:{HANG_S}" for n in range(1, 11 if whole else 2)]),
     limit_s=240.0,
     controls=(
         Control(mutant="siren_after_commit", breaks=frozenset({"I7"}),
-                cases=only(named(["fdatasync:1"], seed=3390))),
+                cases=only(named(["fdatasync:1:12"], seed=3390))),
     ),
 )  # fmt: skip
 async def hanging(room: Room) -> Evidence:
-    """Hold one sync of the running edge for a minute."""
-    call, number = room.case.what.split(":")
+    """Hold one sync of the running edge for as long as the case says."""
+    call, number, hang = room.case.what.split(":")
+    hang_s = int(hang)
     evidence = Evidence()
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
@@ -132,20 +133,20 @@ async def hanging(room: Room) -> Evidence:
         await bench.start_edge()
         bench.beside(first=8)
         await took(lambda: bench.load.acknowledged > 50, 20)
-        delay = f"delay_enter={HANG_S * 1_000_000}:when={number}"
+        delay = f"delay_enter={hang_s * 1_000_000}:when={number}"
         attached = strace.Attached(bench.edge.pid, call, delay)
         await stack.enter_async_context(attached)
         began = loop.time()
         for point in (1, 2, 4, 5, 7):
             await bench.sounded(evidence, point, f"one sync hangs, T{point:02}")
-            await asyncio.sleep(HANG_S / 8)
+            await asyncio.sleep(hang_s / 8)
         acknowledged = bench.load.acknowledged
         slow = await took(lambda: bench.metric("store_trouble") == 1.0, 5)
-        if slow is None and loop.time() - began < HANG_S:
+        if slow is None and loop.time() - began < hang_s:
             evidence.fail("I10", "no alarm says that the storage is slow")
         moving = await took(lambda: bench.load.acknowledged > acknowledged + 20, 5)
         evidence.recover("acknowledging while it hangs", moving, limit_s=5.0)
-        await asyncio.sleep(max(0.0, began + HANG_S + 1 - loop.time()))
+        await asyncio.sleep(max(0.0, began + hang_s + 1 - loop.time()))
         await asyncio.to_thread(attached.detach)
         seconds = await took(lambda: on_disk(bench), 30)
         evidence.recover("the disk answers", seconds, limit_s=10.0)
