@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +17,11 @@ from tests.faults.mounts import own_namespace
 
 async def run(arguments: argparse.Namespace, folder: Path) -> list[Row]:
     """Run what was asked for and print the table."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Leave no process and no mount behind.
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     tests = load_catalogue()
     wanted = arguments.only or list(tests)
     unknown = [name for name in wanted if name not in tests]

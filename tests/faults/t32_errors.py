@@ -180,8 +180,9 @@ async def read_only(room: Room) -> Evidence:
             await bench.start_edge()
             for point in (1, 2, 4, 5):
                 await bench.sounded(evidence, point, f"read-only, T{point:02}")
-            lost = await took(lambda: bench.state(LOST, store="centre") == "UNACK", 10)
-            evidence.recover("the storage alarm at the centre", lost, limit_s=5.0)
+            if room.case.what == "used":  # a new one cannot keep its token: it is not paired yet
+                lost = await took(lambda: bench.state(LOST, store="centre") == "UNACK", 10)
+                evidence.recover("the storage alarm at the centre", lost, limit_s=5.0)
             for point in (1, 2, 4, 5):
                 await bench.say(point, NORMAL)
             await took(lambda: not bench.load.waiting, 20)
