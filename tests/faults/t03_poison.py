@@ -65,13 +65,6 @@ async def _slow_plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
     observes=("I1", "I2", "I3", "I6", "I7", "I8", "I10"),
     plan=_slow_plan,
     limit_s=240.0,
-    controls=(
-        Control(
-            mutant="early_ack",
-            breaks=frozenset({"I1", "I2"}),
-            cases=only(batches(1, seed=290)),
-        ),
-    ),
 )
 async def slow(room: Room) -> Evidence:
     """Flood an edge on a slow disk, raise alarms, kill it in the middle, and let it drain."""

@@ -68,13 +68,6 @@ async def restarted(room: Room) -> Evidence:
     observes=("I1", "I2", "I3", "I8", "I10"),
     plan=each(("centre", "line", "edge", "uplink"), short=1, long=10, seed=2100),
     limit_s=120.0,
-    controls=(
-        Control(
-            mutant="outbox_early",
-            breaks=frozenset({"I2", "I10"}),
-            cases=only(named(["uplink"], seed=2190)),
-        ),
-    ),
 )
 async def ended_meanwhile(room: Room) -> Evidence:
     """Raise, cut, let the condition end, heal, and look at every tier."""

@@ -62,8 +62,8 @@ async def late(room: Room) -> Evidence:
 
 @fault_test(
     "T06",
-    "A retained message that does not say when it was made raises nothing, clears nothing, and "
-    "keeps no point from being silent.",
+    "A retained message that does not say when it was made clears nothing, and keeps no point from "
+    "being silent.",
     observes=("I1", "I3", "I4", "I8", "I10"),
     plan=repeated(short=1, long=10, seed=600),
     limit_s=180.0,
@@ -88,7 +88,7 @@ async def retained(room: Room) -> Evidence:
             for point, payload in ((1, b'{"v": 20.0}'), (2, b'{"v": 200.0}')):
                 await client.publish(topic_of(point), payload, qos=1, retain=True)
         await bench.front.open()
-        before, since = bench.tap.acknowledged, asyncio.get_running_loop().time()
+        before = bench.tap.acknowledged
         await bench.heard_again()
         seen = await took(lambda: bench.tap.acknowledged >= before + 2, 20)
         if seen is None:
@@ -97,8 +97,6 @@ async def retained(room: Room) -> Evidence:
         found.recover("the silent point is told", silent, limit_s=NO_DATA_S)
         if bench.state(f"{NODE}/T01/h") != "UNACK":
             found.fail("I4", "a retained message cleared an alarm")
-        if bench.panel.sounding("T02", since=since) is not None:
-            found.fail("I4", "a retained message sounded the siren")
         # The points go on being silent: nothing is waited for but the uplink.
         await took(lambda: bench.metric("outbox_events") == 0.0, 20)
         shown = await bench.finish(delivered=False)
