@@ -101,6 +101,9 @@ class Evidence:
         What was seen on the wrong side of a division boundary.
     memory
         Whether the edge ended on a store in memory: its present state is then at the centre alone.
+    replayed
+        Whether old messages were said again: compared with fixed limits, they may raise once more,
+        marked historical.
     silent
         Alarms of the node itself that may stand at the end, by rule.
     found
@@ -118,6 +121,7 @@ class Evidence:
     bounds: list[Bound] | None = None
     foreign: list[str] | None = None
     memory: bool = False
+    replayed: bool = False
     silent: frozenset[str] = frozenset()
     found: dict[str, list[str]] = field(default_factory=dict)
 

@@ -82,6 +82,8 @@ async def full(room: Room) -> Evidence:
         await free()
         seconds = await took(lambda: bench.metric("store_trouble") == 0.0, 40)
         lost = bool(bench.state(LOST, store="centre"))
+        if lost and what == "fill":
+            evidence.fail("I10", "the room kept back took no alarm: the store is lost")
         limit = RETURN_S if lost else RECOVERY_S
         evidence.recover("the disk has room", seconds, limit_s=limit)
         room.figures["recovery s"] = seconds if seconds is not None else 99.0
@@ -92,6 +94,7 @@ async def full(room: Room) -> Evidence:
         shown.edge = room.folder / "kept"
         shutil.copytree(disk.folder / "data", shown.edge)
     shown.sounded, shown.recovered = evidence.sounded, evidence.recovered
+    shown.found |= evidence.found
     return shown
 
 
