@@ -63,7 +63,7 @@ class Load:
     listened: asyncio.Event = field(default_factory=asyncio.Event)
     acknowledged: int = 0
     #: Messages that nobody waits for any more.
-    _over: int = 0
+    _over: set[int] = field(default_factory=set)
     _saying: Message | None = None
     _by_payload: dict[tuple[str, bytes], Message] = field(default_factory=dict)
     _turns: dict[int, tuple[float, bool]] = field(default_factory=dict)
@@ -75,11 +75,12 @@ class Load:
         if message is not None and message.acknowledged is None:
             message.acknowledged = at
             self.acknowledged += 1
+            self._over.discard(id(message))
 
     @property
     def waiting(self) -> int:
         """Messages that the edge has not yet acknowledged, and will."""
-        return len(self.said) - self.acknowledged - self._over
+        return len(self.said) - self.acknowledged - len(self._over)
 
     @property
     def heard(self) -> list[Message]:
@@ -100,7 +101,8 @@ class Load:
                 if self._saying is not None and not self.forgotten:
                     # Said again it might be there twice, and no flag would tell.
                     self._saying.unsure = True
-                    self._over += self._saying.acknowledged is None
+                    if self._saying.acknowledged is None:
+                        self._over.add(id(self._saying))
                 self._saying = None
                 await asyncio.sleep(0.05)
 
@@ -150,8 +152,7 @@ class Load:
         for message in waiting:
             if (message.point, message.source_ns) in stored:
                 # Taken, and its acknowledgement lost with the broker: nothing more is owed.
-                message.unsure = True
-                self._over += 1
+                self._over.add(id(message))
             else:
                 await client.publish(message.topic, message.payload, qos=1)
         self.forgotten = False
