@@ -13,6 +13,8 @@ TESTS ?= tests
 # One test of the fault laboratory, and where the long one keeps its results.
 ONLY ?=
 RESULTS ?= .cache/faults
+# Tests of it at the same time: they wait more than they work.
+JOBS ?= 2
 
 .PHONY: help setup servers demo test test-more check bench faults faults-long format clean
 
@@ -49,10 +51,10 @@ bench: setup  ## a bench: BENCH=throughput, latency, capacity, peers, nation, so
 	$(BIN)/python -m bench $(BENCH)
 
 faults: setup servers  ## the fault laboratory: every fault test with its negative controls
-	$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python -m tests.faults --jobs $(JOBS) $(if $(ONLY),--only $(ONLY))
 
 faults-long: setup servers  ## the same in full counts; goes on where it ended: RESULTS=folder
-	$(BIN)/python -m tests.faults --long --resume $(RESULTS) $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python -m tests.faults --long --jobs $(JOBS) --resume $(RESULTS) $(if $(ONLY),--only $(ONLY))
 
 format: setup  ## let ruff format and mend
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TextIO
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -22,9 +23,37 @@ STAGE_BUCKETS = (
 LATENCY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
 
 
+class Unfailing:
+    """A stream whose failures are nobody's: a log on a full disk must not end what is told there.
+
+    Parameters
+    ----------
+    stream
+        Written to as long as it takes it.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def isatty(self) -> bool:
+        """Whether somebody reads it on a terminal."""
+        return self._stream.isatty()
+
+    def write(self, text: str) -> int:
+        """Write, or leave it."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or leave it."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 def start_log(*, json: bool, stream: TextIO | None = None) -> None:
     """Send log lines to `stream` (stderr by default), for people or as JSON."""
-    target = stream or sys.stderr
+    target = Unfailing(stream or sys.stderr)
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if json
@@ -39,7 +68,7 @@ def start_log(*, json: bool, stream: TextIO | None = None) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(target),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", target)),
         cache_logger_on_first_use=False,
     )
 

@@ -180,10 +180,15 @@ class Sending:
             if not self._doubts.refused(seqs, str(error), of=of):
                 raise UplinkUnavailableError(f"no event is taken: {error}") from error
             return True
-        return await self._settle(list(zip(items, rows, strict=True)), receipts, of=of)
+        return await self._settle(who, list(zip(items, rows, strict=True)), receipts, of=of)
 
     async def _settle(
-        self, sent: Sequence[tuple[wire.Item, Row]], receipts: Sequence[wire.Receipt], *, of: str
+        self,
+        who: Identity,
+        sent: Sequence[tuple[wire.Item, Row]],
+        receipts: Sequence[wire.Receipt],
+        *,
+        of: str,
     ) -> bool:
         done = {r.id for r in receipts if r.status in {"stored", "duplicate"}}
         refused = {r.id: r.reason for r in receipts if r.status == "rejected"}
@@ -207,6 +212,9 @@ class Sending:
                 outbox.set_aside(database, self._destination, rejected, at_ns=now)
             return outbox.waiting(database, self._destination)
 
+        if self._source.identity() != who:
+            # The store was lost meanwhile: in the new one these numbers are other events'.
+            return False
         self.lag = await self._source.store(settle)
         self._metrics.outbox.set(self.lag)
         self._note_delivered([row.entry for row in received], now)

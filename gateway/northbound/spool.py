@@ -258,6 +258,8 @@ def newest_readings(folder: Path, count: int) -> Iterator[Record]:
             if record.kind == Kind.READINGS and reading_count(record.body) <= spare:
                 spare -= reading_count(record.body)
             elif record.kind in {Kind.CONFIGURATION, Kind.READINGS}:
+                if record.kind == Kind.READINGS:
+                    spare = 0  # a small one behind it would fit again, and is newer
                 yield record
 
 

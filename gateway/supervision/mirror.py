@@ -170,11 +170,16 @@ def _close_absent(write: Write, owner: str, present: Present, listed: set[str]) 
     for node, alarm, life, seq, state in rows:
         if alarm in listed or (life == present.life and seq > present.seq):
             continue
+        # It ended in the present life. Else a node that returns to the life of its disk could say
+        # nothing of what stands there: its revisions would be known already.
+        ended = life != present.life
         write.execute(
             "UPDATE mirror SET state = ?, suppression = ?, standing = 0, changed_ns = ?, "
-            "received_ns = ? WHERE node = ? AND alarm = ?",
-            (State.NORMAL, Suppression.NONE, write.now_ns, write.now_ns, node, alarm),
-        )
+            "received_ns = ?, life = ?, revision = CASE WHEN ? THEN 0 ELSE revision END "
+            "WHERE node = ? AND alarm = ?",
+            (State.NORMAL, Suppression.NONE, write.now_ns, write.now_ns, present.life, ended, node,
+             alarm),
+        )  # fmt: skip
         write.journal(
             "mirror",
             alarm=alarm,

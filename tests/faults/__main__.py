@@ -5,16 +5,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
 
 from tests.faults.catalogue import load_catalogue
 from tests.faults.laboratory import Laboratory, Row, say, summary, table
+from tests.faults.mounts import own_namespace
 
 
 async def run(arguments: argparse.Namespace, folder: Path) -> list[Row]:
     """Run what was asked for and print the table."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Leave no process and no mount behind.
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     tests = load_catalogue()
     wanted = arguments.only or list(tests)
     unknown = [name for name in wanted if name not in tests]
@@ -23,13 +30,17 @@ async def run(arguments: argparse.Namespace, folder: Path) -> list[Row]:
             f"{', '.join(unknown)}: not in the catalogue; there are {', '.join(tests)}"
         )
     laboratory = Laboratory(folder, long=arguments.long, case=arguments.case)
-    rows = []
-    for name in wanted:
-        rows.append(await laboratory.test(tests[name], controls=not arguments.without_controls))
+    turn = asyncio.Semaphore(arguments.jobs)
+
+    async def one(name: str) -> Row:
+        async with turn:
+            row = await laboratory.test(tests[name], controls=not arguments.without_controls)
         say("")
-        sys.stdout.write(table(rows[-1:]).split("\n", 1)[1] + "\n")
+        sys.stdout.write(table([row]).split("\n", 1)[1] + "\n")
         sys.stdout.flush()
-    return rows
+        return row
+
+    return list(await asyncio.gather(*map(one, wanted)))
 
 
 def main() -> None:
@@ -41,12 +52,15 @@ def main() -> None:
     parser.add_argument("--resume", type=Path, metavar="FOLDER", help="where results are kept")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the last line here too")
     parser.add_argument("--without-controls", action="store_true", help="run no mutants")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="tests at the same time")
     parser.add_argument("--list", action="store_true", help="print the catalogue")
     arguments = parser.parse_args()
     if arguments.list:
         for test in load_catalogue().values():
             sys.stdout.write(f"{test.name}  {test.sentence}\n")
         return
+    # Mounts of a laboratory that is killed end with it.
+    own_namespace()
     folder = arguments.resume or Path(tempfile.mkdtemp(prefix="hazgate-faults-"))
     rows = asyncio.run(run(arguments, folder))
     figures = summary(rows)

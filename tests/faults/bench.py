@@ -9,7 +9,7 @@ import random
 import signal
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,7 @@ from tests.faults.load import HIGH, Load
 from tests.faults.panel import TOPIC, Panel
 from tests.faults.program import Program, resources, until
 from tests.faults.proxy import Proxy
+from tests.faults.stores import spooled
 from tests.faults.tap import Tap
 
 NODE: Final = "chain-gw"
@@ -92,6 +93,7 @@ class Bench:
         self.centre = Program("centre", self.folder, module=module)
         self.broker = LocalBroker(self.folder / "broker", program=program)
         self.load = Load(random.Random(room.case.seed + 1), points, delayed=delayed, poison=poison)
+        self.load.stored = self._stored
         self.tap = Tap(self.load.note)
         self.panel = Panel(self.broker.port)
         #: Between edge and broker, between edge and centre.
@@ -187,18 +189,26 @@ class Bench:
         self.load.first, self.load.calm, self.load.rate_hz = first, True, rate_hz
         self.play()
 
+    def also(self, end: Callable[[], object]) -> None:
+        """Do this too when the bench is left."""
+        self._stack.callback(end)
+
     async def hush(self) -> None:
         """Let the load end."""
         self.load.stopped = True
         if self._playing is not None:
             await self._playing
 
-    async def kill_broker(self, number: signal.Signals = signal.SIGKILL) -> None:
+    async def kill_broker(
+        self, number: signal.Signals = signal.SIGKILL, *, away_s: float = 0.0
+    ) -> None:
         """End the broker, which forgets everything, and start it again; the load waits."""
         self.load.listened.clear()
+        self.load.forgotten = True
         self.broker.end(number)
         # Sessions that died with it have no subscription until the edge makes one anew.
         self._before_broker = self.tap.subscriptions
+        await asyncio.sleep(away_s)
         await asyncio.to_thread(self.broker.start)
 
     async def heard_again(self, *, within_s: float = 90.0) -> None:
@@ -270,6 +280,11 @@ class Bench:
         finally:
             database.close()
 
+    def _stored(self) -> set[tuple[int, int]]:
+        """Return point and source time of every reading in the spool."""
+        readings = spooled(self.data / "spool").readings
+        return {(int(tag[1:]), at) for tag, at, _ in readings}
+
     async def settle(self, *, within_s: float = SETTLE_S, quiet_s: float = QUIET_S) -> float:
         """Wait until the edge has everything, delays have run out and nothing waits; return s."""
         began = time.monotonic()
@@ -296,7 +311,7 @@ class Bench:
                 await asyncio.to_thread(program.end, signal.SIGTERM)
         evidence = Evidence(
             site=self.folder / "edge.toml",
-            said=self.load.said,
+            said=self.load.heard,
             acknowledgements=True,
             edge=self.data,
             centre=self.folder / "centre",

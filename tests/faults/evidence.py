@@ -23,7 +23,7 @@ class Message:
     Parameters
     ----------
     point
-        Index of the point it speaks of; -1 for one that cannot be decoded.
+        Index of the point it speaks of.
     source_ns, value
         Of its reading.
     topic, payload
@@ -31,7 +31,13 @@ class Message:
     published
         When it was first published, monotonic s.
     acknowledged
-        When the edge's PUBACK passed by, monotonic s; None for not yet.
+        When the edge's PUBACK passed by, ns since 1970; None for not yet.
+    readable
+        Whether it can be decoded.
+    late_ns
+        How much later than made it is said.
+    unsure
+        Whether the device's connection broke as it was said: the broker may have it, or not.
     """
 
     point: int
@@ -40,7 +46,10 @@ class Message:
     topic: str
     payload: bytes
     published: float = 0.0
-    acknowledged: float | None = None
+    acknowledged: int | None = None
+    readable: bool = True
+    late_ns: int = 0
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,9 @@ class Evidence:
         What was seen on the wrong side of a division boundary.
     memory
         Whether the edge ended on a store in memory: its present state is then at the centre alone.
+    replayed
+        Whether old messages were said again: compared with fixed limits, they may raise once more,
+        marked historical.
     silent
         Alarms of the node itself that may stand at the end, by rule.
     found
@@ -109,6 +121,7 @@ class Evidence:
     bounds: list[Bound] | None = None
     foreign: list[str] | None = None
     memory: bool = False
+    replayed: bool = False
     silent: frozenset[str] = frozenset()
     found: dict[str, list[str]] = field(default_factory=dict)
 

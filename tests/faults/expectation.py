@@ -28,7 +28,8 @@ def expected(site: Path, said: Sequence[Message]) -> set[Move]:
     """Return every transition that the readings of these messages should have made."""
     plant = load_site(site).plant
     reference, order = build(plant)
-    heard = [message for message in said if message.point >= 0]
+    # One that cannot be read holds what stands: it moves nothing.
+    heard = [message for message in said if message.readable]
     found: set[Move] = set()
 
     def take(edges: Iterable[Found]) -> None:
@@ -37,7 +38,8 @@ def expected(site: Path, said: Sequence[Message]) -> set[Move]:
             found.add(Move(alarm, "raise" if edge.began else "clear", edge.time))
 
     for number, each in enumerate(heard):
-        take(reference.take(number, each.point, each.source_ns, each.source_ns, each.value, 0))
+        received = each.source_ns + each.late_ns
+        take(reference.take(number, each.point, each.source_ns, received, each.value, 0))
     if heard:
         last = max(each.source_ns for each in heard) // NANOSECONDS
         take(reference.tick((last + AFTER_S) * NANOSECONDS))

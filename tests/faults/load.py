@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +16,8 @@ from tests.faults.evidence import Message
 
 NORMAL, HIGH, HIGHEST = 20.0, 200.0, 700.0
 RATE_HZ: Final = 400.0
+#: What the edge took is in its spool after so long, while it lives.
+SYNCED_S: Final = 1.5
 #: A third of the points, where the site gives them an on-delay, stay high for longer.
 LONGEST_S: Final = 1.5
 LONGEST_DELAYED_S: Final = 6.0
@@ -38,6 +41,8 @@ class Load:
         Points before this one are left to others.
     calm
         All that is said is normal.
+    stored
+        Returns which (point, source time) the edge has stored, acknowledged or not.
     """
 
     chance: random.Random
@@ -47,6 +52,9 @@ class Load:
     poison: float = 0.0
     first: int = 0
     calm: bool = False
+    stored: Callable[[], set[tuple[int, int]]] = set
+    #: Whether the broker has forgotten what it held.
+    forgotten: bool = False
     said: list[Message] = field(default_factory=list)
     #: Until when an on-delay surely runs, monotonic s.
     pending_until: float = 0.0
@@ -54,21 +62,30 @@ class Load:
     #: Cleared while nobody is subscribed: a broker drops what nobody asked for.
     listened: asyncio.Event = field(default_factory=asyncio.Event)
     acknowledged: int = 0
+    #: Messages that nobody waits for any more.
+    _over: set[int] = field(default_factory=set)
+    _saying: Message | None = None
     _by_payload: dict[tuple[str, bytes], Message] = field(default_factory=dict)
     _turns: dict[int, tuple[float, bool]] = field(default_factory=dict)
     _last: dict[int, int] = field(default_factory=dict)
 
-    def note(self, topic: str, payload: bytes, at: float) -> None:
+    def note(self, topic: str, payload: bytes, at: int) -> None:
         """Take the edge's word that it has a message."""
         message = self._by_payload.get((topic, payload))
         if message is not None and message.acknowledged is None:
             message.acknowledged = at
             self.acknowledged += 1
+            self._over.discard(id(message))
 
     @property
     def waiting(self) -> int:
-        """Messages that the edge has not yet acknowledged."""
-        return len(self.said) - self.acknowledged
+        """Messages that the edge has not yet acknowledged, and will."""
+        return len(self.said) - self.acknowledged - len(self._over)
+
+    @property
+    def heard(self) -> list[Message]:
+        """What was said, without that of which nobody knows whether the broker had it."""
+        return [each for each in self.said if each.acknowledged is not None or not each.unsure]
 
     async def play(self, port: int) -> None:
         """Speak until stopped, through whatever becomes of the broker."""
@@ -76,10 +93,17 @@ class Load:
             try:
                 async with aiomqtt.Client("127.0.0.1", port, timeout=10) as client:
                     await self.listened.wait()
-                    await self._repeat(client)
+                    if self.forgotten:
+                        await self._repeat(client)
                     await self._speak(client)
                     return
             except aiomqtt.MqttError:
+                if self._saying is not None and not self.forgotten:
+                    # Said again it might be there twice, and no flag would tell.
+                    self._saying.unsure = True
+                    if self._saying.acknowledged is None:
+                        self._over.add(id(self._saying))
+                self._saying = None
                 await asyncio.sleep(0.05)
 
     async def say(self, client: aiomqtt.Client, point: int, value: float) -> Message:
@@ -88,17 +112,31 @@ class Load:
         await client.publish(message.topic, message.payload, qos=1)
         return message
 
-    def reading(self, point: int, value: float) -> Message:
-        """Return the next message of a point, remembered."""
-        source = max(time.time_ns() // 1_000_000, self._last.get(point, 0) + 1)
+    def reading(self, point: int, value: float, *, made_ns: int | None = None) -> Message:
+        """Return the next message of a point, made now or, late, when it is said; remembered."""
+        now = time.time_ns()
+        made = now if made_ns is None else made_ns
+        source = max(made // 1_000_000, self._last.get(point, 0) + 1)
         self._last[point] = source
         payload = json.dumps({"ts": source, "v": value}).encode()
-        return self._remember(Message(point, source * 1_000_000, value, topic_of(point), payload))
+        message = Message(point, source * 1_000_000, value, topic_of(point), payload)
+        message.late_ns = 0 if made_ns is None else now - message.source_ns
+        return self._remember(message)
+
+    def again(self, old: Message) -> Message:
+        """Return a message that was said before, remembered as said once more."""
+        late = time.time_ns() - old.source_ns
+        message = Message(old.point, old.source_ns, old.value, old.topic, old.payload, late_ns=late)
+        # The edge's word on either is its word on both: they are the same bytes.
+        message.published, message.acknowledged = time.monotonic(), old.acknowledged
+        self.said.append(message)
+        self.acknowledged += old.acknowledged is not None
+        return message
 
     def poisoned(self, point: int) -> Message:
         """Return a message of a device that nobody can decode, remembered."""
         payload = f"\x00poison {len(self.said)}".encode()
-        return self._remember(Message(-1, 0, 0.0, topic_of(point), payload))
+        return self._remember(Message(point, 0, 0.0, topic_of(point), payload, readable=False))
 
     def _remember(self, message: Message) -> Message:
         message.published = time.monotonic()
@@ -107,9 +145,17 @@ class Load:
         return message
 
     async def _repeat(self, client: aiomqtt.Client) -> None:
-        """Say again, in order, what the edge has not acknowledged: the broker forgot it."""
-        for message in [each for each in self.said if each.acknowledged is None]:
-            await client.publish(message.topic, message.payload, qos=1)
+        """Say again, in order, what the broker forgot before the edge had it."""
+        await asyncio.sleep(SYNCED_S)
+        stored = await asyncio.to_thread(self.stored)
+        waiting = [e for e in self.said if e.acknowledged is None and not e.unsure]
+        for message in waiting:
+            if (message.point, message.source_ns) in stored:
+                # Taken, and its acknowledgement lost with the broker: nothing more is owed.
+                self._over.add(id(message))
+            else:
+                await client.publish(message.topic, message.payload, qos=1)
+        self.forgotten = False
 
     async def _speak(self, client: aiomqtt.Client) -> None:
         begin, sent = time.monotonic(), 0
@@ -126,7 +172,9 @@ class Load:
                 message = self.poisoned(point)
             else:
                 message = self.reading(point, self._value(point, now))
+            self._saying = message
             await client.publish(message.topic, message.payload, qos=1)
+            self._saying = None
 
     def _value(self, point: int, now: float) -> float:
         """Return what a point reads: it waits a while on each side of its limit."""

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from gateway import lifeline
+
 #: A start may take so long on a machine that does other things too.
 START_S: Final = 90.0
 END_S: Final = 40.0
@@ -49,7 +51,8 @@ class Program:
         self.process: subprocess.Popen[bytes] | None = None
         config = str(folder / f"{role}.toml")
         self._command = [sys.executable, "-m", module, role, "--config", config]
-        self._environment = {**os.environ, **(environment or {})}
+        # It ends with the laboratory, however that ends.
+        self._environment = {**lifeline.environment(), **(environment or {})}
         self._seen = 0
 
     @property

@@ -10,8 +10,9 @@ from typing import Final
 import duckdb
 import msgspec
 
+from device_profiles.quality import Quality
 from gateway.db import Database, StoreError
-from gateway.journal import digest, verify
+from gateway.journal import as_bytes, digest, verify
 from gateway.model import AlarmEvent, decode_event
 from gateway.northbound.spool import (
     Configuration,
@@ -32,7 +33,9 @@ class EdgeStore:
     """What lies in an edge's folder."""
 
     readings: set[tuple[str, int, float]] = field(default_factory=set)
-    quarantined: Counter[bytes] = field(default_factory=Counter)
+    quarantined: set[bytes] = field(default_factory=set)
+    #: Tag -> readings of it that say that a message could not be decoded.
+    undecodable: Counter[str] = field(default_factory=Counter)
     events: list[AlarmEvent] = field(default_factory=list)
     states: dict[str, tuple[str, int]] = field(default_factory=dict)
     waiting: int = 0
@@ -51,21 +54,32 @@ class CentreStore:
     problems: list[str] = field(default_factory=list)
 
 
-def read_edge(folder: Path) -> EdgeStore:
-    """Read an edge's spool, archive and store."""
+def spooled(folder: Path) -> EdgeStore:
+    """Read an edge's spool alone, also while it is written."""
     found = EdgeStore()
     tags: list[str] = []
-    for record in records(folder / "spool", 0):
+    for record in records(folder, 0):
         if record.kind == Kind.CONFIGURATION:
             tags = msgspec.json.decode(record.body, type=Configuration).tags
         elif record.kind == Kind.READINGS:
             batch = decode_readings(record.body)
-            for point, at, value in zip(
-                batch.point.tolist(), batch.time_ns.tolist(), batch.value.tolist(), strict=True
-            ):
-                found.readings.add((tags[point], at, value))
+            points, times, values = (
+                each.tolist() for each in (batch.point, batch.time_ns, batch.value)
+            )
+            found.readings |= {
+                (tags[point], at, value)
+                for point, at, value in zip(points, times, values, strict=True)
+            }
+            for point in batch.point[batch.quality == Quality.UNDECODABLE].tolist():
+                found.undecodable[tags[point]] += 1
         elif record.kind == Kind.QUARANTINE:
-            found.quarantined[msgspec.msgpack.decode(record.body, type=Quarantined).payload] += 1
+            found.quarantined.add(msgspec.msgpack.decode(record.body, type=Quarantined).payload)
+    return found
+
+
+def read_edge(folder: Path) -> EdgeStore:
+    """Read an edge's spool, archive and store."""
+    found = spooled(folder / "spool")
     found.readings |= archived(folder)
     path = folder / "store.db"
     if not path.exists():
@@ -115,7 +129,7 @@ def read_centre(folder: Path) -> CentreStore:
     found.problems += verify(database).problems
     for entry, stated in database.execute("SELECT entry, hash FROM event ORDER BY position"):
         found.events.append(decode_event(entry))
-        found.hashes.append((digest(entry), stated))
+        found.hashes.append((digest(as_bytes(entry)), stated))
     found.states = {
         alarm: (state, revision)
         for alarm, state, revision in database.execute("SELECT alarm, state, revision FROM mirror")

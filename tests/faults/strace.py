@@ -36,7 +36,8 @@ def trouble() -> str:
     with tempfile.NamedTemporaryFile() as file:
         command = [*injecting("fdatasync", "error=EIO"), sys.executable, "-c", PROBE, file.name]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return "" if "Input/output error" in done.stderr else f"strace injects nothing: {done.stderr}"
+    failed = "Input/output error" in done.stderr
+    return "" if failed else f"strace injects nothing: {done.stderr.strip()[-200:]}"
 
 
 def needed() -> None:
@@ -64,7 +65,7 @@ def counting(calls: str, output: Path) -> list[str]:
 
 
 def counted(output: Path, *, begin: int = 0, end: int | None = None) -> dict[str, int]:
-    """Return the most calls that any one thread made, by call, between two offsets of the output."""
+    """Return the most calls that any one thread made, by call, between two offsets."""
     threads: Counter[tuple[str, str]] = Counter()
     for line in output.read_bytes()[begin:end].decode(errors="replace").splitlines():
         thread, _, rest = line.partition(" ")
@@ -75,6 +76,14 @@ def counted(output: Path, *, begin: int = 0, end: int | None = None) -> dict[str
     for (_, call), number in threads.items():
         most[call] = max(number, most.get(call, 0))
     return most
+
+
+def let_go(pid: int) -> None:
+    """End the tracer that `injecting` put before a process; from here on its calls are its own."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    tracer = int(status.partition("TracerPid:")[2].split()[0])
+    if tracer:
+        os.kill(tracer, signal.SIGTERM)
 
 
 class Attached:

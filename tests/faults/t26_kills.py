@@ -32,7 +32,7 @@ VICTIMS: Final = ("edge", "edge", "edge", "broker", "front", "back", "centre")
     "nothing that was acknowledged.",
     observes=("I1", "I2", "I3", "I4", "I5", "I6", "I8", "I10"),
     plan=repeated(short=100, long=1000, batch=BATCH, seed=2600),
-    limit_s=600.0,
+    limit_s=1800.0,
     controls=(
         Control(
             mutant="early_ack",

@@ -13,12 +13,17 @@ from tests.faults import strace
 from tests.faults.bench import NODE, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
 from tests.faults.evidence import Evidence
+from tests.faults.load import NORMAL
 from tests.faults.mounts import SmallDisk
 from tests.faults.program import took
 
 FULL: Final = f"{NODE}/@node/storage_full"
+#: Where even the reserve is refused, the store is lost until there is room.
+LOST: Final = f"{NODE}/@node/storage_lost"
 ALARM_S: Final = 5.0
 RECOVERY_S: Final = 10.0
+#: From a store in memory a new start leads back.
+RETURN_S: Final = 60.0
 SIZE_MIB: Final = 64
 #: Sirens timed while the disk is full.
 SIRENS: Final = (1, 2, 4, 5)
@@ -71,9 +76,16 @@ async def full(room: Room) -> Evidence:
             await stack.enter_async_context(attached)
             await alarms(bench, evidence)
             free = partial(asyncio.to_thread, attached.detach)
+        for point in SIRENS:
+            await bench.say(point, NORMAL)
+        await took(lambda: not bench.load.waiting, 20)
         await free()
-        seconds = await took(lambda: bench.state(FULL, store="centre") in {"RTNUN", "NORM"}, 40)
-        evidence.recover("the disk has room", seconds, limit_s=RECOVERY_S)
+        seconds = await took(lambda: bench.metric("store_trouble") == 0.0, 40)
+        lost = bool(bench.state(LOST, store="centre"))
+        if lost and what == "fill":
+            evidence.fail("I10", "the room kept back took no alarm: the store is lost")
+        limit = RETURN_S if lost else RECOVERY_S
+        evidence.recover("the disk has room", seconds, limit_s=limit)
         room.figures["recovery s"] = seconds if seconds is not None else 99.0
         await bench.hush()
         await bench.settle(quiet_s=1.0)
@@ -82,6 +94,7 @@ async def full(room: Room) -> Evidence:
         shown.edge = room.folder / "kept"
         shutil.copytree(disk.folder / "data", shown.edge)
     shown.sounded, shown.recovered = evidence.sounded, evidence.recovered
+    shown.found |= evidence.found
     return shown
 
 
@@ -90,7 +103,10 @@ async def alarms(bench: Bench, evidence: Evidence) -> None:
     began = asyncio.get_running_loop().time()
     for point in SIRENS:
         await bench.sounded(evidence, point, f"disk full, T{point:02}")
-    seconds = await took(lambda: bench.state(FULL, store="centre") == "UNACK", 30)
+    alarms = (FULL, LOST)
+    seconds = await took(
+        lambda: "UNACK" in {bench.state(each, store="centre") for each in alarms}, 30
+    )
     if seconds is not None:
         seconds = asyncio.get_running_loop().time() - began
         bench.room.figures["storage alarm s"] = seconds

@@ -15,8 +15,8 @@ from tests.faults.proxy import DOWN, UP
 
 CONNECT, PUBLISH, PUBACK, SUBACK = 1, 3, 4, 9
 VERSION_5: Final = 5
-#: Told of a message that the edge acknowledged: topic, payload, when (monotonic s).
-Acknowledged = Callable[[str, bytes, float], None]
+#: Told of a message that the edge acknowledged: topic, payload, when (ns since 1970).
+Acknowledged = Callable[[str, bytes, int], None]
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class Tap:
         told = connection.sent.pop(identifier, None)
         if told is not None:
             self.acknowledged += 1
-            self._tell(*told, time.monotonic())
+            self._tell(*told, time.time_ns())
 
 
 def frame(held: bytearray) -> tuple[int, bytes, int] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import structlog
@@ -99,3 +101,14 @@ def test_latency_is_told_apart_where_it_is_promised() -> None:
     """The buckets rise and separate the promised 5, 50 and 250 ms."""
     assert list(LATENCY_BUCKETS) == sorted(set(LATENCY_BUCKETS))
     assert {0.005, 0.05, 0.25} <= set(LATENCY_BUCKETS)
+
+
+@pytest.mark.usefixtures("lines")
+def test_a_log_that_cannot_be_written_fails_nobody() -> None:
+    """On a full disk a line is lost, and nothing else."""
+    with suppress(OSError), Path("/dev/full").open("w", encoding="utf-8") as stream:
+        start_log(json=True, stream=stream)
+        told = False
+        log("test").error("the disk is full")
+        told = True
+    assert told

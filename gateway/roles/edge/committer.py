@@ -116,7 +116,8 @@ class Committer:
         Receivers, each with an outbox of its own.
     committed, troubled
         Called on the event loop: what became durable; and what went wrong, once each time
-        ("full", "sound", or "lost" with the error's text, after which nothing more is written).
+        ("full", "sound"; or "spent" where the reserve is full too, or "lost", each with the error's
+        text, after which nothing more is written).
     """
 
     def __init__(
@@ -226,7 +227,7 @@ class Committer:
         except Exception as error:
             self._lost = True
             self._abandon(group)
-            self._trouble("lost", str(error))
+            self._trouble("spent" if isinstance(error, StoreFullError) else "lost", str(error))
         self.busy_since = 0.0
         return ended
 

@@ -14,12 +14,13 @@ from typing import Final
 
 import msgspec
 
+from detectors.admission import NEVER
 from detectors.bank import Counts
 from gateway.alarms.actions import Siren
 from gateway.alarms.desk import Desk, Transition
 from gateway.alarms.requests import RefusedError, Request
 from gateway.identity import Identity
-from gateway.model import NANOSECONDS, Cause, Clock, Detection
+from gateway.model import NANOSECONDS, Cause, Clock, Detection, State
 from gateway.northbound.spool import (
     Kind,
     Session,
@@ -46,6 +47,8 @@ GRACE_NS: Final = 200_000_000
 MAX_TICKS: Final = 120
 #: A window of so many messages is not soon exhausted.
 ROOMY: Final = 500
+#: Part of the id of every alarm that the node raises about itself.
+OWN: Final = "/@node/"
 LOG = log("roles.edge.line")
 
 
@@ -252,6 +255,15 @@ class Line:
         transitions = self._move(detections)
         if transitions:
             self._hand_over(b"", transitions)
+
+    @property
+    def holds_something(self) -> bool:
+        """Whether an alarm of the plant is in force, or a delay runs that may lead to one."""
+        return self.engine.next_due() < -NEVER or any(
+            status.state not in {State.NORMAL, State.RETURNED_UNACKNOWLEDGED}
+            for alarm, status in self.desk.statuses.items()
+            if OWN not in alarm
+        )
 
     @property
     def waiting(self) -> int:

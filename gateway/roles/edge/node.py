@@ -142,6 +142,7 @@ class EdgeNode:
             ("seconds", self._seconds()),
             ("storage", self.storage.watch()),
             ("orders", self._local_orders()),
+            ("disk again", self.storage.come_back()),
         ):
             self._tasks.append(asyncio.create_task(task, name=name))
         return self

@@ -14,9 +14,10 @@ from prometheus_client import start_http_server
 from gateway.clock import SystemClock
 from gateway.model import Clock
 from gateway.observe import log
+from gateway.roles.edge.disk_again import RETURNS, returns
 from gateway.roles.edge.node import EdgeNode
 from gateway.roles.edge.site import Site
-from gateway.roles.edge.storage import FAILURES, failures
+from gateway.roles.edge.storage import BACK, FAILURES, failures
 
 LOG = log("roles.edge")
 
@@ -80,7 +81,15 @@ async def run_edge(
 
 
 def execute_again(reason: str) -> None:
-    """Start this very program anew in its place, its count of store failures one higher."""
-    LOG.error("the store failed; starting anew once", reason=reason)
-    environment = {**os.environ, FAILURES: str(failures() + 1)}
+    """Start this very program anew in its place.
+
+    After a failure of the store its count is one higher; back on the disk, it begins anew.
+    """
+    if reason == BACK:
+        LOG.warning("back from memory to the disk; starting anew", reason=reason)
+        counts = {FAILURES: "0", RETURNS: str(returns() + 1)}
+    else:
+        LOG.error("the store failed; starting anew once", reason=reason)
+        counts = {FAILURES: str(failures() + 1)}
+    environment = {**os.environ, **counts}
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)

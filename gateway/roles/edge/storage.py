@@ -21,11 +21,13 @@ from gateway.db import Database, StoreError, StoreFullError
 from gateway.identity import Identity, load_key, random_bits
 from gateway.journal import Chain
 from gateway.model import NANOSECONDS, Clock, Detection
+from gateway.northbound import outbox
 from gateway.northbound.settings import StoreSettings
 from gateway.northbound.spool import Spool
 from gateway.observe import Metrics, log
 from gateway.roles.edge import snapshots
 from gateway.roles.edge.committer import QUEUE_LENGTH, Committed, Committer, Work
+from gateway.roles.edge.disk_again import ask_again
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.recovery import Opened, memory_store
 from gateway.southbound.mqtt import BrokerSession
@@ -35,6 +37,8 @@ from gateway.tasks import beside
 SLOW_S: Final = 0.5
 #: Where a process that executes itself anew counts its store's failures: not on that store's disk.
 FAILURES: Final = "HAZGATE_STORE_FAILURES"
+#: Why a node on memory starts anew.
+BACK: Final = "the disk takes a store again"
 MEBIBYTE: Final = 1024 * 1024
 #: Spool records that may wait in memory while the disk hangs.
 WAITING_BYTES: Final = 64 * MEBIBYTE
@@ -147,6 +151,23 @@ class Storage:
     def answers(self) -> bool:
         """Whether the store's thread can be asked something now."""
         return not self._slow and not self._failed and self._opened.spool is not None
+
+    async def drained(self) -> bool:
+        """Whether the node runs on memory, and nothing that stands there alone would be lost."""
+        if self._opened.spool is not None or self._line.holds_something:
+            return False
+        return not await self.act(
+            lambda database: sum(outbox.waiting(database, name) for name in self._destinations)
+        )
+
+    async def come_back(self) -> None:
+        """Go back to the disk by a new start, when it takes a store again."""
+        await ask_again(
+            self._folder,
+            room_bytes=self._settings.reserve_mib * MEBIBYTE,
+            may_go=self.drained,
+            go=lambda: self._again(BACK),
+        )
 
     def start(self, line: Line, session: BrokerSession) -> None:
         """Begin to write, for this line and this session."""
@@ -335,16 +356,17 @@ class Storage:
             self._tell_shed(0.0)
             self._line.detected([self._own.edge("storage_full", active=False)])
         else:
-            self._lost(reason)
+            self._lost(reason, anew=what == "lost")
 
-    def _lost(self, reason: str) -> None:
+    def _lost(self, reason: str, *, anew: bool) -> None:
+        """Begin anew after the first failure; a new start makes no room on a full disk."""
         LOG.error("the store failed", reason=reason)
-        if failures() == 0:
+        if anew and failures() == 0:
             # Nothing more is written there, and the new start waits for no disk.
             self._failed = True
             self._again(reason)
             return
-        # Second failure: a memory store, a new life, and everything that stands told anew.
+        # A memory store, a new life, and everything that stands told anew.
         self._metrics.store_trouble.set(3)
         opened = memory_store(reason)
         self.identity = Identity(self.identity.node, opened.life, random_bits())

@@ -241,6 +241,21 @@ def test_the_newest_readings_are_as_many_as_were_asked_for(folder: Path) -> None
     assert found == [97.0, 98.0, 99.0, 100.0]
 
 
+def test_a_large_old_record_takes_no_newer_one_with_it(folder: Path) -> None:
+    """A backlog taken at once lies before small records: these are the newest, and come."""
+    writer = Writer(folder)
+    writer.append(encode_readings(batch(50, 1.0)))
+    for number in range(10):
+        writer.append(encode_readings(batch(1, 2.0 + number)))
+    writer.close()
+    found = [
+        float(decode_readings(record.body).value[0])
+        for record in newest_readings(folder, 55)
+        if record.kind == Kind.READINGS
+    ]
+    assert found == [float(value) for value in range(1, 12)]
+
+
 def test_what_was_synced_may_be_read_before_it_is_closed(folder: Path) -> None:
     """A reader beside the writer sees whole records only, and all that were synced."""
     writer = Writer(folder)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import pytest
 
 from gateway.clock import ManualClock
-from gateway.db import StoreBrokenError, StoreError, StoreFullError
+from gateway.db import Database, StoreBrokenError, StoreError, StoreFullError
 from gateway.identity import Identity
 from gateway.northbound import posting, wire
 from gateway.northbound import uplink as module
@@ -347,3 +349,30 @@ async def test_each_outage_begins_with_a_short_wait(
             uplink.wake()
             await until(lambda: gateway.waiting() == 0)
     assert max(later.at - earlier.at for earlier, later in pairwise(parent.intakes)) < 2.0
+
+
+async def test_receipts_of_a_lost_store_take_nothing_from_the_new_one(
+    gateway: Gateway, parent: Parent
+) -> None:
+    """The store fails while a post is under way: the new life's first events still go up."""
+    gateway.make(5)
+    ask = gateway.act
+    old: list[Database] = []
+
+    def failing(act: Callable[[Database], Any]) -> Any:
+        result = ask(act)
+        if not old and isinstance(result, list) and result:
+            # What was just read is of a life that has ended when its receipts come.
+            old.append(gateway.database)
+            gateway.database = Database(None, "edge")
+            gateway.new_life()
+            made.extend(gateway.make(7))
+        return result
+
+    made: list[bytes] = []
+    gateway.act = failing
+    async with gateway.uplink(parent.url):
+        await until(lambda: gateway.waiting() == 0)
+        await until(lambda: len(parent.of_kind("event")) >= 7)
+    assert set(made) <= set(parent.of_kind("event"))
+    old[0].close()

@@ -104,6 +104,23 @@ async def test_node_returns_to_its_disk(world: World) -> None:
     assert await world.own("fork") == []
 
 
+async def test_what_stood_on_the_disk_stands_again(world: World) -> None:
+    """An alarm that the memory's life did not know is back with the disk, though unmoved there."""
+    child = await world.child()
+    viewer = await world.admin()
+    before = child.event()
+    await child.send(("present", child.present(before)), ("event", before))
+    disk, revisions, occurrences = child.chain, child.revisions, child.occurrences
+    child.new_life()
+    assert await child.send(("present", child.present())) == ["stored"]
+    assert await standing(viewer) == {}
+    child.chain, child.revisions, child.occurrences = disk, revisions, occurrences
+    child.new_epoch()
+    assert await child.send(("present", child.present(before))) == ["stored"]
+    rows = await standing(viewer)
+    assert {alarm: row["state"] for alarm, row in rows.items()} == {child.alarm: "UNACK"}
+
+
 async def test_present_reconciles_within_a_life(world: World) -> None:
     """Absence ends an alarm only where the list is as new as the mirror."""
     child = await world.child()

@@ -1,0 +1,112 @@
+"""T20, T21: alarms and delays over a restart, and conditions that end while a link is cut."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Final
+
+from tests.faults.bench import NODE, Bench
+from tests.faults.catalogue import Control, Room, each, fault_test, named, only
+from tests.faults.evidence import Evidence
+from tests.faults.load import HIGH, NORMAL
+from tests.faults.program import took
+from tests.faults.stores import read_centre
+
+STANDING: Final = (1, 2, 4)
+#: Points with an on-delay of 2 s.
+DELAYED: Final = (0, 3, 6)
+RAISED_S: Final = 20.0
+
+
+@fault_test(
+    "T20",
+    "Over a restart an alarm stays the same occurrence, and a delay that ran goes on.",
+    observes=("I1", "I2", "I3", "I4", "I8", "I10"),
+    plan=each(("kill", "stop"), short=2, long=20, seed=2000),
+    limit_s=120.0,
+    controls=(
+        Control(
+            mutant="forgets_delays",
+            breaks=frozenset({"I2"}),
+            cases=only(named(["kill", "kill"], seed=2090)),
+        ),
+    ),
+)
+async def restarted(room: Room) -> Evidence:
+    """Start anew while alarms stand and delays run, and let these run out."""
+    async with Bench(room) as bench:
+        await bench.start_edge()
+        for point in STANDING:
+            await bench.say(point, HIGH)
+        for point in DELAYED:
+            await bench.say(point, HIGH)
+        await took(lambda: not bench.load.waiting, 10)
+        number = signal.SIGKILL if room.case.what == "kill" else signal.SIGTERM
+        await asyncio.to_thread(bench.edge.end, number)
+        # Said while it is away: they end the delay at the instant at which they were made.
+        for point in (*STANDING, *DELAYED):
+            await bench.say(point, HIGH)
+        await asyncio.sleep(2.0 + 0.1 * (room.case.number % 4))
+        for point in DELAYED:
+            await bench.say(point, HIGH)
+        await bench.start_edge()
+        await bench.settle()
+        evidence = await bench.finish()
+    raised = [e for e in read_centre(bench.folder / "centre").events if e.cause == "raise"]
+    for point in (*STANDING, *DELAYED):
+        count = sum(e.alarm == f"{NODE}/T{point:02}/h" for e in raised)
+        if count != 1:
+            evidence.fail("I3", f"T{point:02}: raised {count} times over one restart")
+    return evidence
+
+
+@fault_test(
+    "T21",
+    "An alarm whose condition ended while the centre, the broker's line or the edge was away is "
+    "not left standing.",
+    observes=("I1", "I2", "I3", "I8", "I10"),
+    plan=each(("centre", "line", "edge", "uplink"), short=1, long=10, seed=2100),
+    limit_s=120.0,
+)
+async def ended_meanwhile(room: Room) -> Evidence:
+    """Raise, cut, let the condition end, heal, and look at every tier."""
+    what = room.case.what
+    async with Bench(room, delayed=False) as bench:
+        await bench.start_edge()
+        for point in STANDING:
+            await bench.say(point, HIGH)
+        alarms = [f"{NODE}/T{point:02}/h" for point in STANDING]
+        await took(lambda: states(bench, alarms) == {"UNACK"}, RAISED_S)
+        before = bench.tap.subscriptions
+        if what == "centre":
+            await asyncio.to_thread(bench.centre.end, signal.SIGKILL)
+        elif what == "line":
+            await bench.front.close()
+        elif what == "edge":
+            await asyncio.to_thread(bench.edge.end, signal.SIGKILL)
+        else:
+            await bench.back.close()
+        for point in STANDING:
+            await bench.say(point, NORMAL)
+        if what in {"centre", "uplink"}:
+            await took(lambda: not bench.load.waiting, 10)
+        if what == "centre":
+            bench.centre.start()
+        elif what == "line":
+            await bench.front.open()
+            await bench.subscribed(before)
+        elif what == "edge":
+            await bench.start_edge()
+        else:
+            await bench.back.open()
+        seconds = await took(lambda: states(bench, alarms) == {"RTNUN"}, 60)
+        await bench.settle(quiet_s=1.0)
+        evidence = await bench.finish()
+    evidence.recover("no alarm stands at the centre", seconds, limit_s=60.0)
+    return evidence
+
+
+def states(bench: Bench, alarms: list[str]) -> set[str]:
+    """Return the states that these alarms have at the centre."""
+    return {bench.state(alarm, store="centre") for alarm in alarms}

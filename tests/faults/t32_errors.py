@@ -1,0 +1,202 @@
+"""T32 and its neighbours: a disk that refuses, hangs, or may not be written at all.
+
+An error of a sync makes the edge execute itself anew, once; a disk that goes on refusing sends it
+to a store in memory, and it comes back by itself. A retry of the sync would lie: the kernel has
+thrown the pages away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Final
+
+from tests.faults import strace
+from tests.faults.bench import NODE, Bench
+from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
+from tests.faults.evidence import SIREN_AGAIN_S, Evidence
+from tests.faults.load import NORMAL
+from tests.faults.mounts import ReadOnly
+from tests.faults.program import took
+
+SLOW: Final = f"{NODE}/@node/storage_slow"
+LOST: Final = f"{NODE}/@node/storage_lost"
+#: The start makes fewer of these calls in one thread: later ones are the load's.
+START_CALLS: Final = {"fdatasync": 12, "fsync": 4, "pread64": 40}
+HANG_S: Final = 60
+#: Back on the disk after so long: what is asked twice may take a start in between.
+RETURN_S: Final = 60.0
+#: The load syncs about once a second: the call that fails is waited for.
+FAILS_S: Final = 25.0
+SHORT: Final = (
+    *(f"once:fdatasync:{n}" for n in (13, 14, 17)),
+    "on:fdatasync:13", "on:fdatasync:16",
+)  # fmt: skip
+LONG: Final = (
+    *(f"once:{call}:{n}" for call in START_CALLS for n in range(1, START_CALLS[call] + 25)),
+    *(f"on:fdatasync:{n}" for n in range(1, 37)),
+    *(f"on:pwrite64:{n}" for n in range(60, 100)),
+)
+
+
+async def plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
+    """Let one call fail, or every call from one on."""
+    return named(LONG if whole else SHORT, seed=3200)
+
+
+@fault_test(
+    "T32",
+    "After an error of the disk nothing acknowledged is lost, the siren is commanded, and the edge "
+    "is on its disk again by itself.",
+    observes=("I1", "I2", "I3", "I7", "I8", "I10"),
+    plan=plan,
+    limit_s=300.0,
+    controls=(
+        Control(mutant="sync_again", breaks=frozenset({"I1"}),
+                cases=only(named(["once:fdatasync:13", "once:fdatasync:15"], seed=3290))),
+        Control(mutant="siren_after_commit", breaks=frozenset({"I7"}),
+                cases=only(named(["on:fdatasync:13", "once:fdatasync:13"], seed=3295))),
+    ),
+)  # fmt: skip
+async def refused(room: Room) -> Evidence:
+    """Let a call fail under load, raise alarms, and let the disk be as before."""
+    how, call, number = room.case.what.split(":")
+    strace.needed()
+    evidence = Evidence()
+    when = number if how == "once" else f"{number}+"
+    before = strace.injecting(call, f"error=EIO:when={when}")
+    async with Bench(room, delayed=False, before=before) as bench:
+        await bench.start_edge()
+        bench.beside(first=8)
+        if how == "once":
+            # Each process and thread would come to its Nth call: the next is to have a sound disk.
+            once = asyncio.create_task(let_go_at_the_first(bench))
+            bench.also(once.cancel)
+        await sirens(bench, evidence, (1, 2))
+        failed = await took(lambda: "the store failed" in bench.edge.said, FAILS_S)
+        room.faults = int(failed is not None)
+        await sirens(bench, evidence, (4, 5, 7))
+        for point in (1, 2, 4, 5, 7):
+            await bench.say(point, NORMAL)
+        strace.let_go(bench.edge.pid)
+        seconds = await took(lambda: on_disk(bench), RETURN_S)
+        evidence.recover("the edge is on its disk", seconds, limit_s=RETURN_S)
+        room.figures["on the disk again s"] = seconds if seconds is not None else RETURN_S
+        await sirens(bench, evidence, (6,))
+        for point in (1, 2, 4, 5, 6, 7):
+            await bench.say(point, NORMAL)
+        await bench.hush()
+        await bench.settle(quiet_s=1.0)
+        shown = await bench.finish()
+    shown.sounded, shown.recovered = evidence.sounded, evidence.recovered
+    return shown
+
+
+async def sirens(bench: Bench, evidence: Evidence, points: Sequence[int]) -> None:
+    """Raise alarms of these points and time their sirens, a new start or not."""
+    for point in points:
+        what = f"{bench.room.case.what}, T{point:02}"
+        await bench.sounded(evidence, point, what, limit_s=SIREN_AGAIN_S)
+
+
+async def let_go_at_the_first(bench: Bench) -> None:
+    """End the tracer when a call has failed."""
+    await took(lambda: "the store failed" in bench.edge.said, 600)
+    strace.let_go(bench.edge.pid)
+
+
+def on_disk(bench: Bench) -> bool:
+    """Whether the edge runs, on its disk, and says so."""
+    return bench.metric("store_trouble") == 0.0 and bench.metric("broker_connected") == 1.0
+
+
+@fault_test(
+    "T32h",
+    "One sync that hangs for a minute holds up no siren and no acknowledgement, and is counted.",
+    observes=("I1", "I2", "I3", "I7", "I8", "I10"),
+    plan=lambda whole: _named([f"fdatasync:{n}:{HANG_S}" for n in range(1, 11 if whole else 2)]),
+    limit_s=240.0,
+    controls=(
+        Control(mutant="siren_after_commit", breaks=frozenset({"I7"}),
+                cases=only(named(["fdatasync:1:12"], seed=3390))),
+    ),
+)  # fmt: skip
+async def hanging(room: Room) -> Evidence:
+    """Hold one sync of the running edge for as long as the case says."""
+    call, number, hang = room.case.what.split(":")
+    hang_s = int(hang)
+    evidence = Evidence()
+    loop = asyncio.get_running_loop()
+    async with AsyncExitStack() as stack:
+        bench = await stack.enter_async_context(Bench(room, delayed=False))
+        await bench.start_edge()
+        bench.beside(first=8)
+        await took(lambda: bench.load.acknowledged > 50, 20)
+        delay = f"delay_enter={hang_s * 1_000_000}:when={number}"
+        attached = strace.Attached(bench.edge.pid, call, delay)
+        await stack.enter_async_context(attached)
+        began = loop.time()
+        for point in (1, 2, 4, 5, 7):
+            await bench.sounded(evidence, point, f"one sync hangs, T{point:02}")
+            await asyncio.sleep(hang_s / 8)
+        acknowledged = bench.load.acknowledged
+        slow = await took(lambda: bench.metric("store_trouble") == 1.0, 5)
+        if slow is None and loop.time() - began < hang_s:
+            evidence.fail("I10", "no alarm says that the storage is slow")
+        moving = await took(lambda: bench.load.acknowledged > acknowledged + 20, 5)
+        evidence.recover("acknowledging while it hangs", moving, limit_s=5.0)
+        await asyncio.sleep(max(0.0, began + hang_s + 1 - loop.time()))
+        await asyncio.to_thread(attached.detach)
+        seconds = await took(lambda: on_disk(bench), 30)
+        evidence.recover("the disk answers", seconds, limit_s=10.0)
+        await bench.hush()
+        await bench.settle(quiet_s=1.0)
+        shown = await bench.finish()
+    shown.sounded, shown.recovered = evidence.sounded, evidence.recovered
+    shown.found |= evidence.found
+    return shown
+
+
+@fault_test(
+    "T32r",
+    "On a folder that may not be written the edge detects, sounds and sends, and goes to the disk "
+    "by itself once it may.",
+    observes=("I2", "I3", "I7", "I8", "I10"),
+    plan=lambda whole: _named(["new", "used"] * (5 if whole else 1)),
+    limit_s=240.0,
+)
+async def read_only(room: Room) -> Evidence:
+    """Start on a read-only folder, a new one or one with a store, and make it writable later."""
+    evidence = Evidence()
+    async with Bench(room, delayed=False) as bench:
+        if room.case.what == "used":
+            await bench.start_edge()
+            await bench.siren(3)
+            await bench.say(3, NORMAL)
+            await bench.settle(quiet_s=1.0)
+            await asyncio.to_thread(bench.edge.end, 15)
+        with ReadOnly(bench.data) as folder:
+            await bench.start_edge()
+            for point in (1, 2, 4, 5):
+                await bench.sounded(evidence, point, f"read-only, T{point:02}")
+            if room.case.what == "used":  # a new one cannot keep its token: it is not paired yet
+                lost = await took(lambda: bench.state(LOST, store="centre") == "UNACK", 10)
+                evidence.recover("the storage alarm at the centre", lost, limit_s=5.0)
+            for point in (1, 2, 4, 5):
+                await bench.say(point, NORMAL)
+            await took(lambda: not bench.load.waiting, 20)
+            folder.writable()
+            seconds = await took(lambda: on_disk(bench), RETURN_S)
+        evidence.recover("the edge is on its disk", seconds, limit_s=RETURN_S)
+        await bench.sounded(evidence, 6, "after it")
+        for point in (1, 2, 4, 5, 6):
+            await bench.say(point, NORMAL)
+        await bench.settle(quiet_s=1.0)
+        shown = await bench.finish()
+    shown.sounded, shown.recovered = evidence.sounded, evidence.recovered
+    return shown
+
+
+async def _named(names: Sequence[str]) -> Sequence[Case]:
+    return named(names, seed=3250)

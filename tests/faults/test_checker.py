@@ -1,0 +1,200 @@
+"""The judge finds each violation that is planted in what a sound run left."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from gateway.northbound.spool import segments
+from gateway.simulation.broker import mosquitto
+from tests.faults.bench import Bench
+from tests.faults.catalogue import Case, Room
+from tests.faults.checker import check
+from tests.faults.evidence import Evidence, Message
+from tests.faults.program import until
+
+pytestmark = [
+    pytest.mark.broker,
+    pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+SEEN = {"I1", "I2", "I3", "I4", "I5", "I6", "I8", "I10"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def sound(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Evidence]:
+    """What a short run without any fault left."""
+    room = Room(tmp_path_factory.mktemp("sound"), Case(number=0, seed=7))
+    async with Bench(room, delayed=False, poison=0.1) as bench:
+        await bench.start_edge()
+        bench.play()
+        await until(lambda: len(bench.load.said) > 600, 60)
+        await bench.hush()
+        await bench.settle(quiet_s=1.0)
+        yield await bench.finish()
+
+
+@pytest.fixture
+def spoilt(sound: Evidence, tmp_path: Path) -> Evidence:
+    """The same, with stores of its own to spoil."""
+    assert sound.edge is not None
+    assert sound.centre is not None
+    return replace(
+        sound,
+        edge=Path(shutil.copytree(sound.edge, tmp_path / "edge")),
+        centre=Path(shutil.copytree(sound.centre, tmp_path / "centre")),
+        said=list(sound.said or ()),
+        found={},
+    )
+
+
+def change(path: Path, *statements: str) -> None:
+    """Change a store behind everybody's back."""
+    database = sqlite3.connect(path)
+    for statement in statements:
+        assert database.execute(statement).rowcount != 0
+    database.commit()
+    database.close()
+
+
+def edge(evidence: Evidence, *statements: str) -> None:
+    change(evidence.edge / "store.db", *statements)  # type: ignore[operator]
+
+
+def centre(evidence: Evidence, *statements: str) -> None:
+    change(evidence.centre / "centre.sqlite", *statements)  # type: ignore[operator]
+
+
+def shorten_spool(evidence: Evidence) -> None:
+    """Cut the newest readings off."""
+    assert evidence.edge is not None
+    _, path = segments(evidence.edge / "spool")[-1]
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+
+
+def lose_an_alarm(evidence: Evidence) -> None:
+    """Delete an alarm from the centre's store."""
+    centre(
+        evidence,
+        "DELETE FROM event WHERE position IN (SELECT position FROM event WHERE alarm LIKE '%/h' "
+        "AND INSTR(CAST(entry AS TEXT), '\"raise\"') LIMIT 1)",
+    )
+
+
+def invent_an_alarm(evidence: Evidence) -> None:
+    """Let the centre hold an alarm for which nobody said anything."""
+    evidence.said = [m for m in evidence.said or () if m.value < 100]
+
+
+def double_an_event(evidence: Evidence) -> None:
+    """Store an event at the centre a second time."""
+    centre(
+        evidence,
+        "DROP INDEX event_identity",
+        "INSERT INTO event (node, life, seq, epoch, kind, alarm, hazard, hash, entry, received_ns) "
+        "SELECT node, life, seq, epoch, kind, alarm, hazard, hash, entry, received_ns "
+        "FROM event WHERE seq = 4",
+    )
+
+
+def clear_on_bad_data(evidence: Evidence) -> None:
+    """Let an alarm have cleared on a reading that was not GOOD."""
+    centre(
+        evidence,
+        "UPDATE event SET entry = CAST(REPLACE(CAST(entry AS TEXT), '\"GOOD\"', '\"MISSING\"') "
+        "AS BLOB) WHERE position IN (SELECT position FROM event WHERE alarm LIKE '%/h' "
+        "AND INSTR(CAST(entry AS TEXT), '\"clear\"') LIMIT 1)",
+    )
+
+
+def lose_a_fault(evidence: Evidence) -> None:
+    """Let undecodable data of a point have raised nothing."""
+    centre(evidence, "DELETE FROM event WHERE alarm LIKE '%/T01/fault'")
+
+
+def shed_silently(evidence: Evidence) -> None:
+    """Let the centre know nothing of a shed event."""
+    edge(
+        evidence,
+        'UPDATE journal SET entry = CAST(REPLACE(CAST(entry AS TEXT), \'"kind":"start"\', '
+        '\'"kind":"shed"\') AS BLOB) WHERE seq = 2',
+    )
+    centre(evidence, "DELETE FROM event WHERE seq = 2")
+
+
+def break_the_journal(evidence: Evidence) -> None:
+    """Alter an entry of the edge's journal."""
+    edge(evidence, "UPDATE journal SET hash = 'x' WHERE seq = 5")
+
+
+def break_the_chain(evidence: Evidence) -> None:
+    """Alter an event at the centre, and its hash with it."""
+    centre(evidence, "UPDATE event SET entry = entry || ' ' WHERE seq = 4")
+
+
+def leave_one_waiting(evidence: Evidence) -> None:
+    """Let an event wait in the outbox."""
+    edge(evidence, "INSERT INTO outbox SELECT 'parent', seq, entry FROM journal WHERE seq = 3")
+
+
+def disagree(evidence: Evidence) -> None:
+    """Let the centre show another state than the edge."""
+    centre(evidence, "UPDATE mirror SET state = 'ACKED' WHERE tag = 'T02'")
+
+
+def acknowledge_unsaid(evidence: Evidence) -> None:
+    """Let the edge have acknowledged what it never stored."""
+    message = Message(1, 1_000_000, 20.0, "plant/d01", b"never", acknowledged=1)
+    evidence.said = [message, *(evidence.said or ())]
+
+
+async def test_a_sound_run_violates_nothing(sound: Evidence) -> None:
+    """Nothing is found where nothing is wrong, and what was not observed is not said to hold."""
+    verdict = check(sound)
+    assert verdict.violations == {}
+    assert set(verdict.observed) == SEEN
+
+
+@pytest.mark.parametrize(
+    ("plant", "name"),
+    [
+        (shorten_spool, "I1"),
+        (acknowledge_unsaid, "I1"),
+        (lose_an_alarm, "I2"),
+        (invent_an_alarm, "I2"),
+        (double_an_event, "I3"),
+        (lose_an_alarm, "I3"),
+        (clear_on_bad_data, "I4"),
+        (lose_a_fault, "I4"),
+        (shed_silently, "I5"),
+        (lambda e: e.bound("memory", 301, limit=300), "I6"),
+        (lambda e: e.sound("late", 1.2), "I7"),
+        (lambda e: e.sound("never", None), "I7"),
+        (break_the_journal, "I8"),
+        (break_the_chain, "I8"),
+        (lambda e: setattr(e, "foreign", ["T01 in the other county"]), "I9"),
+        (leave_one_waiting, "I10"),
+        (disagree, "I10"),
+        (lambda e: e.recover("the disk", 11.0, limit_s=10.0), "I10"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else each.__name__,
+)
+async def test_a_planted_violation_is_found(
+    spoilt: Evidence, plant: Callable[[Evidence], object], name: str
+) -> None:
+    """Each thing that may not be is told under its invariant, with an example."""
+    plant(spoilt)
+    assert check(spoilt).violations.get(name)
+
+
+async def test_what_was_not_observed_is_not_held() -> None:
+    """A run that left nothing has proved nothing."""
+    assert check(Evidence()).observed == ()
