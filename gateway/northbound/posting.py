@@ -107,10 +107,11 @@ class Posting:
         return answer.content
 
 
-def asked_to_wait(headers: Mapping[str, str], *, now_ns: int) -> float:
+def asked_to_wait(headers: Mapping[str, str], *, now_ns: int | None = None) -> float:
     """Return for how long an answer asks to wait, s: a number of seconds, or until a date.
 
-    A date is compared with that of the answer: the parent's clock and ours need not agree.
+    A date is compared with that of the answer: another machine's clock and ours need not agree. An
+    answer without one is compared with `now_ns`; where that is not given either, nothing is asked.
     """
     stated = headers.get("Retry-After", "")
     if stated.isascii() and stated.isdecimal():
@@ -119,8 +120,9 @@ def asked_to_wait(headers: Mapping[str, str], *, now_ns: int) -> float:
     if until is None:
         return 0.0
     now = _instant(headers.get("Date", ""))
-    wait = until - (now_ns / NANOSECONDS if now is None else now)
-    return min(max(0.0, wait), LONGEST_WAIT_S)
+    if now is None and now_ns is not None:
+        now = now_ns / NANOSECONDS
+    return 0.0 if now is None else min(max(0.0, until - now), LONGEST_WAIT_S)
 
 
 def _instant(date: str) -> float | None:

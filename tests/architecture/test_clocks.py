@@ -33,7 +33,9 @@ ALLOWED: dict[str, dict[str, str]] = {
     "cli/run.py": {"SystemClock": ENTRY},
     "cli/site.py": {"time.time_ns": PERSON, "time.monotonic": PERSON},
     "northbound/downlink.py": {"asyncio.sleep": RETRY},
+    "northbound/exports/courier.py": {"asyncio.sleep": RETRY, "asyncio.timeout": ROUND},
     "northbound/exports/influx.py": {"time.sleep": RETRY},
+    "northbound/exports/outward.py": {"asyncio.timeout": PATIENCE},
     "northbound/history.py": {"asyncio.timeout": PATIENCE},
     "northbound/uplink.py": {"asyncio.sleep": RETRY, "asyncio.timeout": ROUND},
     "roles/demo.py": {
@@ -43,10 +45,11 @@ ALLOWED: dict[str, dict[str, str]] = {
     "roles/edge/child.py": {"asyncio.sleep": RETRY, "asyncio.wait_for": PATIENCE},
     "roles/edge/committer.py": {"time.monotonic": DISK, "loop.call_later": DISK},
     "roles/edge/keeping.py": {"asyncio.sleep": ROUND},
-    # Messages wait so long for their acknowledgement: a broker's real window is at stake.
-    "roles/edge/line.py": {"loop.call_later": TRANSPORT},
+    "roles/edge/disk_again.py": {"asyncio.sleep": ROUND},
     "roles/edge/node.py": {"asyncio.sleep": ROUND},
     "roles/edge/outgoing.py": {"asyncio.timeout": ROUND},
+    # Messages wait so long for their acknowledgement: a broker's real window is at stake.
+    "roles/edge/owed.py": {"loop.call_later": TRANSPORT},
     "roles/edge/run.py": {"SystemClock": ENTRY},
     "roles/edge/storage.py": {
         "asyncio.sleep": ROUND, "asyncio.timeout": PATIENCE, "loop.time": DISK,

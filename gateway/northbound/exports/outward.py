@@ -13,8 +13,6 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Final
 
@@ -31,11 +29,11 @@ from gateway.northbound.exports.addresses import (
 )
 from gateway.northbound.exports.aside import Aside
 from gateway.northbound.exports.port import PostRefusedError, ReceiverAwayError
+from gateway.northbound.posting import asked_to_wait
 
 #: A post with everything it waits for: name, connection, answer.
 TIMEOUT_S: Final = 20.0
 #: A receiver may ask for this long a wait at most.
-LONGEST_WAIT_S: Final = 300.0
 ANSWER_BYTES: Final = 64 * 1024
 #: What will never be taken, however often it is sent. Everything else may be mended over there: a
 #: wrong path or password must not make dead letters of a night's alarms.
@@ -187,17 +185,4 @@ def _judged_answer(answer: httpx.Response, begin: bytes) -> Answer:
         raise PostRefusedError(text)
     if answer.is_redirect:
         text = f"it answers {answer.status_code}: a redirect is never followed; write where it is"
-    raise ReceiverAwayError(text, wait_s=asked_wait(answer.headers.get("Retry-After", "")))
-
-
-def asked_wait(text: str, now: datetime | None = None) -> float:
-    """Return the seconds that a `Retry-After` asks for, bounded; 0 where it asks for none."""
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), LONGEST_WAIT_S)
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return 0.0
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    seconds = (at - (now or datetime.now(UTC))).total_seconds()
-    return min(max(0.0, seconds), LONGEST_WAIT_S)
+    raise ReceiverAwayError(text, wait_s=asked_to_wait(answer.headers))

@@ -7,8 +7,6 @@ network or a screen.
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -29,27 +27,24 @@ from gateway.northbound.spool import (
     encode_tick,
 )
 from gateway.northbound.summary import Summaries
-from gateway.observe import Metrics, log
+from gateway.observe import Metrics
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
 from gateway.roles.edge.clock_set import STEP_NS, Step, Steps, dated, follow
 from gateway.roles.edge.committer import Work
-from gateway.roles.edge.pacing import OLDEST_S, PAUSE_S, Pacing
-from gateway.southbound.arrivals import Arrivals, Receipt
+from gateway.roles.edge.owed import Owed
+from gateway.roles.edge.pacing import Pacing
+from gateway.southbound.arrivals import Arrivals
 from gateway.southbound.clocks import Clocks
 from gateway.southbound.ingest import Ingest
 from gateway.southbound.liveness import Liveness
-from gateway.southbound.repeats import Newest
 
 #: A tick waits this long after its second, so that readings of that second are judged first.
 GRACE_NS: Final = 200_000_000
 #: More seconds than this in one go are a jump of the clock, not a busy loop.
 MAX_TICKS: Final = 120
-#: A window of so many messages is not soon exhausted.
-ROOMY: Final = 500
 #: Part of the id of every alarm that the node raises about itself.
 OWN: Final = "/@node/"
-LOG = log("roles.edge.line")
 
 
 class Line:
@@ -89,23 +84,17 @@ class Line:
     ) -> None:
         self.engine, self.desk, self.ingest, self.liveness = engine, desk, ingest, liveness
         self.clocks, self.overdue = clocks, overdue
-        self.siren, self.summaries, self.pacing = siren, summaries, pacing
+        self.siren, self.summaries = siren, summaries
         self.submit = submit
         self.clock, self.metrics = clock, metrics
         self.position = position
-        self.unacknowledged: deque[Receipt] = deque()
-        self.accepted = 0
-        self._acknowledged = 0
-        #: What a broker may repeat: more than any in-flight window holds.
-        self._recent = Newest(ingest.repeats.most)
+        self.owed = Owed(pacing, ingest.repeats, sync=self._sync, clock=clock, metrics=metrics)
         self._identity = identity
         self._held = held
         self._second = 0
         self._steps = Steps(clock)
         #: When the clock was last set, by the monotonic one; None for not since the start.
         self.set_ns: int | None = None
-        self._pause: asyncio.TimerHandle | None = None
-        self._oldest: asyncio.TimerHandle | None = None
 
     def start(self, pending: Sequence[Transition], *, resumed: bool) -> None:
         """Note the session, and commit what recovery found."""
@@ -147,11 +136,7 @@ class Line:
         self._count_readings(counts)
         receipt = arrivals.receipt()
         waiting = len(receipt)
-        if waiting:
-            self.unacknowledged.append(receipt)
-            self._recent.add(batch)
-        self.accepted += waiting
-        full = self._arrived(waiting)
+        full = self.owed.take(receipt, batch)
         if blob or waiting or transitions:
             self._hand_over(
                 blob,
@@ -164,8 +149,8 @@ class Line:
         if self.engine.derived is not None:
             self.summaries.add(self.engine.derived)
         if waiting and not full and not transitions:
-            self._arm()
-        return not waiting or self.pacing.window >= ROOMY
+            self.owed.arm()
+        return not waiting or self.owed.roomy
 
     def advance(self) -> None:
         """Run the whole seconds that have passed: delays, silence, confirmations, expiries."""
@@ -265,42 +250,9 @@ class Line:
             if OWN not in alarm
         )
 
-    @property
-    def waiting(self) -> int:
-        """Messages that are not yet acknowledged."""
-        return self.accepted - self._acknowledged
-
-    def durable(self, accepted: int) -> list[Receipt]:
-        """Return what may be acknowledged: what is owed for the first `accepted` messages ever."""
-        left = max(0, min(accepted, self.accepted) - self._acknowledged)
-        self._acknowledged += left
-        self.metrics.acknowledged.inc(left)
-        self.pacing.durable(left, monotonic_ns=self.clock.monotonic_ns())
-        found = []
-        while left:
-            receipt = self.unacknowledged.popleft()
-            if len(receipt) > left:
-                receipt, rest = receipt.split(left)
-                self.unacknowledged.appendleft(rest)
-            left -= len(receipt)
-            found.append(receipt)
-        return found
-
     def committed(self, events: int, received_ns: int) -> None:
         """Note how long after their message so many events became durable."""
         self._stage("committed", self.clock.now_ns() - received_ns, events)
-
-    def forget_messages(self) -> None:
-        """Let go of what was not acknowledged: on the next connection it comes again.
-
-        So does what was acknowledged in vain, its acknowledgement lost with the connection.
-        """
-        for batch in self._recent:
-            self.ingest.repeats.remember(batch)
-        self._recent.clear()
-        self.pacing.durable(self.waiting, monotonic_ns=self.clock.monotonic_ns())
-        self._acknowledged = self.accepted
-        self.unacknowledged.clear()
 
     def _tick(self, now: int) -> None:
         detections = self.engine.tick(now)
@@ -351,6 +303,9 @@ class Line:
     def _sound(self, now: int) -> None:
         self.siren.update(self.desk.sounding(), now_ns=now)
 
+    def _sync(self) -> None:
+        self.submit(Work(sync=True))
+
     def _hand_over(
         self,
         blob: bytes,
@@ -367,40 +322,8 @@ class Line:
                 position=self.position,
                 readings=readings,
                 transitions=transitions,
-                accepted=self.accepted,
+                accepted=self.owed.accepted,
                 sync=sync,
             )
         )
         self.position += len(blob)
-
-    def _arrived(self, count: int) -> bool:
-        pacing = self.pacing
-        known = pacing.limited
-        full = pacing.arrived(count, monotonic_ns=self.clock.monotonic_ns())
-        if pacing.limited and not known:
-            self.metrics.window_limited.inc()
-            LOG.warning(
-                "the broker's in-flight window limits the rate; raise max_inflight_messages there",
-                window=pacing.window,
-            )
-        return full
-
-    def _arm(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._oldest is None:
-            self._oldest = loop.call_later(OLDEST_S, self._old)
-        if self.pacing.busy:
-            if self._pause is not None:
-                self._pause.cancel()
-            self._pause = loop.call_later(PAUSE_S, self._paused)
-
-    def _paused(self) -> None:
-        self._pause = None
-        if self.unacknowledged:
-            self.pacing.paused()
-            self.submit(Work(sync=True))
-
-    def _old(self) -> None:
-        self._oldest = None
-        if self.unacknowledged:
-            self.submit(Work(sync=True))

@@ -317,7 +317,7 @@ class EdgeNode:
         self.line.detected([self._own.edge("broker_lost", active=not connected)])
         if not connected:
             # What was not acknowledged comes again on the next connection.
-            self.line.forget_messages()
+            self.line.owed.forget()
         else:
             self._met = True
             self.line.liveness.begin(now)

@@ -314,7 +314,7 @@ class Storage:
             self._full_shed += done.shed
             # What the last full moment cost may be counted after the disk has room again.
             self._tell_shed(SHED_EVERY_S if self._full else 0.0)
-        self._session.acknowledge(self._line.durable(done.accepted))
+        self._session.acknowledge(self._line.owed.durable(done.accepted))
         if self._committer.waiting < QUEUE_LENGTH // 2:
             self._session.resume()
         if self._slow and done.seconds < SLOW_S:
@@ -339,9 +339,9 @@ class Storage:
 
     def _lend(self) -> None:
         """Acknowledge from memory: detection never stops for a disk that hangs."""
-        self._lent += self._line.waiting
-        self._lent_to = self._line.accepted
-        self._session.acknowledge(self._line.durable(self._line.accepted))
+        self._lent += self._line.owed.waiting
+        self._lent_to = self._line.owed.accepted
+        self._session.acknowledge(self._line.owed.durable(self._line.owed.accepted))
 
     def _troubled(self, what: str, reason: str) -> None:
         if what == "full":

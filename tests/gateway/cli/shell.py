@@ -20,7 +20,7 @@ def hazgate(*arguments: object) -> Result:
 
 
 def figures(result: Result) -> dict[str, Any]:
-    """The one JSON object a command printed."""
-    (line,) = result.stdout.splitlines()
+    """The one JSON object a command printed; a node in the same process may log beside it."""
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("{")]
     found: dict[str, Any] = json.loads(line)
     return found

@@ -165,6 +165,13 @@ def test_a_wait_is_stated_in_seconds_or_as_a_date(headers: dict[str, str], wait:
     assert asked_to_wait(headers, now_ns=now_ns) == wait
 
 
+def test_a_date_is_compared_with_a_clock_or_asks_for_nothing() -> None:
+    """An answer that says until when, and not what time it is, asks for no wait."""
+    assert asked_to_wait({"Retry-After": NOON, "Date": NOON}) == 0
+    assert asked_to_wait({"Retry-After": "Tue, 22 Sep 2026 04:01:00 GMT", "Date": NOON}) == 60
+    assert asked_to_wait({"Retry-After": NOON}) == 0
+
+
 async def test_a_date_to_wait_for_is_waited_for(gateway: Gateway, parent: Parent) -> None:
     """No attempt comes before the date a parent asks for, and then all is delivered."""
     gateway.make(1)

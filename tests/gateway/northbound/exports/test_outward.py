@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import trustme
 
 from gateway.northbound.exports import outward
 from gateway.northbound.exports.aside import Aside
-from gateway.northbound.exports.outward import Outward, asked_wait
+from gateway.northbound.exports.outward import Outward
 from gateway.northbound.exports.port import PostRefusedError, ReceiverAwayError
 from tests.gateway.northbound.exports.receiving import Address, Said
 
@@ -149,16 +148,6 @@ async def test_what_is_never_taken_is_refused(address: Address, status: int) -> 
     with pytest.raises(PostRefusedError, match="no such field"):
         await out.post(b"{}", {})
     await out.close()
-
-
-def test_a_wait_is_a_number_or_a_date_and_bounded() -> None:
-    """Retry-After in either form; nonsense asks for no wait, and a year is five minutes."""
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    assert asked_wait("30") == 30
-    assert asked_wait("99999999999") == 300
-    assert asked_wait("Thu, 01 Jan 2026 00:01:00 GMT", now) == 60
-    assert asked_wait("Thu, 01 Jan 2037 00:01:00 GMT", now) == 300
-    assert [asked_wait(text, now) for text in ("", "soon", "-5", "²", "1.5")] == [0, 0, 0, 0, 0]
 
 
 async def test_the_certificate_is_the_names_own(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ async def run(folder: Path, disk: Path, port: int) -> dict[str, Any]:
             await asyncio.sleep(0.1)
             assert time.monotonic() < deadline
         await edge.say(*([30.0] * 50))
-        await until(lambda: not edge.node.line.unacknowledged)
+        await until(lambda: not edge.node.line.owed.receipts)
         found["started_again"] = edge.started_again
         found["shed"] = edge.node.metrics.shed._value.get()
     events = stored(disk / "data")

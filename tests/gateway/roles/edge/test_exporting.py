@@ -63,7 +63,7 @@ async def test_alarms_leave_by_the_export_and_a_dead_one_is_in_nobodys_way(
         dead = edge.node.exports._couriers[1]
         await until(lambda: bool(dead._reason))
         dead._since -= 61 * NANOSECONDS
-        trouble = edge.node._status()[3]
+        trouble = edge.node.exports.troubles
         assert [each for each in trouble if each.startswith("export dead: ")]
     made = [e for e in stored(tmp_path / "data") if e.kind == "alarm"]
     events = [each["data"] for post in address.posts for each in json.loads(post.body)]

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.broker
 async def settled(edge: Edge) -> None:
     """Wait until everything said so far has been taken and acknowledged."""
     await until(lambda: edge.node.metrics.messages._value.get() >= edge.said)
-    await until(lambda: not edge.node.line.unacknowledged)
+    await until(lambda: not edge.node.line.owed.receipts)
 
 
 async def test_a_store_that_fails_while_nothing_is_said_makes_it_start_anew(

@@ -87,7 +87,7 @@ async def test_an_order_for_readings_ends_in_an_event(tmp_path: Path, broker: Lo
     """Asked for raw readings, the edge answers or says why it cannot."""
     async with running(write_site(tmp_path, port=broker.port)) as edge:
         await edge.say(20.0)
-        await until(lambda: not edge.node.line.unacknowledged)
+        await until(lambda: not edge.node.line.owed.receipts)
         now = edge.node.clock.now_ns()
         asked = {"from_ns": now - NANOSECONDS, "to_ns": now + NANOSECONDS}
         edge.node.orders.take(order(edge, "good", "A/h", "readings", tag="A", **asked))

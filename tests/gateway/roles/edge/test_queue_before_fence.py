@@ -103,7 +103,7 @@ async def test_a_queue_of_ten_minutes_raises_limits_alone(
                 await asyncio.sleep(0)
             high = [n for n in range(devices) if n % 4 == 1]
             await until(lambda: all(edge.active(f"T{n:02}/h") for n in high))
-            await until(lambda: not edge.node.line.unacknowledged)
+            await until(lambda: not edge.node.line.owed.receipts)
         standing = len(stored(tmp_path / "data"))
         async with aiomqtt.Client("127.0.0.1", broker.port) as client:
             for second in range(AWAY_S):
@@ -112,7 +112,7 @@ async def test_a_queue_of_ten_minutes_raises_limits_alone(
             count = edge.node.metrics.messages._value
             await until(lambda: count.get() >= devices * AWAY_S, 120)
             await until(lambda: not edge.node.session.fenced, 120)
-            await until(lambda: not edge.node.line.unacknowledged, 60)
+            await until(lambda: not edge.node.line.owed.receipts, 60)
     told = [(e.tag, e.rule, e.cause) for e in stored(tmp_path / "data")[standing:] if e.tag]
     plant = [each for each in told if each[0] != "@node" and each[1] != "no_data"]
     raised = {f"T{n:02}" for n in range(devices) if n % 4 == 2}

@@ -20,7 +20,7 @@ async def repeated(edge: Edge, tap: Tap, *, before: int) -> None:
     tap.cut()
     await until(lambda: edge.node.session.connection > connections and edge.node.session.connected)
     await until(lambda: edge.node.metrics.messages._value.get() >= before + edge.said)
-    await until(lambda: not edge.node.line.unacknowledged)
+    await until(lambda: not edge.node.line.owed.receipts)
 
 
 @pytest.mark.parametrize("stored_before", [True, False])
@@ -35,7 +35,7 @@ async def test_a_lost_acknowledgement_makes_no_second_alarm(
             await edge.say(20.0, 150.0, 20.0)
             await until(lambda: edge.node.metrics.messages._value.get() == 3)
             if stored_before:
-                await until(lambda: not edge.node.line.unacknowledged)
+                await until(lambda: not edge.node.line.owed.receipts)
             await repeated(edge, tap, before=3)
             assert not edge.active("A/h")
             assert edge.node.metrics.duplicates._value.get() > 0

@@ -66,7 +66,7 @@ async def test_a_running_edge_keeps_one_snapshot_and_starts_from_it(
         node = edge.node
         for value in (20.0, 150.0):
             await edge.say(value)
-            await until(lambda: not node.line.unacknowledged)
+            await until(lambda: not node.line.owed.receipts)
             before = set(folder.glob("*"))
             node.storage.keep(node.line.position, node.line.engine.snapshot())
             await until(lambda before=before: len(set(folder.glob("*")) - before) == 1)

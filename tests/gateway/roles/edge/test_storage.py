@@ -25,7 +25,7 @@ NOBODY = 65534
 async def settled(edge: Edge) -> None:
     """Wait until everything said so far has been taken and acknowledged."""
     await until(lambda: edge.node.metrics.messages._value.get() >= edge.said)
-    await until(lambda: not edge.node.line.unacknowledged)
+    await until(lambda: not edge.node.line.owed.receipts)
 
 
 @contextmanager
@@ -188,7 +188,7 @@ async def test_the_first_failure_asks_for_a_new_start(
         await until(lambda: edge.started_again)
         assert "Input/output error" in edge.started_again[0]
         assert len(edge.started_again) == 1
-        assert edge.node.line.unacknowledged
+        assert edge.node.line.owed.receipts
         # A siren waits for no disk.
         await until(lambda: "gw/A/h" in edge.sounding)
         edge.forgive = True
