@@ -307,6 +307,12 @@ NODE_ALARMS = (
     ("storage_full", Priority.HIGH, "Storage full, readings are shed", "存储已满，正在舍弃读数"),
     ("storage_lost", Priority.CRITICAL, "Storage lost, not crash-safe", "存储失效，断电将丢失数据"),
     ("broker_lost", Priority.CRITICAL, "No connection to the broker", "与消息服务器失去连接"),
+    (
+        "parent_changed",
+        Priority.HIGH,
+        "Centre above has another key, its orders are refused",
+        "上级平台密钥与配对时不符，其指令一律拒绝",
+    ),
 )
 
 

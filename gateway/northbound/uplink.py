@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
@@ -59,6 +60,8 @@ class Uplink:
         Whose rows of the outbox it delivers.
     verify
         Whose certificates to trust; True for the system's.
+    answered
+        Given what the parent answers to each heartbeat.
     """
 
     def __init__(
@@ -71,8 +74,10 @@ class Uplink:
         clock: Clock,
         metrics: Gauges,
         verify: ssl.SSLContext | bool = True,
+        answered: Callable[[wire.HeartbeatAnswer], None] = lambda _: None,
     ) -> None:
         self.connected = False
+        self._answered = answered
         self._source = source
         self._clock = clock
         self._metrics = metrics
@@ -203,6 +208,7 @@ class Uplink:
             trouble=trouble,
         )
         answer = await self._posting.heartbeat(beat)
+        self._answered(answer)
         if answer.anchored_seq:
             self._source.anchored(answer.anchored_seq, answer.anchored_head)
 

@@ -86,7 +86,13 @@ def take(write: Write, node: str, heartbeat: Heartbeat) -> HeartbeatAnswer:
         write.tell_parent("nodes", node)
     seq, head = anchor(write, node, heartbeat.life, heartbeat.last_seq, heartbeat.head)
     node_view.publish(write, node)
-    return HeartbeatAnswer(clock_ns=write.now_ns, anchored_seq=seq, anchored_head=head)
+    return HeartbeatAnswer(
+        clock_ns=write.now_ns,
+        anchored_seq=seq,
+        anchored_head=head,
+        centre=write.node,
+        public_key=write.public_key,
+    )
 
 
 def save(write: Write, node: str, beat: Beat) -> None:

@@ -15,7 +15,7 @@ from starlette.types import Scope
 from gateway import __version__
 from gateway.db import StoreError
 from gateway.observe import log
-from gateway.supervision.api import alarms, child, health, nodes, points, session, stream
+from gateway.supervision.api import acts, alarms, child, health, nodes, points, session, stream
 from gateway.supervision.api.deps import problem
 from gateway.supervision.api.guard import Guard, policy
 from gateway.supervision.centre import Centre
@@ -42,7 +42,7 @@ def create_app(centre: Centre, *, dashboard: Path = DASHBOARD) -> FastAPI:
     )
     app.state.centre = centre
     app.state.seats = {}
-    for part in (session, alarms, points, nodes, stream, child, health):
+    for part in (session, alarms, acts, points, nodes, stream, child, health):
         app.include_router(part.router)
     index = _read(dashboard / "index.html")
     icon = _read(dashboard / "favicon.ico")

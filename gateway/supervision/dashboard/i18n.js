@@ -106,6 +106,7 @@ const TEXTS = {
   "own.storage_full": ["存储已满，正在舍弃读数", "Storage full, readings are shed"],
   "own.storage_lost": ["存储失效，断电将丢失数据", "Storage lost, not crash-safe"],
   "own.broker_lost": ["与消息服务器失去连接", "No connection to the broker"],
+  "own.parent_changed": ["上级平台密钥与配对时不符，其指令一律拒绝", "Centre above has another key, its orders are refused"],
   "gateway.itself": ["网关自身", "The gateway itself"],
   "gateway.basis": ["网关自检", "self-check of the gateway"],
   "gateway.no_trend": ["此报警针对网关自身，没有趋势曲线", "This alarm concerns the gateway itself: there is no trend to draw"],
