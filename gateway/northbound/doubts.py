@@ -14,6 +14,8 @@ from typing import Final
 
 from gateway.northbound.wire import MAX_ITEMS
 
+LIVE: Final = "live"
+BACKLOG: Final = "backlog"
 #: Refusals of one event, each followed by the parent's taking of others.
 TRIES: Final = 3
 #: Events refused one by one, with none taken: it is the parent that is wrong.
@@ -35,8 +37,9 @@ class Doubts:
     """What is doubtful at one parent; pure."""
 
     def __init__(self) -> None:
-        #: Events that a post may hold now.
-        self.most = MAX_ITEMS
+        #: Events that a post may hold now, of what is live and of the backlog: what the parent takes
+        #: of one says nothing of where the bad event of the other is.
+        self.most = {LIVE: MAX_ITEMS, BACKLOG: MAX_ITEMS}
         self._refused: dict[int, _Doubt] = {}
         self._unnamed: set[int] = set()
         self._row = 0
@@ -53,10 +56,10 @@ class Doubts:
         for doubt in self._refused.values():
             doubt.due = True
 
-    def refused(self, seqs: list[int], reason: str) -> bool:
+    def refused(self, seqs: list[int], reason: str, *, of: str = BACKLOG) -> bool:
         """Note that a post of these was not understood; return whether it pays to go on."""
         if len(seqs) > 1:
-            self.most = len(seqs) // 2
+            self.most[of] = len(seqs) // 2
             return True
         if len(self._refused) >= PASSED_OVER:
             self._refused.clear()
@@ -67,9 +70,10 @@ class Doubts:
         self._row += 1
         return self._row < IN_A_ROW
 
-    def taken(self, seqs: list[int]) -> None:
+    def taken(self, seqs: list[int], *, of: str = BACKLOG) -> None:
         """Note that the parent took these: it reads what can be read."""
-        self.most = min(MAX_ITEMS, self.most * 2)
+        if len(seqs) >= self.most[of]:
+            self.most[of] = min(MAX_ITEMS, self.most[of] * 2)
         self._row = 0
         for seq in seqs:
             self._refused.pop(seq, None)

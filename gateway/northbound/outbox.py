@@ -174,6 +174,51 @@ def size(database: Database, destination: str) -> tuple[int, int]:
     return (int(rows[0][0]), int(rows[0][1])) if rows else (0, 0)
 
 
+def shed(database: Database, destination: str, *, most: int, alarms_most: int) -> int:
+    """Delete the oldest events beyond a limit; return how many. The journal keeps them.
+
+    Parameters
+    ----------
+    most
+        Bytes that may wait; beyond them go events that concern the node alone.
+    alarms_most
+        Bytes beyond which alarm events go as well.
+    """
+    gone = 0
+    for only, bound in (("AND alarm = '' ", most), ("", alarms_most)):
+        while (over := size(database, destination)[1] - bound) > 0:
+            rows = database.execute(
+                "SELECT seq, LENGTH(entry) FROM outbox WHERE destination = ? "  # noqa: S608
+                f"{only}ORDER BY seq LIMIT ?",
+                (destination, AT_ONCE),
+            )
+            seqs: list[int] = []
+            for seq, octets in rows:
+                if over <= 0:
+                    break
+                seqs.append(seq)
+                over -= octets
+            if not seqs:
+                break
+            with database.transaction():
+                gone += remove(database, destination, seqs)
+                count_shed(database, destination, len(seqs))
+    return gone
+
+
+def count_shed(database: Database, destination: str, events: int) -> None:
+    """Count events that were shed, until an event tells of them; negative once it has."""
+    database.execute(
+        "UPDATE outbox_size SET shed = shed + ? WHERE destination = ?", (events, destination)
+    )
+
+
+def shed_untold(database: Database, destination: str) -> int:
+    """Return how many events were shed that no event has told of."""
+    rows = database.execute("SELECT shed FROM outbox_size WHERE destination = ?", (destination,))
+    return int(rows[0][0]) if rows else 0
+
+
 def _grow(database: Database, destination: str, events: int, octets: int) -> None:
     database.execute(
         "INSERT INTO outbox_size (destination, events, bytes, shed) VALUES (?, ?, ?, 0) "

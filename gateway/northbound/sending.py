@@ -15,7 +15,7 @@ from gateway.db import Database
 from gateway.identity import Identity
 from gateway.model import NANOSECONDS, Cause, Clock, decode_event
 from gateway.northbound import outbox, wire
-from gateway.northbound.doubts import IN_A_ROW, Doubts
+from gateway.northbound.doubts import BACKLOG, IN_A_ROW, LIVE, Doubts
 from gateway.northbound.outbox import Row
 from gateway.northbound.posting import (
     Posting,
@@ -29,8 +29,6 @@ from gateway.observe import log
 #: A post is cut here, and halved down to the least when a parent or a proxy takes no such size.
 POST_BYTES: Final = 512 * 1024
 LEAST_BYTES: Final = 64 * 1024
-#: Ten-second summaries that wait: an hour of them, at sites of up to `PARTS_KEPT` messages each.
-SUMMARIES_KEPT: Final = 360
 PARTS_KEPT: Final = 4
 ANSWERS_KEPT: Final = 64
 MADE_BY_READINGS: Final = frozenset({Cause.RAISE, Cause.CLEAR})
@@ -46,13 +44,26 @@ class Sending:
         The parent.
     destination
         Whose rows of the outbox it sends.
+    summaries
+        How many may wait, at a site whose period is one message; up to `PARTS_KEPT` times as many
+        at a larger one.
     """
 
     def __init__(
-        self, posting: Posting, source: Source, *, destination: str, clock: Clock, metrics: Gauges
+        self,
+        posting: Posting,
+        source: Source,
+        *,
+        destination: str,
+        clock: Clock,
+        metrics: Gauges,
+        summaries: int,
     ) -> None:
         self.answers: deque[wire.Readings] = deque(maxlen=ANSWERS_KEPT)
+        #: Not yet told of in an event.
+        self.summaries_shed = 0
         self.lag = 0
+        #: When the parent last took or rejected an event, by the clock that never goes back.
         self.taken_ns = clock.monotonic_ns()
         self._posting = posting
         self._source = source
@@ -60,6 +71,7 @@ class Sending:
         self._clock = clock
         self._metrics = metrics
         self._summaries: deque[Report] = deque()
+        self._kept = summaries
         self._room = POST_BYTES
         self._doubts = Doubts()
         self._after = 0
@@ -68,11 +80,15 @@ class Sending:
         self._understood = False
 
     def offer(self, summary: Report) -> None:
-        """Take a summary to send; an hour of them may wait, older ones are shed and counted."""
-        while len(self._summaries) >= SUMMARIES_KEPT * min(summary.of, PARTS_KEPT):
+        """Take a summary to send; where too many wait, the oldest are shed and counted."""
+        while len(self._summaries) >= self._kept * min(summary.of, PARTS_KEPT):
             self._summaries.popleft()
-            self._metrics.summaries_shed.inc()
+            self._shed(1)
         self._summaries.append(summary)
+
+    def _shed(self, count: int) -> None:
+        self.summaries_shed += count
+        self._metrics.summaries_shed.inc(count)
 
     async def whole(self, who: Identity, whole: Whole) -> None:
         """Send what a connection begins with, as many items to a post as fit."""
@@ -101,17 +117,17 @@ class Sending:
         doubts, after = self._doubts, self._after
         rows: list[Row] = await self._source.store(
             lambda database: outbox.live(
-                database, self._destination, doubts.most, after=after, skip=doubts.skip
+                database, self._destination, doubts.most[LIVE], after=after, skip=doubts.skip
             )
         )
-        return await self._events(who, rows)
+        return await self._events(who, rows, of=LIVE)
 
     async def backlog(self, who: Identity) -> bool:
         """Send one post of what waited when the connection began; return whether any left."""
         doubts, after = self._doubts, self._after
         rows: list[Row] = await self._source.store(
             lambda database: outbox.oldest(
-                database, self._destination, doubts.most, up_to=after, skip=doubts.skip
+                database, self._destination, doubts.most[BACKLOG], up_to=after, skip=doubts.skip
             )
         )
         left = await self._events(who, rows)
@@ -129,7 +145,7 @@ class Sending:
         """Everything was sent that could be: what was passed over has its turn again."""
         self._doubts.again()
 
-    async def _events(self, who: Identity, found: Sequence[Row]) -> bool:
+    async def _events(self, who: Identity, found: Sequence[Row], *, of: str = BACKLOG) -> bool:
         """Send as many of these as fit into a post; return whether any left the outbox."""
         if not found:
             return False
@@ -144,13 +160,13 @@ class Sending:
                 return True
             receipts = [wire.Receipt(id=items[0].id, status="rejected", reason=str(error))]
         except UplinkUnreadableError as error:
-            if not self._doubts.refused(seqs, str(error)):
+            if not self._doubts.refused(seqs, str(error), of=of):
                 raise UplinkUnavailableError(f"no event is taken: {error}") from error
             return True
-        return await self._settle(list(zip(items, rows, strict=True)), receipts)
+        return await self._settle(list(zip(items, rows, strict=True)), receipts, of=of)
 
     async def _settle(
-        self, sent: Sequence[tuple[wire.Item, Row]], receipts: Sequence[wire.Receipt]
+        self, sent: Sequence[tuple[wire.Item, Row]], receipts: Sequence[wire.Receipt], *, of: str
     ) -> bool:
         done = {r.id for r in receipts if r.status in {"stored", "duplicate"}}
         refused = {r.id: r.reason for r in receipts if r.status == "rejected"}
@@ -162,7 +178,7 @@ class Sending:
         ]
         unnamed = [row.seq for item, row in sent if item.id not in done and item.id not in refused]
         if received:
-            self._doubts.taken([row.seq for row in received])
+            self._doubts.taken([row.seq for row in received], of=of)
             rejected += self._doubts.hopeless()
         if unnamed and not self._doubts.unnamed(unnamed):
             raise UplinkUnavailableError(f"the parent names no receipt for {len(unnamed)} events")
@@ -183,7 +199,8 @@ class Sending:
             LOG.error("the parent rejects events; kept as dead letters", count=len(rejected),
                       reason=rejected[0][1])  # fmt: skip
             self._source.rejected(len(rejected))
-        return bool(received or rejected)
+        # Behind those that no receipt names there may be others.
+        return bool(received or rejected or unnamed)
 
     def _note_delivered(self, entries: Sequence[bytes], now_ns: int) -> None:
         """Note how long after its message the parent had each alarm that a reading moved."""
@@ -208,7 +225,7 @@ class Sending:
             return False
         items = [item for _, item in made]
         took = await self._told(who, items)
-        self._metrics.summaries_shed.inc(len(items) - took)
+        self._shed(len(items) - took)
         for summary, _ in made:
             # The oldest may have been shed meanwhile.
             if waiting and waiting[0] is summary:

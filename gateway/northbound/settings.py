@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
+from device_profiles.duration import PositiveDurationNs
 from gateway.config import Written, WrittenPath
+from gateway.model import NANOSECONDS
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -51,6 +53,19 @@ class StoreSettings(Written):
     spool_mib: Annotated[int, Field(strict=True, ge=16, le=1_048_576)] = 1024
     #: Days of history kept as Parquet.
     history_days: Annotated[int, Field(strict=True, ge=1, le=3650)] = 30
+
+
+class UplinkSettings(Written):
+    """How much may wait for a receiver (parent, local screen), and what goes beyond it."""
+
+    #: Events that wait for each receiver, MiB. Beyond it the oldest that are no alarms are shed.
+    outbox_mib: Annotated[int, Field(strict=True, ge=1, le=65_536)] = 256
+    #: Alarm events are shed only beyond so many times the limit, the oldest first.
+    alarm_reserve: Annotated[float, Field(ge=1, le=10)] = 1.5
+    #: Ten-second summaries that wait in memory; the oldest are shed first.
+    summaries: Annotated[int, Field(strict=True, ge=6, le=8640)] = 360
+    #: A receiver that has taken nothing for so long, while something waits, is an alarm.
+    lagging: PositiveDurationNs | Literal["off"] = 15 * 60 * NANOSECONDS
 
 
 class InfluxSettings(Written):

@@ -34,6 +34,8 @@ from gateway.observe import log
 from gateway.tasks import keep_going
 
 HEARTBEAT_S: Final = 15.0
+#: An hour of them.
+SUMMARIES_KEPT: Final = 360
 RETRY_FIRST_S: Final = 0.25
 RETRY_LAST_S: Final = 30.0
 #: A heartbeat comes a little early, each time by another stretch.
@@ -62,6 +64,8 @@ class Uplink:
         Whose certificates to trust; True for the system's.
     answered
         Given what the parent answers to each heartbeat.
+    summaries
+        How many periods of them may wait.
     """
 
     def __init__(
@@ -74,9 +78,11 @@ class Uplink:
         clock: Clock,
         metrics: Gauges,
         verify: ssl.SSLContext | bool = True,
+        summaries: int = SUMMARIES_KEPT,
         answered: Callable[[wire.HeartbeatAnswer], None] = lambda _: None,
     ) -> None:
         self.connected = False
+        self.destination = destination
         self._answered = answered
         self._source = source
         self._clock = clock
@@ -84,7 +90,12 @@ class Uplink:
         self._wake = asyncio.Event()
         self._posting = Posting(url, token, verify=verify, clock=clock)
         self._sending = Sending(
-            self._posting, source, destination=destination, clock=clock, metrics=metrics
+            self._posting,
+            source,
+            destination=destination,
+            clock=clock,
+            metrics=metrics,
+            summaries=summaries,
         )
         self._backoff = Backoff(RETRY_FIRST_S, RETRY_LAST_S, random=RANDOM)
         self._count = 0
@@ -112,7 +123,7 @@ class Uplink:
         await self._posting.close()
 
     def offer(self, summary: Report) -> None:
-        """Take a summary to deliver; an hour of them may wait, older ones are shed and counted."""
+        """Take a summary to deliver; where too many wait, the oldest are shed and counted."""
         self._sending.offer(summary)
         self.wake()
 
@@ -120,6 +131,16 @@ class Uplink:
         """Take the readings that an order asked for, to deliver them."""
         self._sending.answers.append(readings)
         self.wake()
+
+    @property
+    def taken_ns(self) -> int:
+        """When the parent last took an event, by the clock that never goes back."""
+        return self._sending.taken_ns
+
+    def take_shed(self) -> int:
+        """Return how many summaries were shed since this was last asked."""
+        shed, self._sending.summaries_shed = self._sending.summaries_shed, 0
+        return shed
 
     def wake(self) -> None:
         """Look at the outbox, the summaries and the answers now."""

@@ -45,8 +45,8 @@ from pydantic import ConfigDict, Field, model_validator
 from gateway.config import ConfigError, Written, WrittenPath
 from gateway.identity import write_secret
 from gateway.model import Clock
-from gateway.observe import log
 from gateway.northbound.settings import ParentSettings
+from gateway.observe import log
 from gateway.roles.patience import CONNECTIONS, PatientProtocol
 from gateway.roles.reporting import reporting
 from gateway.supervision import divisions, pairing

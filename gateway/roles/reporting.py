@@ -1,4 +1,4 @@
-"""A centre's connection to its own parent: the uplink of an edge, with what a centre has to tell."""
+"""A centre's connection to its own parent: an edge's uplink, with what a centre has to tell."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from gateway.northbound.settings import ParentSettings
+from gateway.northbound.uplink import SUMMARIES_KEPT
 from gateway.observe import log
 from gateway.roles.passing import Passing
 from gateway.roles.upward import PARENT, Above, Upward
@@ -39,6 +40,7 @@ async def reporting(centre: Centre, parent: ParentSettings | None) -> AsyncItera
             folder=centre.store.folder,
             source=told.source,
             carry_out=passing.take,
+            summaries=SUMMARIES_KEPT,
             clock=centre.clock,
             metrics=centre.metrics,
         ) as upward,

@@ -52,6 +52,8 @@ class Upward:
         Takes orders with the name of the receiver they came from, and their bytes.
     trust
         Who the receivers are, where this node carries out orders itself.
+    summaries
+        How many periods of them may wait for each.
     """
 
     def __init__(
@@ -62,10 +64,12 @@ class Upward:
         folder: Path,
         source: Source,
         carry_out: Callable[[str, wire.Order, bytes], None],
+        summaries: int,
         clock: Clock,
         metrics: Gauges,
         trust: Trust | None = None,
     ) -> None:
+        self._summaries = summaries
         self.uplinks: list[Uplink] = []
         self._receivers = tuple(receivers)
         self._node = node
@@ -137,6 +141,7 @@ class Upward:
             metrics=self._metrics,
             verify=verify,
             answered=answered,
+            summaries=self._summaries,
         )
         await self._stack.enter_async_context(uplink)
         self.uplinks.append(uplink)

@@ -1,22 +1,25 @@
 """The tree of divisions, read from a table with a row each and taken whole.
 
-Columns: code, parent, name, level, valid_from, valid_to (dates; empty means always). All problems
-of a file are reported at once, each with its line.
+Columns: code, parent, name, level, valid_from, valid_to (dates; empty means always), and where a
+file has them responsible and telephone: who answers for a grid cell. All problems of a file are
+reported at once, each with its line.
 """
 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from gateway.db import Database
+from gateway.db import Database, Row
 from gateway.journal import digest
 from gateway.model import NANOSECONDS
 from gateway.supervision.store import Write
 
 COLUMNS = ("code", "parent", "name", "level", "valid_from", "valid_to")
+#: A file may lack these: who answers for a division, and how to reach them.
+OPTIONAL = ("responsible", "telephone")
 FOREVER_NS = 2**63 - 1
 
 
@@ -34,6 +37,8 @@ class Division:
     level: str
     valid_from_ns: int = 0
     valid_to_ns: int = FOREVER_NS
+    responsible: str = ""
+    telephone: str = ""
 
 
 def read(path: Path) -> list[Division]:
@@ -77,15 +82,13 @@ def read(path: Path) -> list[Division]:
 
 def load(write: Write, divisions: list[Division]) -> bool:
     """Make these the divisions; return whether anything changed (then it is journalled)."""
-    rows = sorted(
-        (d.code, d.parent, d.name, d.level, d.valid_from_ns, d.valid_to_ns) for d in divisions
-    )
+    rows = sorted(astuple(division) for division in divisions)
     if rows == _rows(write.database):
         return False
     write.execute("DELETE FROM division")
     write.database.execute_many(
-        "INSERT INTO division (code, parent, name, level, valid_from_ns, valid_to_ns) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO division (code, parent, name, level, valid_from_ns, valid_to_ns, "
+        "responsible, telephone) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         rows,
     )
     write.journal("divisions", detail={"rows": len(rows), "digest": digest(repr(rows).encode())})
@@ -93,14 +96,11 @@ def load(write: Write, divisions: list[Division]) -> bool:
     return True
 
 
-def _rows(database: Database) -> list[tuple[str, str, str, str, int, int]]:
-    return [
-        (row[0], row[1], row[2], row[3], row[4], row[5])
-        for row in database.execute(
-            "SELECT code, parent, name, level, valid_from_ns, valid_to_ns FROM division "
-            "ORDER BY code"
-        )
-    ]
+def _rows(database: Database) -> list[Row]:
+    return database.execute(
+        "SELECT code, parent, name, level, valid_from_ns, valid_to_ns, responsible, telephone "
+        "FROM division ORDER BY code"
+    )
 
 
 def _division(row: dict[str, str | None], where: str, problems: list[str]) -> Division | None:
@@ -118,8 +118,10 @@ def _division(row: dict[str, str | None], where: str, problems: list[str]) -> Di
             bounds.append(absent)
     if bounds[0] >= bounds[1]:
         problems.append(f"{where}: {code} ends before it begins; valid_to must be later")
-    names = ((row["name"] or "").strip(), (row["level"] or "").strip())
-    return Division(code, parent, *names, *bounds)
+    name, level, responsible, telephone = (
+        (row.get(column) or "").strip() for column in ("name", "level", *OPTIONAL)
+    )
+    return Division(code, parent, name, level, bounds[0], bounds[1], responsible, telephone)
 
 
 def _instant(text: str) -> int:

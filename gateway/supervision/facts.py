@@ -84,13 +84,11 @@ def take(write: Write, relay: Relay, body: bytes, *, damper: Damper) -> str:
 def _take(write: Write, facts: NodeFacts, *, sent_ns: int) -> None:
     node, link = facts.node, facts.link if facts.link in LINKS else "unknown"
     if sequence.are_named(facts.life, facts.epoch):
-        # What a relay remembers of a node that it does not hear places nothing anew: after the
-        # loss of its disk that may be older than what is known here.
-        placed = sequence.current_life(write.database, node)
-        if link in HEARD or not placed:
-            reason = sequence.meet(write, node, facts.life, facts.epoch)
-            if reason:
-                sequence.mark_fork(write, node, reason)
+        # What a relay remembers of a node that it does not hear proves no second speaker: after
+        # the loss of its disk that may be older than what is known here.
+        reason = sequence.meet(write, node, facts.life, facts.epoch, speaks=link in HEARD)
+        if reason:
+            sequence.mark_fork(write, node, reason)
     if facts.fork:
         sequence.mark_fork(write, node, facts.fork)
     before = write.execute("SELECT told, behind FROM heartbeat WHERE node = ?", (node,))

@@ -96,8 +96,8 @@ def take(write: Write, node: str, intake: Intake, *, damper: Damper) -> Receipts
 
 def _take(write: Write, item: Item, taken: _Taken) -> Receipt:
     if item.kind == "nodes":
-        remark = facts.take(write, taken.relay, bytes(item.body), damper=taken.damper)
-        return Receipt(id=item.id, status="stored", reason=remark[:REASON_LENGTH])
+        left_out = facts.take(write, taken.relay, bytes(item.body), damper=taken.damper)
+        return Receipt(id=item.id, status="stored", reason=left_out[:REASON_LENGTH])
     node, via = taken.relay.speaker(item.node)
     if item.kind == "event":
         return _take_event(write, item, taken, node=node, via=via)

@@ -34,7 +34,9 @@ class CentreMetrics:
             registry=self.registry,
         )
         self.outbox = Gauge(
-            "hazgate_outbox_events", "events the parent has not yet received", registry=self.registry
+            "hazgate_outbox_events",
+            "events the parent has not yet received",
+            registry=self.registry,
         )
         self.parent_connected = Gauge(
             "hazgate_parent_connected", "1 while the parent answers", registry=self.registry

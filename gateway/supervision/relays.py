@@ -76,9 +76,7 @@ class Relay:
                 "VALUES (?, ?, '', '', ?, 1, '', '', '', '', '', ?, ?)",
                 (node, facts.name or node, division, write.now_ns, self.node),
             )
-            write.execute(
-                "DELETE FROM relay_refusal WHERE via = ? AND node = ?", (self.node, node)
-            )
+            write.execute("DELETE FROM relay_refusal WHERE via = ? AND node = ?", (self.node, node))
             write.journal(
                 "relay",
                 detail={"node": node, "act": "appears", "via": self.node, "division": division},

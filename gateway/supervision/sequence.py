@@ -29,8 +29,15 @@ def are_named(life: str, epoch: str) -> bool:
     return bool(BITS.fullmatch(life) and BITS.fullmatch(epoch))
 
 
-def meet(write: Write, node: str, life: str, epoch: str) -> str:
-    """Note that this life and epoch speak now; return what is wrong with that, or nothing."""
+def meet(write: Write, node: str, life: str, epoch: str, *, speaks: bool = True) -> str:
+    """Note that this life and epoch speak now; return what is wrong with that, or nothing.
+
+    Parameters
+    ----------
+    speaks
+        False where somebody only remembers them: one not seen before is placed all the same, an
+        older one proves nothing.
+    """
     key = f"{life}/{epoch}"
     found = write.execute(
         "SELECT place, returns FROM epoch WHERE node = ? AND epoch = ?", (node, key)
@@ -45,7 +52,7 @@ def meet(write: Write, node: str, life: str, epoch: str) -> str:
         write.tell_parent("nodes", node)
         return ""
     place, returns = found[0]
-    if place == latest[0][0]:
+    if place == latest[0][0] or not speaks:
         return ""
     write.execute(
         "UPDATE epoch SET returns = returns + 1 WHERE node = ? AND epoch = ?", (node, key)

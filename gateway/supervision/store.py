@@ -46,6 +46,10 @@ class StillWritingError(BusyError):
     """The write of this name before it is not done yet."""
 
 
+#: What the parent is told beside events.
+Told = Literal["inventory", "present", "nodes", "summary"]
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """What the parent should hear of a node, told after the commit; `body` is a summary's own.
@@ -53,7 +57,7 @@ class News:
     An event is in the outbox by then; of everything else the parent is told how it stands now.
     """
 
-    kind: Literal["event", "inventory", "present", "nodes", "summary"]
+    kind: Literal["event"] | Told
     node: str
     body: bytes = b""
 
@@ -170,9 +174,7 @@ class Write:
             self._upward.append(outbox.Row(position, alarm, entry))
             self.news.append(News("event", ""))
 
-    def tell_parent(
-        self, kind: Literal["inventory", "present", "nodes", "summary"], node: str, body: bytes = b""
-    ) -> None:
+    def tell_parent(self, kind: Told, node: str, body: bytes = b"") -> None:
         """Have the parent told how something of a node stands, once this is committed."""
         if self._parent:
             self.news.append(News(kind, node, body))

@@ -11,7 +11,6 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import msgspec
@@ -141,9 +140,7 @@ class ToParent:
             ]
             nodes = [
                 str(row[0])
-                for row in database.execute(
-                    "SELECT node FROM node WHERE via <> node ORDER BY node"
-                )
+                for row in database.execute("SELECT node FROM node WHERE via <> node ORDER BY node")
             ]
             for node in nodes:
                 items += self._told("present", node, database, connection)
@@ -209,7 +206,9 @@ class ToParent:
             for (body,) in database.execute("SELECT body FROM inventory WHERE node = ?", (node,)):
                 yield wire.item("inventory", identity, bytes(body), node=node)
             return
-        rows = database.execute("SELECT present_life, present_seq FROM node WHERE node = ?", (node,))
+        rows = database.execute(
+            "SELECT present_life, present_seq FROM node WHERE node = ?", (node,)
+        )
         # Before a life has told its own present state, nothing is known to have ended in it.
         if rows and rows[0][0] and rows[0][0] == sequence.current_life(database, node):
             state = mirror.present(database, node, rows[0][0], rows[0][1])

@@ -98,11 +98,11 @@ class Watch:
 def find(database: Database, now_ns: int) -> Found:
     """Return what is due at an instant."""
     changed = tuple(
-        (node, before, links.state(heard_ns, now_ns))
-        for node, before, heard_ns in database.execute(
-            "SELECT node, link, received_ns FROM heartbeat"
+        (node, before, after)
+        for node, before, heard_ns, told in database.execute(
+            "SELECT node, link, received_ns, told FROM heartbeat"
         )
-        if before != links.state(heard_ns, now_ns)
+        if before != (after := links.shown(heard_ns, now_ns, told=told))
     )
     stale = database.execute(
         "SELECT node, tag FROM latest WHERE fresh = 1 AND (stale_ns <= ? OR received_ns > ?) "
@@ -131,6 +131,7 @@ def settle(write: Write, found: Found) -> None:
         )
         if "lost" in {before, after}:
             write.journal("link", detail={"node": node, "before": before, "after": after})
+        write.tell_parent("nodes", node)
         node_view.publish(write, node)
     by_node: dict[str, list[str]] = {}
     for node, tag in found.stale:

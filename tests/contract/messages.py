@@ -187,6 +187,41 @@ NAMED_HEARTBEAT_ANSWER = msgspec.structs.replace(
     centre="county-centre",
     public_key="3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29",
 )
+NODES = wire.Nodes(
+    clock_ns=NOON_NS + 1_000_000_000,
+    life=EPOCH,
+    seq=812,
+    head="fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9",
+    nodes=[
+        wire.NodeFacts(
+            node="lake-cold-store-gw1",
+            name="湖边冷库",
+            division="330106003000",
+            link="unknown",
+            behind="lake-town-centre",
+            life=LIFE,
+            epoch=EPOCH,
+            last_seq=42,
+            head="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            lag=3,
+            coverage=0.96875,
+            clock_ns=NOON_NS,
+            offset_ns=-250_000_000,
+            version="0.1.0",
+            fork="life 5f1c0a2b3d4e6f70 entry 41 came a second time with other bytes",
+            trouble=["storage_slow"],
+        )
+    ],
+)
+RELAYED_INTAKE = wire.Intake(
+    node="lake-town-centre",
+    life=EPOCH,
+    epoch=LIFE,
+    items=[
+        wire.item("nodes", f"{LIFE}/1/n1", wire.encode(NODES)),
+        wire.item("event", f"{EPOCH}/977", encode_event(ALARM_EVENT), node="lake-cold-store-gw1"),
+    ],
+)
 INTAKE = wire.Intake(
     node="lake-cold-store-gw1",
     life=LIFE,
@@ -238,4 +273,6 @@ MESSAGES: dict[str, msgspec.Struct] = {
     "pair_request": PAIR_REQUEST,
     "pair_answer": PAIR_ANSWER,
     "named_pair_answer": NAMED_PAIR_ANSWER,
+    "nodes": NODES,
+    "relayed_intake": RELAYED_INTAKE,
 }

@@ -9,35 +9,32 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
-import msgspec
-import numpy as np
-
 from gateway import __version__
 from gateway.alarms.actions import Siren
 from gateway.alarms.catalogue import Level, node_alarms
 from gateway.alarms.desk import Desk, Transition
-from gateway.db import Database, StoreError
-from gateway.journal import close_segment
-from gateway.model import NANOSECONDS, Clock, State
+from gateway.db import StoreError
+from gateway.model import NANOSECONDS, Clock
 from gateway.northbound import wire
-from gateway.northbound.source import Source, Whole, own_whole
+from gateway.northbound.dead_letters import Release
 from gateway.northbound.spool import Configuration
 from gateway.northbound.summary import PERIOD_NS, Summaries
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
 from gateway.roles.edge.authority import Authority
-from gateway.roles.edge.committer import Work
 from gateway.roles.edge.ended import Ended, load
-from gateway.roles.edge.inventory import inventory_of, is_told
+from gateway.roles.edge.inventory import is_told
 from gateway.roles.edge.keeping import Keeping
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.orders import OrderDesk
+from gateway.roles.edge.outgoing import Outgoing
 from gateway.roles.edge.pacing import Pacing
 from gateway.roles.edge.recovery import Opened, memory_store, newest, open_store, take_up
 from gateway.roles.edge.screen import LocalScreen
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import OwnAlarms, Storage, failures
+from gateway.roles.edge.telling import Telling
 from gateway.roles.edge.trusting import Trusting
 from gateway.roles.upward import PARENT, Above, Upward
 from gateway.southbound.arrivals import Arrivals
@@ -122,12 +119,23 @@ class EdgeNode:
         await asyncio.to_thread(self.ingest.warm_up)
         await asyncio.to_thread(self.line.clocks.warm_up)
         self.upward = self._go_up(receivers)
+        self.outgoing = Outgoing(
+            site.settings.uplink,
+            [above.name for above in receivers],
+            storage=self.storage,
+            line=self.line,
+            own=self._own,
+            clock=self.clock,
+            uplinks=lambda: self.upward.uplinks,
+            told=self.orders.told,
+        )
         self.storage.start(self.line, self.session)
         self._first_events(pending, ran=ran)
         self._stack.push_async_callback(self.trusting.close)
         await self._stack.enter_async_context(self.upward)
         await self._stack.enter_async_context(self.session)
         await self._stack.enter_async_context(self.keeping)
+        await self._stack.enter_async_context(self.outgoing)
         for name, task in (
             ("seconds", self._seconds()),
             ("storage", self.storage.watch()),
@@ -231,6 +239,7 @@ class EdgeNode:
             ended=self._ended,
             readings=self._readings,
             metrics=self.metrics,
+            release=self._release,
         )
 
     def _first_events(self, pending: Sequence[Transition], *, ran: int) -> None:
@@ -245,20 +254,21 @@ class EdgeNode:
         self.storage.tell()
 
     def _go_up(self, receivers: Sequence[Above]) -> Upward:
-        source = Source(
-            identity=lambda: self.storage.identity,
-            whole=partial(self._whole, inventory_of(self.site, points=self._points_told)),
-            status=self._status,
-            store=self.storage.act,
-            anchored=self._anchored,
-            rejected=lambda _: self._dead_letters(),
+        telling = Telling(
+            self.site,
+            storage=self.storage,
+            line=self.line,
+            own=self._own_definitions,
+            clock=self.clock,
+            points_told=self._points_told,
         )
         return Upward(
             receivers,
             node=self.plant.node,
             folder=self.site.folder,
-            source=source,
+            source=telling.source(rejected=self._set_aside),
             carry_out=self.orders.take,
+            summaries=self.site.settings.uplink.summaries,
             clock=self.clock,
             metrics=self.metrics,
             trust=self.trusting.trust,
@@ -328,43 +338,14 @@ class EdgeNode:
     def _filled(self, channel: str) -> None:
         self.upward.outbox_filled(channel)
 
+    def _release(self, order: Release) -> None:
+        self.outgoing.release(order)
+
+    def _set_aside(self) -> None:
+        self.outgoing.look()
+
     def _readings(self, order: wire.Order) -> None:
         self.keeping.ask(order, answered=self.upward.answer, told=self.orders.told)
-
-    async def _whole(self, inventory: wire.Inventory, connection: str) -> Whole:
-        present = wire.Present(
-            life=self.storage.identity.life,
-            seq=self.desk.chain.seq,
-            alarms=[msgspec.Raw(entry) for entry in self.desk.present()],
-        )
-        return await asyncio.to_thread(own_whole, connection, inventory, present)
-
-    def _status(self) -> tuple[int, str, float, list[str]]:
-        heard = self.line.engine.heard
-        recent = np.count_nonzero(heard > self.clock.now_ns() - 60 * NANOSECONDS)
-        trouble = [
-            definition.rule
-            for definition in self._own_definitions
-            if self.desk.status(definition.alarm).state != State.NORMAL
-        ]
-        chain = self.desk.chain
-        return chain.seq, chain.head, float(recent) / max(1, heard.size), trouble
-
-    def _anchored(self, seq: int, head: str) -> None:
-        parent = self.site.settings.parent
-        url = parent.url if parent else ""
-        now = self.clock.now_ns()
-
-        def write(database: Database) -> None:
-            database.execute(
-                "INSERT INTO journal_anchor (seq, head, anchored_ns, parent) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (seq) DO NOTHING",
-                (seq, head, now, url),
-            )
-            with database.transaction():
-                close_segment(database, self.storage.key, at_ns=now, force=True)
-
-        self.storage.submit(Work(act=write))
 
     async def _seconds(self) -> None:
         """Run what is due each second, each ten seconds (a summary), each minute (a snapshot)."""

@@ -17,6 +17,7 @@ from gateway.alarms.requests import RefusedError, Request
 from gateway.db import Database, StoreError
 from gateway.model import NANOSECONDS, Cause, Clock
 from gateway.northbound import wire
+from gateway.northbound.dead_letters import DISCARD, RETRY, Release
 from gateway.observe import Metrics, log
 from gateway.roles.edge.authority import ACTS, READINGS, Authority, in_time
 from gateway.roles.edge.committer import Work
@@ -48,6 +49,8 @@ class OrderDesk:
         The orders that have ended.
     readings
         Answers an order for raw readings.
+    release
+        Carries out what an operator of the site decided about dead letters.
     """
 
     def __init__(
@@ -58,8 +61,10 @@ class OrderDesk:
         authority: Authority,
         ended: Ended,
         readings: Callable[[wire.Order], None],
+        release: Callable[[Release], None],
         metrics: Metrics,
     ) -> None:
+        self._release = release
         self._line = line
         self._clock = clock
         self._authority = authority
@@ -119,7 +124,10 @@ class OrderDesk:
             return
         try:
             in_time(order, now_ns=self._clock.now_ns())
-            self._carry_out(order)
+            if order.action in {RETRY, DISCARD}:
+                self._release(msgspec.json.decode(body, type=Release))
+            else:
+                self._carry_out(order)
         except RefusedError as error:
             self._refuse(order, error)
 

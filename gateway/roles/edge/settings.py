@@ -7,7 +7,13 @@ from typing import Annotated, Final, Literal, TypeVar, get_args
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from gateway.config import Written
-from gateway.northbound.settings import LOOPBACK, InfluxSettings, ParentSettings, StoreSettings
+from gateway.northbound.settings import (
+    LOOPBACK,
+    InfluxSettings,
+    ParentSettings,
+    StoreSettings,
+    UplinkSettings,
+)
 from gateway.pipeline.derived_settings import DerivedSettings
 from gateway.pipeline.settings import AreaSettings, DeviceSettings, Identifier
 from gateway.southbound.settings import BrokerSettings
@@ -112,6 +118,7 @@ class SiteFile(Written):
     parent: ParentSettings | None = None
     delegate: Annotated[tuple[DelegateSettings, ...], AfterValidator(_known)] = ()
     screen: ScreenSettings | None = None
+    uplink: UplinkSettings = UplinkSettings()
     store: StoreSettings = StoreSettings()
     siren: SirenSettings | None = None
     metrics: MetricsSettings | None = None

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.db import Database
-from gateway.supervision import pairing, tiers
+from gateway.supervision import pairing, relays, tiers
 from gateway.supervision.api.deps import (
     MILLISECOND,
     AdministratorDep,
@@ -29,11 +29,22 @@ router = APIRouter(prefix="/api/v1", tags=["nodes"])
 
 
 class Invite(BaseModel):
-    """A node to be paired; `division` assigns it, else its own inventory says where it stands."""
+    """A node to be paired; `division` assigns it, else its own inventory says where it stands.
+
+    `relays`: it is a centre, and speaks for the nodes below it within that division.
+    """
 
     model_config = ConfigDict(extra="forbid")
     node: Annotated[str, Field(max_length=64)]
     division: Annotated[str, Field(max_length=32)] = ""
+    relays: bool = False
+
+
+class Move(BaseModel):
+    """The child centre through which a node speaks from now on."""
+
+    model_config = ConfigDict(extra="forbid")
+    via: Annotated[str, Field(max_length=64)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,8 @@ class Tier:
     parent: str
     name: str
     level: str
+    responsible: str
+    telephone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +98,15 @@ async def list_tiers(asking: ViewerDep, centre: CentreDep) -> Response:
     now_ns = centre.clock.now_ns()
 
     def work(database: Database) -> list[Tier]:
-        rows = database.execute("SELECT code, parent, name, level FROM division ORDER BY code")
+        rows = database.execute(
+            "SELECT code, parent, name, level, responsible, telephone FROM division ORDER BY code"
+        )
         if asking.subject.division:
             codes = tiers.subtree(database, asking.subject.division, at_ns=now_ns)
             # What lies above is not theirs to know: their own division is a root to them.
             rows = [
-                (code, parent if parent in codes else "", name, level)
-                for code, parent, name, level in rows
+                (code, parent if parent in codes else "", *rest)
+                for code, parent, *rest in rows
                 if code in codes
             ]
         elif not tiers.governs(database, asking.subject, "", at_ns=now_ns):
@@ -135,4 +150,27 @@ def _invite(write: Write, asking: Asking, wanted: Invite) -> Invitation:
                 "division",
                 f"node {wanted.node}: assign it to a division within {subject.division}",
             )
-    return pairing.invite(write, wanted.node, operator=subject.name, division=wanted.division)
+    return pairing.invite(
+        write,
+        wanted.node,
+        operator=subject.name,
+        division=wanted.division,
+        relays=wanted.relays,
+    )
+
+
+@router.post("/nodes/{node}/via", status_code=204, summary="Move a node to another child centre")
+async def move(node: str, wanted: Move, asking: AdministratorDep, centre: CentreDep) -> Response:
+    """Let a node speak through another child; both have to stand in the administrator's scope."""
+
+    def work(write: Write) -> None:
+        seen = tiers.visible_nodes(write.database, asking.subject, at_ns=write.now_ns)
+        if not {node, wanted.via} <= seen:
+            raise problem(404, "node", f"node {node} or {wanted.via}: is not known here")
+        relays.move(write, node, wanted.via, operator=asking.subject.name)
+
+    try:
+        await centre.store.write(work)
+    except ValueError as error:
+        raise problem(422, "via", str(error)) from error
+    return Response(status_code=204)

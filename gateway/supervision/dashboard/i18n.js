@@ -268,6 +268,10 @@ const TEXTS = {
   "link.late": ["迟滞", "Late"],
   "link.lost": ["中断", "Lost"],
   "link.never": ["从未上线", "Never seen"],
+  "link.unknown": ["状态不明", "Unknown"],
+  "nodes.via": ["上报途径 {via}", "Through {via}"],
+  "nodes.behind": ["{behind} 失联，其下状态不明", "Unknown behind {behind}"],
+  "nodes.responsible": ["网格责任人 {name} {telephone}", "Answers for the grid cell: {name} {telephone}"],
 
   "tab.alarms": ["报警", "Alarms"],
   "tab.trend": ["趋势", "Trend"],

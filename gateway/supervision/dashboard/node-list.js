@@ -9,7 +9,7 @@ import { ScreenElement } from "./screen-element.js";
 import { troubleText } from "./words.js";
 
 const SHOWN = 200;
-const LINKS = ["lost", "never", "late", "up"];
+const LINKS = ["lost", "unknown", "never", "late", "up"];
 
 /** The list of gateways. */
 class NodeList extends ScreenElement {
@@ -55,7 +55,11 @@ class NodeList extends ScreenElement {
     const now = this.clock.now();
     const heartbeat = row.heartbeat_ms === null ? "—" : t("nodes.ago", { age: ageText(now - row.heartbeat_ms) });
     const coverage = row.coverage === null ? "—" : `${Math.floor(row.coverage * 1000) / 10} %`;
-    const problems = [...row.trouble.map(troubleText), ...(row.gaps?.length ? [t("nodes.gaps", { n: row.gaps.length })] : [])];
+    const about = [
+      ...(row.via ? [t("nodes.via", { via: row.via })] : []),
+      ...(row.responsible ? [t("nodes.responsible", { name: row.responsible, telephone: row.telephone })] : []),
+    ];
+    const problems = [...(row.behind ? [t("nodes.behind", { behind: row.behind })] : []), ...row.trouble.map(troubleText), ...(row.gaps?.length ? [t("nodes.gaps", { n: row.gaps.length })] : [])];
     const item = (key, value, off) => html`<div><dt>${t(`nodes.${key}`)}</dt><dd class=${off ? "off" : ""}>${value}</dd></div>`;
     return html`<article data-testid="node-row" data-node=${row.node} data-link=${row.link} data-shown=${this.live ? row.link : "unknown"}>
       <div class="head">
@@ -70,6 +74,7 @@ class NodeList extends ScreenElement {
         ${item("points", row.points)}
         ${item("version", row.version || "—")}
       </dl>
+      ${about.length ? html`<p>${about.join(" · ")}</p>` : nothing}
       ${problems.length ? html`<ul>${problems.map((text) => html`<li>${text}</li>`)}</ul>` : nothing}
     </article>`;
   }

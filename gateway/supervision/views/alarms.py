@@ -23,15 +23,17 @@ _SELECT = (
     "COALESCE(p.name, ''), m.area, COALESCE(a.name, ''), m.hazard, m.rule, COALESCE(r.level, ''), "
     "COALESCE(r.title_zh, ''), COALESCE(r.title_en, ''), m.state, m.suppression, m.priority, "
     "m.occurrence, m.revision, m.raised_ns, m.changed_ns, m.received_ns, m.value, m.quality, "
-    "m.entry, o.id, o.status, h.received_ns, "
+    "m.entry, o.id, o.status, h.received_ns, h.told, n.via, COALESCE(d.responsible, ''), "
+    "COALESCE(d.telephone, ''), m.life, "
     "(SELECT COUNT(*) FROM act x WHERE x.node = m.node AND x.alarm = m.alarm "
-    "AND x.occurrence = m.occurrence AND x.life = m.life), m.life "
+    "AND x.occurrence = m.occurrence AND x.life = m.life) "
     "FROM mirror m LEFT JOIN node n ON n.node = m.node "
     "LEFT JOIN point p ON p.node = m.node AND p.tag = m.tag "
     "LEFT JOIN area a ON a.node = m.node AND a.area = m.area "
     "LEFT JOIN rule r ON r.node = m.node AND r.alarm = m.alarm "
     "LEFT JOIN site_order o ON o.id = m.order_id "
     "LEFT JOIN heartbeat h ON h.node = m.node "
+    "LEFT JOIN division d ON d.code = n.grid AND d.parent = n.division "
 )
 
 
@@ -92,6 +94,10 @@ class AlarmRow:
     link: str
     order: OrderState | None
     acts: tuple[ActRow, ...]
+    #: Through which child centre it came, and who answers for the grid cell.
+    via: str = ""
+    responsible: str = ""
+    telephone: str = ""
 
 
 def standing(database: Database, scope: Scope, *, now_ns: int, limit: int) -> list[AlarmRow]:
@@ -165,9 +171,13 @@ def _row(database: Database, row: Row, now_ns: int) -> AlarmRow:
         clause=event.clause,
         operator=event.operator,
         comment=event.comment,
-        link=links.state(row[26], now_ns),
+        # The centre's own alarms need no link.
+        link="up" if row[28] == row[0] else links.shown(row[26], now_ns, told=row[27] or ""),
         order=OrderState(row[24], row[25]) if row[24] else None,
-        acts=acts.of_occurrence(database, row[0], row[3], occurrence=row[16], life=row[28])
-        if row[27]
+        via=row[28] or "" if row[28] != row[0] else "",
+        responsible=row[29],
+        telephone=row[30],
+        acts=acts.of_occurrence(database, row[0], row[3], occurrence=row[16], life=row[31])
+        if row[32]
         else (),
     )

@@ -24,14 +24,20 @@ decode_words = msgspec.json.Decoder(list[str]).decode
 
 _SELECT = (
     "SELECT n.node, n.name, n.enterprise, n.division, n.grid, n.fork, n.refused_division, "
-    "h.life, h.last_seq, h.lag, h.coverage, h.clock_ns, h.version, h.trouble, h.received_ns "
+    "h.life, h.last_seq, h.lag, h.coverage, h.clock_ns, h.version, h.trouble, h.received_ns, "
+    "n.via, h.told, h.behind, h.beat_ns, COALESCE(d.responsible, ''), COALESCE(d.telephone, '') "
     "FROM node n LEFT JOIN heartbeat h ON h.node = n.node "
+    "LEFT JOIN division d ON d.code = n.grid AND d.parent = n.division "
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRow:
-    """One gateway as the list shows it; times are null for one that never spoke."""
+    """One gateway as the list shows it; times are null for one that never spoke.
+
+    `via` is the child centre through which it speaks, `behind` the lost one behind which its state
+    is unknown; `responsible` answers for its grid cell.
+    """
 
     node: str
     name: str
@@ -50,6 +56,10 @@ class NodeRow:
     trouble: list[str]
     points: int
     standing: int
+    via: str = ""
+    behind: str = ""
+    responsible: str = ""
+    telephone: str = ""
     #: What this centre may order of the site's alarms; null where the site does not say.
     delegated: list[str] | None = None
 
@@ -59,14 +69,15 @@ decode_row = msgspec.json.Decoder(NodeRow).decode
 
 def listing(database: Database, scope: Scope, *, now_ns: int) -> list[NodeRow]:
     """Return the visible nodes by name."""
-    sql = _SELECT + "WHERE n.node IN ({nodes})"
+    # The centre's own row, which its alarms stand under, is no gateway.
+    sql = _SELECT + "WHERE n.via <> n.node AND n.node IN ({nodes})"
     rows = [_row(database, row, now_ns, scope=scope) for row in scope.select(database, sql)]
     return sorted(rows, key=lambda row: (row.name, row.node))
 
 
 def one(database: Database, node: str, *, now_ns: int) -> NodeRow | None:
     """Return one node, or None where there is none of this id."""
-    rows = database.execute(_SELECT + "WHERE n.node = ?", (node,))
+    rows = database.execute(_SELECT + "WHERE n.via <> n.node AND n.node = ?", (node,))
     scope = Scope(frozenset({node}), frozenset())
     return _row(database, rows[0], now_ns, scope=scope) if rows else None
 
@@ -105,12 +116,13 @@ def _counts(database: Database, node: str, scope: Scope) -> tuple[int, int]:
 
 def _row(database: Database, row: Row, now_ns: int, *, scope: Scope) -> NodeRow:
     node, heard_ns = row[0], row[14]
-    link = links.state(heard_ns, now_ns)
+    via, told = row[15], row[16] or ""
+    link = links.shown(heard_ns, now_ns, told=told)
     # Before its first heartbeat a node is judged by the life that its intake named.
     life = row[7] or sequence.current_life(database, node)
     last_seq, lag = row[8] or 0, row[9] if row[9] is not None else -1
     complete = sequence.complete_ns(
-        database, node, life, last_seq=last_seq, lag=lag, clock_ns=row[11] or 0
+        database, node, life, last_seq=last_seq, lag=lag, clock_ns=row[18] or 0
     )
     missing = sequence.gaps(database, node, life, last_seq=last_seq)
     offset_ns = None if heard_ns is None else row[11] - heard_ns
@@ -140,6 +152,10 @@ def _row(database: Database, row: Row, now_ns: int, *, scope: Scope) -> NodeRow:
         trouble=trouble,
         points=points,
         standing=standing,
+        via=via,
+        behind=links.behind(via, link, told=told, named=row[17] or "") if via else "",
+        responsible=row[19],
+        telephone=row[20],
         delegated=may_order(database, node),
     )
 

@@ -95,3 +95,15 @@ def test_check_tries_the_files_a_centre_names(tmp_path: Path) -> None:
     assert found.exit_code == 1
     keys = [line.split(": ")[1] for line in found.stdout.splitlines()]
     assert keys == ["listen.cert", "listen.key", "store.folder"]
+
+
+def test_a_centre_is_paired_as_a_site_is(tmp_path: Path) -> None:
+    """`pair` takes a centre's file too: it says what is missing, and asks the parent it names."""
+    path = tmp_path / "centre.toml"
+    path.write_text(CENTRE)
+    alone = hazgate("pair", "--config", path, "--code", "X")
+    assert (alone.exit_code, "write [parent]" in alone.stderr) == (1, True)
+    path.write_text(CENTRE + '[parent]\nurl = "http://127.0.0.1:9"\n[store]\nfolder = "kept"\n')
+    away = hazgate("pair", "--config", path, "--code", "X")
+    assert (away.exit_code, "http://127.0.0.1:9" in away.stderr) == (1, True)
+    assert (tmp_path / "kept" / "parent.token.offered").exists()

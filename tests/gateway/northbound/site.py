@@ -54,11 +54,11 @@ class Gateway:
         self.anchors: list[tuple[int, str]] = []
         self.act: Callable[[Callable[[Database], Any]], Any] = lambda act: act(self.database)
 
-    def make(self, count: int = 1) -> list[bytes]:
+    def make(self, count: int = 1, *, alarm: str = "") -> list[bytes]:
         """Make events as the edge does: journalled and in every outbox, in one transaction."""
         made = [
             self.chain.seal(
-                "alarm", alarm=f"gw1/T{n}/h", cause="raise", revision=1, occurrence=1,
+                "alarm", alarm=alarm or f"gw1/T{n}/h", cause="raise", revision=1, occurrence=1,
                 before="NORM", after="UNACK", source_ns=NOON_NS, hazard="ammonia_refrigeration",
             )[1]
             for n in range(self.chain.seq, self.chain.seq + count)
@@ -153,6 +153,11 @@ class Parent:
         self.stored: dict[str, bytes] = {}
         self.doubled: list[str] = []
         self.rejects: dict[str, str] = {}
+        #: A post that holds one of these is not understood.
+        self.poison: set[str] = set()
+        self.refused = 0
+        #: Answers that name what was not asked, leave out what was, or say it twice.
+        self.receipts: Callable[[list[wire.Receipt]], list[wire.Receipt]] = list
         #: Larger bodies are refused, as a proxy does.
         self.most: int | None = None
         self.silent = False
@@ -215,12 +220,15 @@ class Parent:
             return Answer(413, b"<html>Request Entity Too Large</html>")
         intake = msgspec.json.decode(body, type=wire.Intake)
         self.posts.append(Post(path, time.monotonic(), headers, intake.items))
+        if any(item.id in self.poison for item in intake.items):
+            self.refused += 1
+            return Answer(400, b'{"detail":{"code":"body"}}')
         scripted = self.script.popleft() if self.script else Answer(takes=True)
         receipts = [self._take(item) for item in intake.items] if scripted.takes else []
         if scripted.hangs:
             await self.closing.wait()
         if scripted.takes and scripted.status == 200 and not scripted.body:
-            named = [] if self.silent else receipts
+            named = [] if self.silent else self.receipts(receipts)
             return Answer(body=wire.encode(wire.Receipts(receipts=named)))
         return scripted
 
@@ -264,7 +272,7 @@ async def serving(parent: Parent, *, port: int = 0) -> AsyncIterator[Parent]:
         server = _Server(
             uvicorn.Config(
                 parent, http="h11", ws="none", lifespan="off", log_config=None, access_log=False,
-                timeout_graceful_shutdown=2,
+                timeout_graceful_shutdown=2, date_header=False,
             )
         )  # fmt: skip
         task = asyncio.create_task(server.serve(sockets=[listener]))

@@ -185,7 +185,7 @@ async def test_an_away_parent_is_tried_ever_more_rarely(
     times = [post.at for post in parent.intakes]
     gaps = [later - earlier for earlier, later in pairwise(times)]
     for number, gap in enumerate(gaps[:8], start=1):
-        assert gap >= min(0.4, 0.02 * 3**number) - 0.005
+        assert gap >= min(0.4, 0.02 * 2**number) - 0.005
 
 
 async def test_nobody_there(gateway: Gateway) -> None:

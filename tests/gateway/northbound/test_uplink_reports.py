@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from gateway.northbound import outbox, sending, wire
-from gateway.northbound.sending import PARTS_KEPT, SUMMARIES_KEPT
+from gateway.northbound.sending import PARTS_KEPT
 from gateway.northbound.summary import PART, Part, Summaries
+from gateway.northbound.uplink import SUMMARIES_KEPT
 from gateway.readings import ReadingBatch
 from tests.gateway.northbound.site import Answer, Gateway, Parent, until
 from tests.gateway.supervision.world import World

@@ -209,3 +209,26 @@ async def test_every_read_needs_a_session(world: World) -> None:
             assert answer.status_code == 401, (method, path)
             asked += 1
     assert asked >= 15
+
+
+async def test_who_answers_for_a_grid_cell(world: World) -> None:
+    """Node and alarm name the person of the cell, which is a child of the node's own division."""
+    cells = [
+        Division("331100", "", "county", "county"),
+        Division("331000", "", "county", "county"),
+        Division("331100-07", "331100", "cell", "grid", responsible="韩梅", telephone="8888"),
+        Division("331000-01", "331000", "cell", "grid", responsible="李雷", telephone="9999"),
+    ]
+    await world.centre.load_divisions(cells)
+    for node, grid in (("gw1", "331100-07"), ("gw2", "331000-01")):
+        child = await world.child(node, division="331100")
+        await child.send(("inventory", child.inventory(grid=grid)), ("event", child.event()))
+    viewer = await world.person("li", Role.VIEWER, "331100")
+    for path, key in (("/api/v1/nodes", "nodes"), ("/api/v1/alarms", "alarms")):
+        rows = {row["node"]: row for row in (await viewer.get(path)).json()[key]}
+        assert (rows["gw1"]["responsible"], rows["gw1"]["telephone"]) == ("韩梅", "8888")
+        # A cell of another division is none of its own, whatever the inventory says.
+        assert rows["gw2"]["responsible"] == ""
+    tiers = {row["code"]: row for row in (await viewer.get("/api/v1/tiers")).json()["tiers"]}
+    assert tiers["331100-07"]["telephone"] == "8888"
+    assert "331000-01" not in tiers

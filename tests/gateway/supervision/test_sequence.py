@@ -92,6 +92,20 @@ def test_divisions_file(tmp_path: Path) -> None:
     assert township.valid_to_ns == 1_767_225_600 * NANOSECONDS
 
 
+def test_divisions_name_who_is_responsible(tmp_path: Path) -> None:
+    """A table may say who answers for a division; one without these columns is as good as ever."""
+    path = tmp_path / "divisions.csv"
+    path.write_text(
+        "code,parent,name,level,valid_from,valid_to,responsible,telephone\n"
+        "330106003,,街道,township,,,,\n"
+        "330106003-07,330106003,第七网格,grid,,,韩梅, 0571-8888\n",
+        encoding="utf-8",
+    )
+    township, cell = divisions.read(path)
+    assert (township.responsible, township.telephone) == ("", "")
+    assert (cell.responsible, cell.telephone) == ("韩梅", "0571-8888")
+
+
 def test_divisions_problems_are_told_at_once(tmp_path: Path) -> None:
     """Every problem of the table is reported with its line."""
     path = tmp_path / "divisions.csv"

@@ -24,6 +24,26 @@ def test_link_states(age_s: float, state: str) -> None:
     assert links.state(None, now_ns) == "never"
 
 
+@pytest.mark.parametrize(
+    ("age_s", "told", "shown"),
+    [
+        (0, "up", "up"),
+        (0, "late", "late"),
+        (0, "lost", "lost"),
+        (0, "unknown", "unknown"),
+        (50, "up", "late"),
+        (50, "lost", "lost"),
+        (60, "up", "unknown"),
+        (60, "lost", "unknown"),
+        (-6, "up", "unknown"),
+    ],
+)
+def test_a_told_link_is_never_better_than_what_told_it(age_s: float, told: str, shown: str) -> None:
+    """A relayed link is the worse of what was told and of how old that is."""
+    now_ns = 10**18
+    assert links.shown(now_ns - int(age_s * NANOSECONDS), now_ns, told=told) == shown
+
+
 async def test_lost_link_is_told(world: World) -> None:
     """A node falls to late and lost on the open stream, and returns with its next heartbeat."""
     child = await world.child()

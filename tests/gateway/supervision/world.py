@@ -218,6 +218,51 @@ class Child:
         )
         return await self.client.post(wire.INTAKE, content=wire.encode(sent), headers=self.headers)
 
+    async def relays(self, below: Child, *items: tuple[str, bytes]) -> dict[str, str]:
+        """Send items of a node below this centre; return the status of each that has a receipt."""
+        sent = wire.Intake(
+            node=self.node,
+            life=self.life,
+            epoch=self.epoch,
+            items=[
+                wire.item(kind, f"{kind}-{index}", body, node=below.node)  # type: ignore[arg-type]
+                for index, (kind, body) in enumerate(items)
+            ],
+        )
+        answer = await self.client.post(
+            wire.INTAKE, content=wire.encode(sent), headers=self.headers
+        )
+        assert answer.status_code == 200, answer.text
+        receipts = msgspec.json.decode(answer.content, type=wire.Receipts).receipts
+        return {receipt.id: receipt.status for receipt in receipts}
+
+    def facts(self, **changes: Any) -> wire.NodeFacts:
+        """How this node is doing, as a centre above it would tell."""
+        fields: dict[str, Any] = {
+            "node": self.node,
+            "name": f"Site {self.node}",
+            "division": self.division,
+            "link": "up",
+            "life": self.life,
+            "epoch": self.epoch,
+            "last_seq": self.chain.seq,
+            "head": self.chain.head,
+            "coverage": 1.0,
+            "clock_ns": self.clock.now_ns(),
+            "version": "0.1.0",
+            **changes,
+        }
+        return wire.NodeFacts(**fields)
+
+    async def tells_of(self, *facts: wire.NodeFacts) -> str:
+        """Tell, as a centre, of nodes below; return what the receipt adds."""
+        told = wire.Nodes(clock_ns=self.clock.now_ns(), nodes=list(facts))
+        answer = await self.post(("nodes", wire.encode(told)))
+        assert answer.status_code == 200, answer.text
+        (receipt,) = msgspec.json.decode(answer.content, type=wire.Receipts).receipts
+        assert receipt.status == "stored", receipt.reason
+        return receipt.reason
+
     async def send(self, *items: tuple[str, bytes]) -> list[str]:
         """Send items; return the status of each."""
         answer = await self.post(*items)
@@ -268,8 +313,14 @@ class World:
         await self.pair(child)
         return child
 
-    async def pair(self, child: Child, *, division: str = "") -> None:
-        code = await self.running.invite(child.node, division=division)
+    async def relay(self, node: str = "town", *, division: str = "") -> Child:
+        """A paired child that is a centre, and may speak for the nodes below it."""
+        child = Child(node, await self.client(), self.clock)
+        await self.pair(child, division=division, relays=True)
+        return child
+
+    async def pair(self, child: Child, *, division: str = "", relays: bool = False) -> None:
+        code = await self.running.invite(child.node, division=division, relays=relays)
         token = secrets.token_urlsafe(32)
         answer = await child.client.post(wire.PAIR, json=pairing_body(code, token))
         assert answer.status_code == 200, answer.text
