@@ -258,6 +258,11 @@ class Store:
         return self._chain.identity.life
 
     @property
+    def public_key(self) -> str:
+        """What this centre's orders are known by."""
+        return public_hex(self._key)
+
+    @property
     def path(self) -> Path:
         """The database file."""
         return self.folder / FILE
