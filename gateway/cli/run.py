@@ -69,6 +69,10 @@ def centre(
     reset_password: Annotated[
         str, typer.Option(help="Give this account a new password and print it once.")
     ] = "",
+    show_key: Annotated[
+        bool,
+        typer.Option("--show-key", help="Print the key that its orders are known by, and end."),
+    ] = False,
     log_json: LogJson = False,
     clock_speed: SpeedOption = 1.0,
     clock_origin: OriginOption = 0,
@@ -83,6 +87,9 @@ def centre(
     start_log(json=log_json)
     try:
         settings, _ = load(config, CentreSettings)
+        if show_key:
+            typer.echo(key_of(Path(settings.store.folder)))
+            return
         asyncio.run(
             run_centre(settings, clock=clock_of(clock_speed, clock_origin), renew=reset_password)
         )
@@ -92,6 +99,15 @@ def centre(
         complain([str(error)])
     except OSError as error:
         complain([f"{config}: the centre cannot start: {error}; is its address free and its own?"])
+
+
+def key_of(folder: Path) -> str:
+    """Return the public key of the centre whose store lies there; it is made at the first start."""
+    from gateway.identity import load_key, public_hex
+
+    if not (folder / "node.key").exists():
+        complain([f"{folder}: has no key yet; start the centre once, then ask again"])
+    return public_hex(load_key(folder))
 
 
 def demo(

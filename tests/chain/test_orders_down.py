@@ -1,4 +1,4 @@
-"""Three tiers and a site: what the city orders goes through the county's hands and stays its own."""
+"""Three tiers and a site: the city's orders go through the county's hands and stay its own."""
 
 from __future__ import annotations
 

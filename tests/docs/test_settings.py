@@ -30,6 +30,7 @@ SECTIONS: dict[type[BaseModel], str] = {
     edge.EnterpriseSettings: "`[node.enterprise]`",
     BrokerSettings: "`[broker]`",
     ParentSettings: "`[parent]`",
+    edge.DelegateSettings: "`[[delegate]]`",
     edge.ScreenSettings: "`[screen]`",
     StoreSettings: "`[store]`",
     edge.SirenSettings: "`[siren]`",

@@ -125,7 +125,7 @@ class Authority:
         if receiver == SCREEN:
             return ACTIONS
         delegate = self._delegates.get(origin)
-        return frozenset(delegate.actions) if delegate is not None else frozenset()
+        return delegate.allowed if delegate is not None else frozenset()
 
     def _key_of(self, origin: str, receiver: str, pin: Pin | None) -> str:
         """Return the key by which a maker is known here; empty for one that is not."""
@@ -145,8 +145,8 @@ class Authority:
 
     def _not_delegated(self, order: Order) -> str:
         delegate = self._delegates.get(order.origin)
-        if delegate is not None and order.action not in delegate.actions:
-            given = f"only {', '.join(sorted(delegate.actions))} to {order.origin}"
+        if delegate is not None and order.action not in delegate.allowed:
+            given = f"only {', '.join(sorted(delegate.allowed))} to {order.origin}"
         elif delegate is not None:
             given = (
                 f"it to {order.origin} without a key, and that is not the parent it is paired to"

@@ -81,9 +81,9 @@ def inventory_of(site: Site, *, points: bool = True) -> wire.Inventory:
 
 def delegates_of(settings: SiteFile) -> dict[str, list[str]]:
     """Return which centres may do what the enterprise decides: its screen, and whom it names."""
-    found: dict[str, list[str]] = {each.to: list(each.actions) for each in settings.delegate}
+    found: dict[str, list[str]] = {each.to: sorted(each.allowed) for each in settings.delegate}
     if settings.screen is not None:
-        found[screen_id(settings.node.id)] = list(ACTIONS)
+        found[screen_id(settings.node.id)] = sorted(ACTIONS)
     return found
 
 

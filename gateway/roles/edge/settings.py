@@ -62,8 +62,13 @@ class DelegateSettings(Written):
     """A centre that may act for the enterprise; the paired parent needs no `key`, it has one."""
 
     to: NodeId
-    actions: Annotated[tuple[Action, ...], Field(min_length=1)] = ACTIONS
+    actions: Annotated[tuple[Action, ...], Field(min_length=1)] | None = None
     key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """What it may do: everything where nothing is said."""
+        return frozenset(self.actions or ACTIONS)
 
 
 class ScreenSettings(Written):

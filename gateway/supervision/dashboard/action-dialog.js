@@ -161,7 +161,7 @@ class ActionDialog extends ScreenElement {
       ${reason ? html`<p class="failure" role="alert" data-testid="ack-failure">${reason}</p>` : nothing}
       ${this.action === "act" ? this.#acts() : nothing}
       <label
-        >${t("act.comment")}
+        >${t(this.action === "act" ? "act.act.comment" : "act.comment")}
         <textarea data-testid="ack-comment" maxlength=${COMMENT_LENGTH} placeholder=${t(this.action === "act" ? "act.act.hint" : "act.comment.hint")} .value=${this.comment}
           @input=${this.#write} @keydown=${this.#type}></textarea>
       </label>

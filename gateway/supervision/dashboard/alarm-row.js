@@ -20,7 +20,7 @@ const ACTIONS = new Map([["UNACK", "acknowledge"], ["RTNUN", "acknowledge"], ["L
 export function actionFor(row, order, site) {
   if (row.gone) return undefined;
   const action = ACTIONS.get(row.state);
-  if (site?.delegated && !(action && site.delegated.includes(action))) return "act";
+  if (site?.delegated && !site.delegated.includes(action ?? "acknowledge")) return "act";
   return OPEN_ORDERS.has(order?.status) ? undefined : action;
 }
 

@@ -171,6 +171,7 @@ const TEXTS = {
   "act.act.title": ["督办报警", "Act on this alarm"],
   "act.act.note": ["确认、搁置、复位由企业决定，本级未获授权。督办记录会送达企业现场并报上级，但不改变报警状态，也不停止现场警报器。", "Acknowledging, shelving and resetting are the enterprise's: this centre has no delegation. Your act reaches the site and the tiers above; it changes no alarm state and stops no siren."],
   "act.act.what": ["督办事项", "What you do"],
+  "act.act.comment": ["督办意见", "Comment"],
   "act.act.hint": ["质询、催办须写明要求，例如：请说明现场处置情况", "A question or an urging needs words, for example: please report what is being done"],
   "do.received": ["已接收", "Received"],
   "do.questioned": ["质询", "Question"],

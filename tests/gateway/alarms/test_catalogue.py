@@ -20,8 +20,8 @@ def test_a_node_alarms_about_itself() -> None:
     """Storage and broker have alarms of stable identity, in both languages, and none sounds."""
     made = {definition.rule: definition for definition in node_alarms("gw1", "330106003000")}
     assert set(made) == {
-        "storage_slow", "storage_full", "storage_lost", "broker_lost", "dead_letter",
-        "outbox_lagging",
+        "storage_slow", "storage_full", "storage_lost", "broker_lost", "parent_changed",
+        "dead_letter", "outbox_lagging",
     }  # fmt: skip
     for rule, definition in made.items():
         assert definition.alarm == f"gw1/@node/{rule}"
