@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway import cli
+from gateway.identity import load_key, public_hex
 from tests.chain.site import site_text
 from tests.gateway.cli.shell import figures, hazgate
 
@@ -107,3 +108,15 @@ def test_a_centre_is_paired_as_a_site_is(tmp_path: Path) -> None:
     away = hazgate("pair", "--config", path, "--code", "X")
     assert (away.exit_code, "http://127.0.0.1:9" in away.stderr) == (1, True)
     assert (tmp_path / "kept" / "parent.token.offered").exists()
+
+
+def test_a_centre_prints_its_key(tmp_path: Path) -> None:
+    """What a site file states of it is what it says; before its first start it has none."""
+    path = tmp_path / "centre.toml"
+    path.write_text(CENTRE + '[store]\nfolder = "kept"\n')
+    asked = ("centre", "--config", path, "--show-key")
+    none = hazgate(*asked)
+    assert (none.exit_code, "start the centre once" in none.stderr) == (1, True)
+    (tmp_path / "kept").mkdir()
+    key = public_hex(load_key(tmp_path / "kept"))
+    assert hazgate(*asked).stdout == f"{key}\n"
