@@ -25,7 +25,7 @@ outbox = typer.Typer(
 #: Dead letters that a list shows.
 SHOWN: Final = 500
 SeqOption = Annotated[
-    int, typer.Option("--seq", min=1, help="Number of the event, as the list shows it.")
+    int, typer.Option("--seq", min=0, help="Number of the event, as the list shows it.")
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="Every dead letter.")]
 ReceiverOption = Annotated[str, typer.Option("--receiver", help="Only this one's: parent, screen.")]

@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from device_profiles.quality import Quality
 from gateway.northbound import wire
+from gateway.northbound.pins import Kept, Pruning
 from gateway.northbound.spool import (
     Configuration,
     Kind,
@@ -151,13 +152,34 @@ def files(folder: Path) -> list[tuple[int, Path]]:
     return found
 
 
-def prune(folder: Path, before_ns: int) -> int:
-    """Remove the files whose readings were all received before an instant; return how many."""
-    all_files = files(folder)
-    gone = [path for (_, path), (following, _) in pairwise(all_files) if following <= before_ns]
-    for path in gone:
+def prune(folder: Path, what: Pruning) -> int:
+    """Remove files whose readings were all received too long ago; return pinned readings lost."""
+    old = [
+        (begun, following, path)
+        for (begun, path), (following, _) in pairwise(files(folder))
+        if following <= what.before_ns
+    ]
+    room, lost = what.pinned_bytes, 0
+    for begun, following, path in reversed(old):
+        pinned = any(first < following and begun < last for first, last in what.pinned)
+        if pinned:
+            room -= path.stat().st_size
+            if room >= 0:
+                continue
+            # Those before it go too: the newest pins are the ones somebody still looks into.
+            room = -1
+            lost += count_rows(path)
         path.unlink()
-    return len(gone)
+    return lost
+
+
+def count_rows(path: Path) -> int:
+    """Return how many readings a file holds."""
+    with connect() as connection:
+        found = connection.execute(
+            "SELECT SUM(num_rows) FROM parquet_file_metadata($file)", {"file": str(path)}
+        ).fetchone()
+    return int(found[0] or 0) if found else 0
 
 
 def read(spool: Path, folder: Path, asked: Asked) -> wire.Readings:
@@ -232,12 +254,15 @@ def _from_files(folder: Path, asked: Asked) -> Columns:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do one thing in a process in the background: ``keep SPOOL FOLDER BEFORE_NS`` or ``read``."""
+    """Do one thing in a process in the background: ``keep SPOOL FOLDER -`` or ``read``."""
     act, spool, folder, detail = arguments
     if act == "keep":
         written = archive(Path(spool), Path(folder))
-        prune(Path(folder), int(detail))
-        sys.stdout.write(f"{written}\n")
+        what = msgspec.json.decode(sys.stdin.buffer.read(), type=Pruning)
+        unpinned = prune(Path(folder), what)
+        left = files(Path(folder))
+        kept = Kept(written=written, unpinned=unpinned, oldest_ns=left[0][0] if left else 0)
+        sys.stdout.buffer.write(msgspec.json.encode(kept))
     else:
         asked = msgspec.json.decode(detail, type=Asked)
         answer = read(Path(spool), Path(folder), asked)

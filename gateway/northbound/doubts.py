@@ -37,8 +37,8 @@ class Doubts:
     """What is doubtful at one parent; pure."""
 
     def __init__(self) -> None:
-        #: Events that a post may hold now, of what is live and of the backlog: what the parent takes
-        #: of one says nothing of where the bad event of the other is.
+        #: Events that a post may hold now, of what is live and of the backlog: what the parent
+        #: takes of one says nothing of where the bad event of the other is.
         self.most = {LIVE: MAX_ITEMS, BACKLOG: MAX_ITEMS}
         self._refused: dict[int, _Doubt] = {}
         self._unnamed: set[int] = set()

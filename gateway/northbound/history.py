@@ -18,6 +18,7 @@ import msgspec
 
 from gateway import background, lifeline
 from gateway.northbound import wire
+from gateway.northbound.pins import Kept, Pruning, Window
 from gateway.northbound.spool import count_readings, kept_from, marker, segments
 
 DAY_NS: Final = 86_400_000_000_000
@@ -44,19 +45,32 @@ class History:
         How long files are kept.
     spool_bytes
         What the spool may take of the disk.
+    pinned_bytes
+        What files may take of it that are older than `days`, and hold what is pinned.
     """
 
-    def __init__(self, spool: Path, folder: Path, *, days: int, spool_bytes: int) -> None:
+    def __init__(
+        self, spool: Path, folder: Path, *, days: int, spool_bytes: int, pinned_bytes: int = 0
+    ) -> None:
+        self._pinned_bytes = pinned_bytes
         self.spool = spool
         self.folder = folder
         self._days = days
         self._spool_bytes = spool_bytes
         self._one = asyncio.Lock()
 
-    async def keep(self, now_ns: int) -> int:
-        """Archive the closed segments, remove old files; return how many files were written."""
-        before = now_ns - self._days * DAY_NS
-        return int(await self._child("keep", str(before), within_s=KEEP_S) or b"0")
+    async def keep(self, now_ns: int, pinned: Sequence[Window] = ()) -> Kept:
+        """Archive the closed segments, remove old files but those that are pinned."""
+        what = Pruning(
+            before_ns=now_ns - self._days * DAY_NS,
+            pinned=list(pinned),
+            pinned_bytes=self._pinned_bytes,
+        )
+        # By its input: a site may have more pins than a command line holds, or a full disk.
+        given = msgspec.json.encode(what)
+        return msgspec.json.decode(
+            await self._child("keep", "-", given=given, within_s=KEEP_S), type=Kept
+        )
 
     async def readings(self, order: wire.Order) -> wire.Readings:
         """Return what an order asks for: one point, at most two hours.
@@ -99,16 +113,17 @@ class History:
                 lost += count_readings(path, first)
         return wanted, lost
 
-    async def _child(self, act: str, detail: str, *, within_s: float) -> bytes:
+    async def _child(self, act: str, detail: str, *, within_s: float, given: bytes = b"") -> bytes:
         async with self._one:
             process = await asyncio.create_subprocess_exec(
                 *background.command(ARCHIVE, act, str(self.spool), str(self.folder), detail),
-                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
                 env=lifeline.environment(),
             )  # fmt: skip
             try:
                 async with asyncio.timeout(within_s):
-                    said, complained = await process.communicate()
+                    said, complained = await process.communicate(given)
             except TimeoutError as error:
                 raise HistoryError(f"{act}: no answer within {within_s:g} s") from error
             finally:

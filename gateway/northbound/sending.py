@@ -17,6 +17,7 @@ from gateway.model import NANOSECONDS, Cause, Clock, decode_event
 from gateway.northbound import outbox, wire
 from gateway.northbound.doubts import BACKLOG, IN_A_ROW, LIVE, Doubts
 from gateway.northbound.outbox import Row
+from gateway.northbound.pace import Pace
 from gateway.northbound.posting import (
     Posting,
     UplinkTooLargeError,
@@ -74,6 +75,8 @@ class Sending:
         self._kept = summaries
         self._room = POST_BYTES
         self._doubts = Doubts()
+        self._pace = Pace()
+        self._paused_to_ns = 0
         self._after = 0
         #: Posts of other things that were not understood one after another.
         self._row = 0
@@ -95,6 +98,7 @@ class Sending:
         self._after = whole.seq
         self._doubts.again()
         self._row, self._understood = 0, False
+        self._pace, self._paused_to_ns = Pace(), 0
         await self._posts(who, whole.items)
         if self._row and not self._understood:
             raise UplinkUnavailableError("the parent understands nothing of the present state")
@@ -125,12 +129,20 @@ class Sending:
     async def backlog(self, who: Identity) -> bool:
         """Send one post of what waited when the connection began; return whether any left."""
         doubts, after = self._doubts, self._after
+        if self.paused_s:
+            return False
+        most = min(doubts.most[BACKLOG], self._pace.most)
         rows: list[Row] = await self._source.store(
             lambda database: outbox.oldest(
-                database, self._destination, doubts.most[BACKLOG], up_to=after, skip=doubts.skip
+                database, self._destination, most, up_to=after, skip=doubts.skip
             )
         )
+        begun_ns = self._clock.monotonic_ns()
         left = await self._events(who, rows)
+        if rows:
+            ended_ns = self._clock.monotonic_ns()
+            self._pace.answered((ended_ns - begun_ns) / NANOSECONDS)
+            self._paused_to_ns = ended_ns + int(self._pace.pause_s * NANOSECONDS)
         due = doubts.due()
         if due is None:
             return left
@@ -140,6 +152,11 @@ class Sending:
         if not once_more:
             doubts.forget(due)
         return await self._events(who, once_more) or left
+
+    @property
+    def paused_s(self) -> float:
+        """How long the backlog is not sent yet, for the sake of others' live alarms."""
+        return max(0, self._paused_to_ns - self._clock.monotonic_ns()) / NANOSECONDS
 
     def rest(self) -> None:
         """Everything was sent that could be: what was passed over has its turn again."""

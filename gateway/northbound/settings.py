@@ -53,6 +53,8 @@ class StoreSettings(Written):
     spool_mib: Annotated[int, Field(strict=True, ge=16, le=1_048_576)] = 1024
     #: Days of history kept as Parquet.
     history_days: Annotated[int, Field(strict=True, ge=1, le=3650)] = 30
+    #: What the half hours before and after each alarm may take of the disk beyond that, MiB.
+    pinned_mib: Annotated[int, Field(strict=True, ge=0, le=1_048_576)] = 512
 
 
 class UplinkSettings(Written):

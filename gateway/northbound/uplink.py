@@ -178,9 +178,11 @@ class Uplink:
             if not sending.lag:
                 # Everything was taken: the next outage is a new one.
                 self._backoff.reset()
-            sending.rest()
+            paused_s = sending.paused_s
+            if not paused_s:
+                sending.rest()
             with suppress(TimeoutError):
-                async with asyncio.timeout(HEARTBEAT_S):
+                async with asyncio.timeout(min(HEARTBEAT_S, paused_s or HEARTBEAT_S)):
                     await self._wake.wait()
 
     async def _round(self, who: Identity, connection: str) -> bool:

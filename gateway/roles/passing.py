@@ -11,6 +11,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
+from gateway.db import StoreError
 from gateway.model import Act
 from gateway.northbound import wire
 from gateway.northbound.signing import is_signed_by
@@ -83,6 +84,9 @@ class Passing:
             except BusyError:
                 await asyncio.sleep(BUSY_S)
                 continue
+            except StoreError as error:
+                # Unanswered it expires: whoever gave it is told as much.
+                LOG.warning("an order from above is let go", order=order.id, reason=str(error))
             return
 
 

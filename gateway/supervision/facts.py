@@ -7,11 +7,13 @@ far it is complete is reckoned from the events that have come (`sequence.complet
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 
 import msgspec
 
 from gateway.db import Database, Row
+from gateway.model import NANOSECONDS
 from gateway.northbound.wire import UNREADABLE, NodeFacts, Nodes
 from gateway.supervision import heartbeat, links, sequence
 from gateway.supervision.heartbeat import Beat
@@ -22,6 +24,9 @@ from gateway.supervision.store import Write
 from gateway.supervision.throttle import Damper
 from gateway.supervision.views import nodes as node_view
 
+#: A node of which there is no news is shown anew once in so many rounds.
+QUIET_ROUNDS = 4
+ROUND_NS = 15 * NANOSECONDS
 #: Nodes in one item.
 AT_ONCE = 200
 LINKS = frozenset({"up", "late", "lost", "never", "unknown"})
@@ -83,37 +88,60 @@ def take(write: Write, relay: Relay, body: bytes, *, damper: Damper) -> str:
 
 def _take(write: Write, facts: NodeFacts, *, sent_ns: int) -> None:
     node, link = facts.node, facts.link if facts.link in LINKS else "unknown"
-    if sequence.are_named(facts.life, facts.epoch):
-        # What a relay remembers of a node that it does not hear proves no second speaker: after
-        # the loss of its disk that may be older than what is known here.
-        reason = sequence.meet(write, node, facts.life, facts.epoch, speaks=link in HEARD)
-        if reason:
-            sequence.mark_fork(write, node, reason)
-    if facts.fork:
-        sequence.mark_fork(write, node, facts.fork)
-    before = write.execute("SELECT told, behind FROM heartbeat WHERE node = ?", (node,))
-    if before != [(link, facts.behind)]:
-        write.tell_parent("nodes", node)
+    known = write.execute(
+        "SELECT link, behind, told, life, epoch, last_seq, head, lag, coverage, version, trouble "
+        "FROM heartbeat WHERE node = ?",
+        (node,),
+    )
+    now = (
+        *(links.shown(write.now_ns, write.now_ns, told=link), facts.behind, link),
+        *(facts.life, facts.epoch, facts.last_seq, facts.head, facts.lag, facts.coverage),
+        *(facts.version, msgspec.json.encode(facts.trouble)),
+    )
+    before = known[0] if known else None
+    _judge(write, facts, before, heard=link in HEARD)
     if link != "never":
-        heartbeat.save(
-            write,
-            node,
-            Beat(
-                life=facts.life,
-                epoch=facts.epoch,
-                last_seq=facts.last_seq,
-                head=facts.head,
-                lag=facts.lag,
-                coverage=facts.coverage,
-                clock_ns=sent_ns + facts.offset_ns,
-                beat_ns=facts.clock_ns,
-                version=facts.version,
-                trouble=facts.trouble,
-                told=link,
-                behind=facts.behind,
-            ),
-        )
-    node_view.publish(write, node)
+        heartbeat.save(write, node, _beat(facts, link, sent_ns))
+        if before is None or before[:2] != now[:2]:
+            write.tell_parent("nodes", node)
+    # Where there is nothing to see but that its heartbeat goes on, that is shown by turns.
+    turn = zlib.crc32(node.encode()) % QUIET_ROUNDS == write.now_ns // ROUND_NS % QUIET_ROUNDS
+    if before != now or turn:
+        node_view.publish(write, node)
+
+
+def _judge(write: Write, facts: NodeFacts, before: Row | None, *, heard: bool) -> None:
+    """Place the life that speaks, and show a fork where what is told fits nothing."""
+    node = facts.node
+    reasons = [facts.fork]
+    speaking = (facts.life, facts.epoch)
+    if sequence.are_named(*speaking):
+        if before is None or before[3:5] != speaking:
+            # What a relay remembers of a node that it does not hear proves no second speaker: after
+            # the loss of its disk that may be older than what is known here.
+            reasons.append(sequence.meet(write, node, *speaking, speaks=heard))
+        where = (facts.last_seq, facts.head)
+        if heard and facts.head and (before is None or before[3:7] != (*speaking, *where)):
+            reasons.append(heartbeat.rewritten(write, node, facts.life, *where))
+    for reason in filter(None, reasons):
+        sequence.mark_fork(write, node, reason)
+
+
+def _beat(facts: NodeFacts, link: str, sent_ns: int) -> Beat:
+    return Beat(
+        life=facts.life,
+        epoch=facts.epoch,
+        last_seq=facts.last_seq,
+        head=facts.head,
+        lag=facts.lag,
+        coverage=facts.coverage,
+        clock_ns=sent_ns + facts.offset_ns,
+        beat_ns=facts.clock_ns,
+        version=facts.version,
+        trouble=facts.trouble,
+        told=link,
+        behind=facts.behind,
+    )
 
 
 def _facts(row: Row, speaking: dict[str, tuple[str, str]], now_ns: int) -> NodeFacts:

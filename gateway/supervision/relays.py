@@ -123,10 +123,9 @@ class Relay:
             )
         if node == self._write.node:
             return f"{node} is this centre itself"
-        if via == "":
-            return f"{node} is paired here itself; an administrator may move it to {self.node}"
         if via is not None and via != self.node:
-            return f"{node} is known through {via}; an administrator may move it to {self.node}"
+            # By which, is nothing that one division need know of another.
+            return f"{node} is known here by another way; an administrator may move it"
         if self._divisions is not None and division not in self._divisions:
             return (
                 f"{node} stands in division {division}, which this tier does not count to that of "

@@ -361,9 +361,7 @@ class Store:
         try:
             with self._database.transaction() as database:
                 now_ns = self.clock.now_ns()
-                write = Write(
-                    database, chain, now_ns, own=own, parent=self.parent, key=self._key
-                )
+                write = Write(database, chain, now_ns, own=own, parent=self.parent, key=self._key)
                 result = work(write)
                 write.finish(self._key)
         except BaseException:

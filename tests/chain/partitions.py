@@ -26,6 +26,7 @@ from gateway.roles.centre import CentreSettings, RunningCentre, open_centre
 from gateway.roles.upward import PARENT, Above, Upward
 
 TIERS = ("enterprise", "township", "county", "city")
+START_S = 60.0
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 #: Each transition: what it is called, from which states, to which.
 MOVES = {
@@ -86,13 +87,13 @@ class Link:
         except (OSError, asyncio.CancelledError):
             pass
         finally:
+            # All that needs no waiting first: it may be cut a second time meanwhile.
+            for each in writers:
+                each.transport.abort()
             for pump in pumps:
                 pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
-            for each in writers:
-                each.close()
-                with suppress(OSError):
-                    await each.wait_closed()
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(*pumps, return_exceptions=True)
             self._tasks.discard(task)
 
 
@@ -231,11 +232,22 @@ class Tier:
             stdout=log, stderr=log,
         )  # fmt: skip
         try:
+            await self._listens()
             yield
         finally:
             process.terminate()
             await process.wait()
             log.close()
+
+    async def _listens(self) -> None:
+        settings, _ = load(self.config, CentreSettings)
+        async with asyncio.timeout(START_S):
+            while True:
+                with suppress(OSError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", settings.listen.port)
+                    writer.close()
+                    return
+                await asyncio.sleep(0.05)
 
     def reader(self) -> Database:
         return Database(self.folder / self.name / "centre.sqlite", "centre", read_only=True)

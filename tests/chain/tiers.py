@@ -248,7 +248,7 @@ async def _settled(town: Town, log: Log, settle_s: float) -> None:
                 continue
             wanted = true_state(town, name)
             found = await asyncio.to_thread(mirrored, town.tiers[name])
-            if found == wanted and await asyncio.to_thread(_has_all, town, name):
+            if found == wanted and await asyncio.to_thread(has_all, town, name):
                 agreed.add(name)
                 log(f"{name} has reached {_shown(wanted)}")
         await asyncio.sleep(0.05)
@@ -263,20 +263,24 @@ def _shown(wanted: dict[str, tuple[str, int, str]]) -> str:
     return ", ".join(rows) or "all normal"
 
 
-def _has_all(town: Town, name: str) -> bool:
+def has_all(town: Town, name: str) -> bool:
     """Whether every event of every gateway's life has arrived at a tier, and none waits there."""
-    database = town.tiers[name].reader()
     try:
-        if outbox.waiting(database, PARENT):
-            return False
-        for gateway in below(town, name):
-            rows = database.execute(
+        database = town.tiers[name].reader()
+    except StoreError:  # it is just being started
+        return False
+    try:
+        found = all(
+            database.execute(
                 "SELECT COUNT(*) FROM event WHERE node = ? AND life = ?",
                 (gateway.node, gateway.chain.identity.life),
             )
-            if rows[0][0] != gateway.chain.seq:
-                return False
-        return True
+            == [(gateway.chain.seq,)]
+            for gateway in below(town, name)
+        )
+        return found and not outbox.waiting(database, PARENT)
+    except StoreError:
+        return False
     finally:
         database.close()
 

@@ -14,7 +14,12 @@ from pydantic_core import PydanticUndefined
 
 from device_profiles.duration import format_duration
 from gateway.config import ConfigError, load
-from gateway.northbound.settings import InfluxSettings, ParentSettings, StoreSettings
+from gateway.northbound.settings import (
+    InfluxSettings,
+    ParentSettings,
+    StoreSettings,
+    UplinkSettings,
+)
 from gateway.pipeline import derived_settings as derived
 from gateway.pipeline import settings as plant
 from gateway.roles import centre
@@ -31,6 +36,7 @@ SECTIONS: dict[type[BaseModel], str] = {
     BrokerSettings: "`[broker]`",
     ParentSettings: "`[parent]`",
     edge.DelegateSettings: "`[[delegate]]`",
+    UplinkSettings: "`[uplink]`",
     edge.ScreenSettings: "`[screen]`",
     StoreSettings: "`[store]`",
     edge.SirenSettings: "`[siren]`",

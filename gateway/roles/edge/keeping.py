@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -12,7 +13,7 @@ import msgspec
 from gateway import background
 from gateway.db import Database, StoreError
 from gateway.model import Clock
-from gateway.northbound import wire
+from gateway.northbound import pins, wire
 from gateway.northbound.history import History, HistoryError
 from gateway.northbound.spool import Spool, read_position
 from gateway.observe import Metrics, log
@@ -54,6 +55,7 @@ class Keeping:
             site.folder / "history",
             days=settings.store.history_days,
             spool_bytes=settings.store.spool_mib * MEBIBYTE,
+            pinned_bytes=settings.store.pinned_mib * MEBIBYTE,
         )
         self._influx = settings.influx
         self._exported = site.folder / "influx.position"
@@ -118,7 +120,7 @@ class Keeping:
             if spool is None:
                 continue
             try:
-                await self._history.keep(self._clock.now_ns())
+                await self._prune()
                 await self._cut(spool)
                 reason = ""
             except (HistoryError, OSError, StoreError) as error:
@@ -126,6 +128,15 @@ class Keeping:
             if reason and reason != self._reason:
                 LOG.warning("history is not kept; trying again each minute", reason=reason)
             self._reason = reason
+
+    async def _prune(self) -> None:
+        pinned: list[pins.Window] = await self._storage.act(pins.windows)
+        kept = await self._history.keep(self._clock.now_ns(), pinned)
+        if kept.unpinned:
+            LOG.error("pinned readings were removed before their time", count=kept.unpinned)
+            self._storage.shed(kept.unpinned, "pinned readings reached their limit")
+        if kept.oldest_ns:
+            await self._storage.act(partial(pins.forget, before_ns=kept.oldest_ns))
 
     async def _cut(self, spool: Spool) -> None:
         taken = []

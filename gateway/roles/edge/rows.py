@@ -11,7 +11,8 @@ from gateway.alarms import store as alarm_store
 from gateway.alarms.desk import Transition
 from gateway.db import Database
 from gateway.journal import close_segment, write_entries
-from gateway.northbound import outbox
+from gateway.model import Cause
+from gateway.northbound import outbox, pins
 from gateway.roles.edge import ended
 
 
@@ -28,9 +29,16 @@ def write_transitions(
     write_entries(database, entries)
     rows = [outbox.Row(t.event.seq, t.event.alarm, t.entry) for t in transitions]
     outbox.append(database, rows, destinations)
+    pins.pin(database, raised_ns(transitions))
     alarm_store.save(database, transitions)
     ended.write(database, transitions)
     close_segment(database, key, at_ns=transitions[-1].event.received_ns)
+
+
+def raised_ns(transitions: Sequence[Transition]) -> set[int]:
+    """Return when alarms of points were raised: when it was measured, and when it was received."""
+    raises = [t.event for t in transitions if t.event.cause == Cause.RAISE and t.event.area]
+    return {event.source_ns for event in raises} | {event.received_ns for event in raises}
 
 
 def set_position(database: Database, position: int) -> None:

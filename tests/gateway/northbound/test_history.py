@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from device_profiles.quality import Quality
 from gateway.northbound import archive, spool, wire
 from gateway.northbound.history import DAY_NS, History, HistoryError
+from gateway.northbound.pins import Pruning
 from gateway.northbound.spool import Configuration, Spool, encode_readings, marker, segments
 from gateway.readings import ReadingBatch, Row
 
@@ -164,8 +165,9 @@ def test_old_files_go_and_younger_ones_stay(site: Site) -> None:
         site.close_segment()
     site.write(seconds(3000, 1))
     archive.archive(site.spool_folder, site.folder)
-    assert archive.prune(site.folder, START + 1000 * SECOND - SECOND) == 0
-    assert archive.prune(site.folder, START + 1000 * SECOND) == 1
+    archive.prune(site.folder, Pruning(before_ns=START + 1000 * SECOND - SECOND))
+    assert len(archive.files(site.folder)) == 3
+    archive.prune(site.folder, Pruning(before_ns=START + 1000 * SECOND))
     assert [begun for begun, _ in archive.files(site.folder)] == [
         START + 1000 * SECOND,
         START + 2000 * SECOND,
@@ -178,7 +180,8 @@ async def test_child_process_keeps_and_answers(site: Site) -> None:
     site.close_segment()
     site.write(seconds(100, 10))
     history = site.history()
-    assert await history.keep(START + DAY_NS) == 1
+    kept = await history.keep(START + DAY_NS)
+    assert (kept.written, kept.unpinned, kept.oldest_ns) == (1, 0, START)
     order = wire.Order(
         id="o1", action="readings", tag=TAGS[0], from_ns=START, to_ns=START + 3600 * SECOND
     )

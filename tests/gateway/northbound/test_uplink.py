@@ -40,7 +40,7 @@ async def test_present_state_first_then_the_outbox_in_order(
     assert [bytes(raw) for raw in present.alarms] == gateway.present
     assert (present.life, present.seq) == (gateway.identity.life, 1100)
     assert parent.of_kind("event") == made
-    assert [len(post.items) for post in parent.intakes[1:]] == [500, 500, 100]
+    assert all(len(post.items) <= wire.MAX_ITEMS for post in parent.intakes)
     assert all(sum(len(bytes(i.body)) for i in p.items) <= POST_BYTES for p in parent.intakes)
     assert parent.doubled == []
     for post in parent.intakes:

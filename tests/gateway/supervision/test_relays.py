@@ -74,7 +74,7 @@ async def test_a_gateway_speaks_for_nobody_else(world: World) -> None:
 async def test_a_paired_node_is_nobody_elses(world: World) -> None:
     """A node that is paired here itself is refused to a relay, whatever it sends of it."""
     town, site = await world.relay(), await world.child("gw1")
-    assert "is paired here itself" in await town.tells_of(site.facts(division="999999"))
+    assert "is known here by another way" in await town.tells_of(site.facts(division="999999"))
     sent = await town.relays(site, ("event", site.event()), ("present", site.present()))
     assert set(sent.values()) == {"rejected"}
     assert await world.rows("SELECT * FROM event") == []
@@ -92,7 +92,7 @@ async def test_a_second_way_is_refused(world: World) -> None:
     """A node speaks through one child at a time; the other one's refusal is journalled."""
     town, village, site = await world.relay("town"), await world.relay("vill"), await below(world)
     await town.tells_of(site.facts())
-    assert "is known through town" in await village.tells_of(site.facts())
+    assert "is known here by another way" in await village.tells_of(site.facts())
     assert await village.relays(site, ("event", site.event())) == {"event-0": "rejected"}
     refused = [(e.detail["node"], e.detail["item"]) for e in await world.own("refused")]
     assert refused == [("vill", "gw1"), ("vill", "event-0")]
@@ -123,7 +123,7 @@ async def test_a_paired_site_moves_below_a_centre_and_back(world: World) -> None
     assert await town.tells_of(site.facts()) == ""
     await world.pair(site)
     assert await site.events(site.event()) == ["stored"]
-    assert "is paired here itself" in await town.tells_of(site.facts())
+    assert "is known here by another way" in await town.tells_of(site.facts())
 
 
 @pytest.mark.parametrize(("node", "via"), [("gw1", "gw2"), ("gw9", "town"), ("town", "town")])

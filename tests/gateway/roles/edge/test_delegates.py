@@ -52,9 +52,7 @@ def test_a_name_that_is_not_the_paired_parent_s_is_told(tmp_path: Path) -> None:
     token = tmp_path / "data" / "parent.token"
     token.parent.mkdir()
     keep_pin(token, Pin(centre="county", public_key=KEY))
-    with pytest.raises(
-        ConfigError, match=r"lake-centre: is not the paired parent, county"
-    ):
+    with pytest.raises(ConfigError, match=r"lake-centre: is not the paired parent, county"):
         inspect_site(path, now_ns=NOW_NS)
     load_site(path)
     keep_pin(token, Pin(centre="lake-centre", public_key=KEY))
