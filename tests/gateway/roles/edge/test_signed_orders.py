@@ -229,3 +229,32 @@ async def test_another_key_above_is_an_alarm_until_the_known_one_answers(
         await until(lambda: ends(stored(tmp_path / "data"), "ack"))
     acts = [e.detail["act"] for e in stored(tmp_path / "data") if e.kind == "parent"]
     assert acts == ["pinned", "another key", "known again"]
+
+
+async def test_two_operators_and_a_shelving_that_runs_out(
+    tmp_path: Path, broker: LocalBroker
+) -> None:
+    """Of two orders on one sight the first counts; one that a shelving's end overtook is stale."""
+    path = write_site(tmp_path, port=broker.port, more=PARENT + DELEGATE)
+    async with running(path) as edge:
+        desk = edge.node.desk
+        await edge.say(150.0)
+        await until(lambda: edge.active("A/h"))
+        give(edge, order(edge, "one", "acknowledge"), order(edge, "two", "acknowledge"))
+        now = edge.node.clock.now_ns()
+        give(edge, order(edge, "shelve", "shelve", to_ns=now + NANOSECONDS))
+        unshelve = order(edge, "unshelve", "unshelve")
+        # The line is down meanwhile; the condition still holds when the shelving ends.
+        await until(lambda: desk.status("gw/A/h").suppression == "NONE")
+        assert desk.status("gw/A/h").state == State.UNACKNOWLEDGED
+        await until(lambda: edge.sounding == {"gw/A/h"})
+        give(edge, unshelve)
+        assert desk.status("gw/A/h").state == State.UNACKNOWLEDGED
+        await until(lambda: ends(stored(tmp_path / "data"), "unshelve"))
+    events = stored(tmp_path / "data")
+    results = {each: ends(events, each)[0][1] for each in ("one", "two", "shelve", "unshelve")}
+    assert results == {
+        "one": "applied", "two": "refused", "shelve": "applied", "unshelve": "refused",
+    }  # fmt: skip
+    moved = [(e.cause, e.revision) for e in events if e.kind == "alarm" and e.tag == "A"]
+    assert moved == [("raise", 1), ("acknowledge", 2), ("shelve", 3), ("expire", 4)]
