@@ -12,6 +12,7 @@ from typing import Self
 
 import msgspec
 
+from gateway.identity import public_hex
 from gateway.model import NANOSECONDS
 from gateway.northbound.wire import Heartbeat, HeartbeatAnswer
 from gateway.supervision import links, sequence
@@ -91,7 +92,7 @@ def take(write: Write, node: str, heartbeat: Heartbeat) -> HeartbeatAnswer:
         anchored_seq=seq,
         anchored_head=head,
         centre=write.node,
-        public_key=write.public_key,
+        public_key=public_hex(write.key) if write.key is not None else "",
     )
 
 

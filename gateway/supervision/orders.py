@@ -16,6 +16,7 @@ import msgspec
 from gateway.db import Database
 from gateway.identity import random_bits
 from gateway.model import NANOSECONDS, Act, AlarmEvent
+from gateway.northbound.signing import sign
 from gateway.northbound.wire import Order
 from gateway.supervision.store import Write
 from gateway.supervision.tiers import UNKNOWN_HAZARD
@@ -84,7 +85,8 @@ def create(
         The node has as many orders of this sort waiting as it may.
     """
     identity = identity or random_bits()
-    order = write.sign(
+    order = _signed(
+        write,
         msgspec.convert(
             {
                 "id": identity,
@@ -95,7 +97,7 @@ def create(
                 **fields,
             },
             Order,
-        )
+        ),
     )
     _insert(write, order, encode(order), origin="")
     write.journal(
@@ -154,6 +156,12 @@ def pass_down(write: Write, order: Order, body: bytes) -> None:
         },
     )
     _tell(write, order.id)
+
+
+def _signed(write: Write, order: Order) -> Order:
+    """Return an order as this centre's own."""
+    order = msgspec.structs.replace(order, origin=write.node)
+    return sign(order, write.key) if write.key is not None else order
 
 
 def _insert(write: Write, order: Order, body: bytes, *, origin: str) -> None:

@@ -18,7 +18,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.db import Database, Row, StoreError, Value, lock
@@ -26,8 +25,6 @@ from gateway.identity import Identity, load_key, public_hex
 from gateway.journal import GENESIS, Chain, close_segment, write_entries
 from gateway.model import AlarmEvent, Clock
 from gateway.northbound import outbox
-from gateway.northbound.signing import sign
-from gateway.northbound.wire import Order
 from gateway.supervision import feed, opening
 from gateway.supervision.feed import FeedItem, Hub
 
@@ -99,7 +96,7 @@ class Write:
         self._chain = chain
         self._own = own or Chain(chain.identity)
         self._parent = parent
-        self._key = key
+        self.key = key
         self._entries: list[tuple[int, bytes]] = []
         self._upward: list[outbox.Row] = []
 
@@ -117,16 +114,6 @@ class Write:
     def own(self) -> Identity:
         """Who speaks in the stream of the centre's own events."""
         return self._own.identity
-
-    @property
-    def public_key(self) -> str:
-        """What this centre's orders are known by; empty where there is no key at hand."""
-        return public_hex(self._key) if self._key is not None else ""
-
-    def sign(self, order: Order) -> Order:
-        """Return an order as this centre's own, signed."""
-        made = msgspec.structs.replace(order, origin=self.node)
-        return sign(made, self._key) if self._key is not None else made
 
     def execute(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         """Run one statement and return its rows."""

@@ -43,15 +43,12 @@ async def pair(request: Request, centre: CentreDep) -> Response:
         )
     asked = _readable(decode_pair, await request.body(), what="pairing request")
     try:
-        node, key = await centre.store.write(
-            lambda write: (
-                pairing.pair(
-                    write,
-                    asked.code,
-                    public_key=asked.public_key[:128],
-                    token_hash=asked.token_hash,
-                ),
-                write.public_key,
+        node = await centre.store.write(
+            lambda write: pairing.pair(
+                write,
+                asked.code,
+                public_key=asked.public_key[:128],
+                token_hash=asked.token_hash,
             )
         )
     except PairingError as error:
@@ -64,7 +61,7 @@ async def pair(request: Request, centre: CentreDep) -> Response:
                 )
             )
         raise problem(403, "code", str(error)) from error
-    return answer(PairAnswer(node=node, centre=centre.node, public_key=key))
+    return answer(PairAnswer(node=node, centre=centre.node, public_key=centre.store.public_key))
 
 
 @router.post(wire.INTAKE, summary="Store events, state, inventory, summaries and readings")
