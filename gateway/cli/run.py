@@ -84,12 +84,12 @@ def centre(
     from gateway.roles.centre import CentreSettings, run_centre
     from gateway.supervision.divisions import DivisionsError
 
-    start_log(json=log_json)
     try:
         settings, _ = load(config, CentreSettings)
         if show_key:
             typer.echo(key_of(Path(settings.store.folder)))
             return
+        start_log(json=log_json)
         asyncio.run(
             run_centre(settings, clock=clock_of(clock_speed, clock_origin), renew=reset_password)
         )
