@@ -70,6 +70,16 @@ class Cause(StrEnum):
     CARRY = "carry"
 
 
+class Act(StrEnum):
+    """What a tier above does about an alarm: none of these moves it or stops a siren."""
+
+    RECEIVED = "received"
+    QUESTIONED = "questioned"
+    URGED = "urged"
+    ESCALATED = "escalated"
+    CLOSED = "closed"
+
+
 class Clock(Protocol):
     """Where time comes from: injected everywhere, so that tests and replay own it."""
 
@@ -150,14 +160,14 @@ class Detection:
 class AlarmEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the journal, and what the wire carries, byte for byte, through every tier.
 
-    `kind` is "alarm" for a transition of an alarm; other kinds ("life", "start", "order", "shed",
-    "configuration", "store") concern the node itself and leave the alarm fields empty. The identity
-    is (node, life, epoch, seq). `prev` is the SHA-256 of the bytes of the event before it, so the
-    events of a life form a chain that anyone who has them can check. `clock_offset_ns` added to
-    `source_ns` is the time that the device stated, where it lay too far ahead to be believed.
-    `contributions` are those of
-    the raise, in every event of an occurrence; where there are none the field is left out, and a
-    reader that knows it not reads past it.
+    `kind` is "alarm" for a transition of an alarm; other kinds ("life", "start", "order", "act",
+    "parent", "clock", "shed", "configuration", "store") concern the node itself and leave the
+    fields of an alarm empty. The identity is (node, life, epoch, seq). `prev` is the SHA-256 of the
+    bytes of the event before it, so the events of a life form a chain that anyone who has them can
+    check. `clock_offset_ns` added to `source_ns` is the time that the device stated, where it lay
+    too far ahead to be believed. `contributions` are those of the raise, in every event of an
+    occurrence; where there are none the field is left out, and a reader that knows it not reads
+    past it.
     """
 
     v: Int64 = EVENT_VERSION

@@ -251,6 +251,12 @@ NODE_ALARMS = (
     ("storage_lost", Priority.CRITICAL, "Storage lost, not crash-safe", "存储失效，断电将丢失数据"),
     ("broker_lost", Priority.CRITICAL, "No connection to the broker", "与消息服务器失去连接"),
     ("clock_set", Priority.MEDIUM, "The gateway's clock was set", "网关时钟被调整"),
+    (
+        "parent_changed",
+        Priority.HIGH,
+        "Centre above has another key, its orders are refused",
+        "上级平台密钥与配对时不符，其指令一律拒绝",
+    ),
     ("dead_letter", Priority.HIGH, "Events that the parent never takes", "有上报事件被上级拒收"),
     ("outbox_lagging", Priority.MEDIUM, "Events wait, the parent is away", "上报积压，上级未接收"),
 )

@@ -27,7 +27,7 @@ ORDERS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What an operator asks of one alarm."""
+    """What an operator asks of one alarm; `order` and its maker `origin` where it came as one."""
 
     alarm: str
     revision: int
@@ -36,6 +36,7 @@ class Request:
     comment: str = ""
     until_ns: int = 0
     order: str = ""
+    origin: str = ""
 
 
 def possible(definition: AlarmDefinition, status: Status) -> list[str]:

@@ -69,6 +69,10 @@ def centre(
     reset_password: Annotated[
         str, typer.Option(help="Give this account a new password and print it once.")
     ] = "",
+    show_key: Annotated[
+        bool,
+        typer.Option("--show-key", help="Print the key that its orders are known by, and end."),
+    ] = False,
     log_json: LogJson = False,
     clock_speed: SpeedOption = 1.0,
     clock_origin: OriginOption = 0,
@@ -80,9 +84,12 @@ def centre(
     from gateway.roles.centre import CentreSettings, run_centre
     from gateway.supervision.divisions import DivisionsError
 
-    start_log(json=log_json)
     try:
         settings, _ = load(config, CentreSettings)
+        if show_key:
+            typer.echo(key_of(Path(settings.store.folder)))
+            return
+        start_log(json=log_json)
         # Heartbeats come by the machine's own clock, however fast the demo's runs.
         watch = settings.watch.stretched(clock_speed)
         settings = settings.model_copy(update={"watch": watch})
@@ -95,6 +102,15 @@ def centre(
         complain([str(error)])
     except OSError as error:
         complain([f"{config}: the centre cannot start: {error}; is its address free and its own?"])
+
+
+def key_of(folder: Path) -> str:
+    """Return the public key of the centre whose store lies there; it is made at the first start."""
+    from gateway.identity import load_key, public_hex
+
+    if not (folder / "node.key").exists():
+        complain([f"{folder}: has no key yet; start the centre once, then ask again"])
+    return public_hex(load_key(folder))
 
 
 def demo(

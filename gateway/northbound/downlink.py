@@ -1,8 +1,13 @@
-"""Orders from the parent: a stream the child opens. An order always ends in an event."""
+"""Orders from the parent: a stream the child opens. An order always ends in an event.
+
+What has come once on this stream is not handed over again; whether an order has ended before, also
+before a restart, is for the one to know who carries it out. A centre passes on the very bytes.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection
@@ -21,7 +26,7 @@ RETRY_FIRST_S: Final = 0.25
 RETRY_LAST_S: Final = 30.0
 #: The parent sends a sign of life at least each 15 s; a stream without one is dead.
 SILENT_S: Final = 45.0
-#: Orders whose outcome is remembered, so that one sent twice is done once.
+#: Orders of which is remembered that they came, so that one sent twice is handed over once.
 REMEMBERED: Final = 1000
 JITTER = secrets.SystemRandom()
 LOG = log("northbound.downlink")
@@ -35,7 +40,7 @@ class Downlink:
     url, token, verify
         As for the uplink.
     carry_out
-        Takes each order once, on the event loop.
+        Takes each order once with its bytes, on the event loop.
     """
 
     def __init__(
@@ -43,7 +48,7 @@ class Downlink:
         url: str,
         token: str,
         *,
-        carry_out: Callable[[wire.Order], None],
+        carry_out: Callable[[wire.Order, bytes], None],
         verify: ssl.SSLContext | bool = True,
     ) -> None:
         self._carry_out = carry_out
@@ -55,7 +60,7 @@ class Downlink:
             trust_env=False,
         )
         self._last = ""
-        self._done: dict[str, None] = {}
+        self._done: dict[bytes, None] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -96,15 +101,18 @@ class Downlink:
     def _take(self, data: str) -> None:
         try:
             order = msgspec.json.decode(data, type=wire.Order)
-        except msgspec.DecodeError as error:
+        except wire.UNREADABLE as error:
             LOG.warning("an order cannot be read", reason=str(error))
             return
-        if order.id in self._done:
+        # By all of it: another that bears the same id does not keep the true one from coming.
+        body = data.encode()
+        came = hashlib.sha256(body).digest()
+        if came in self._done:
             return
-        self._done[order.id] = None
+        self._done[came] = None
         while len(self._done) > REMEMBERED:
             del self._done[next(iter(self._done))]
-        self._carry_out(order)
+        self._carry_out(order, body)
 
 
 async def server_sent(

@@ -2,6 +2,7 @@
 
 The token is made here and on the disk before it is offered; the parent is sent its hash. A node
 that dies before it has read the answer offers the same token again, and the same code still works.
+Beside the token is kept who the parent is: only what it has signed is taken for its order.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import msgspec
 from gateway.identity import load_key, public_hex, write_secret
 from gateway.northbound import wire
 from gateway.northbound.settings import ParentSettings
+from gateway.northbound.trust import keep_pin, pin_of
 
 
 class PairingError(Exception):
@@ -112,4 +114,12 @@ def pair(settings: ParentSettings, folder: Path, code: str, *, node: str) -> Non
             f"{settings.url}: the code was made for {bought.node}, this node is {node}; ask the "
             f"centre for a code for {node}"
         )
-    waiting.replace(path)
+    try:
+        # Before the token: a credential never stands beside the key of another centre.
+        keep_pin(path, pin_of(bought))
+        waiting.replace(path)
+    except OSError as error:
+        raise PairingError(
+            f"{path}: cannot be kept: {error}; run this again as the gateway's own user: the same "
+            "code still works"
+        ) from error

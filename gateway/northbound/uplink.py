@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
@@ -61,6 +62,8 @@ class Uplink:
         Whose rows of the outbox it delivers.
     verify
         Whose certificates to trust; True for the system's.
+    answered
+        Given what the parent answers to each heartbeat.
     summaries
         How many periods of them may wait.
     """
@@ -76,9 +79,11 @@ class Uplink:
         metrics: Gauges,
         verify: ssl.SSLContext | bool = True,
         summaries: int = SUMMARIES_KEPT,
+        answered: Callable[[wire.HeartbeatAnswer], None] = lambda _: None,
     ) -> None:
         self.connected = False
         self.destination = destination
+        self._answered = answered
         self._source = source
         self._clock = clock
         self._metrics = metrics
@@ -226,6 +231,7 @@ class Uplink:
             trouble=trouble,
         )
         answer = await self._posting.heartbeat(beat)
+        self._answered(answer)
         if answer.anchored_seq:
             self._source.anchored(answer.anchored_seq, answer.anchored_head)
 

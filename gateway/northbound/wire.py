@@ -125,7 +125,11 @@ class InventoryPoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
-    """What the node watches; sent on every connection and taken whole."""
+    """What the node watches; sent on every connection and taken whole.
+
+    `delegates` names the centres that may act for the enterprise, and what each may do; a node that
+    leaves it out does whatever its parent orders.
+    """
 
     node: str
     name: str
@@ -135,6 +139,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     grid: str
     areas: list[InventoryArea]
     points: list[InventoryPoint]
+    delegates: dict[str, list[str]] | msgspec.UnsetType = msgspec.UNSET
 
 
 class SummaryPoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,8 +214,20 @@ class Nodes(msgspec.Struct, frozen=True, kw_only=True):
     head: Head = ""
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What the parent asks of the child; it always ends in an event, applied or refused."""
+class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a centre above asks of a node; it always ends in an event, applied or refused.
+
+    Parameters
+    ----------
+    revision, life
+        Where the alarm stood, and in which life of the node, as its giver saw it.
+    occurrence
+        What an act of an upper tier is about.
+    node
+        Whom it is for: a centre between passes it down unchanged.
+    origin, key, signature
+        The centre that made it, its public key, and what it signed (`gateway.northbound.signing`).
+    """
 
     id: str
     action: str
@@ -222,6 +239,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     tag: str = ""
     from_ns: Int64 = 0
     to_ns: Int64 = 0
+    occurrence: Int64 = 0
+    life: str = ""
+    node: str = ""
+    origin: str = ""
+    key: str = ""
+    signature: str = ""
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -246,12 +269,17 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HeartbeatAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The parent's clock, and the journal entry it has anchored."""
+    """The parent's clock, the journal entry it has anchored, and who it is.
+
+    `public_key` is what it signs its orders with; a parent before signatures leaves both out.
+    """
 
     v: Int64 = VERSION
     clock_ns: Nanoseconds
     anchored_seq: Ordinal
     anchored_head: str
+    centre: str | msgspec.UnsetType = msgspec.UNSET
+    public_key: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class PairRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,10 +296,12 @@ class PairRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PairAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The node id the code was issued for."""
+    """The node id the code was issued for, and who the parent is, as in `HeartbeatAnswer`."""
 
     v: Int64 = VERSION
     node: str
+    centre: str | msgspec.UnsetType = msgspec.UNSET
+    public_key: str | msgspec.UnsetType = msgspec.UNSET
 
 
 encode = msgspec.json.Encoder().encode

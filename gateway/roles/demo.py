@@ -175,6 +175,8 @@ def write_files(
     path = folder / "site.toml"
     code = f"{store}/pairing-demo-gw1.code"
     parent = f'\n[parent]\nurl = "http://127.0.0.1:{port}"\ncode_file = "{code}"\n'
+    # The demo's centre is the enterprise's own: what it acknowledges counts at the site.
+    parent += '\n[[delegate]]\nto = "demo-centre"\n'
     text = renamed(TEMPLATE.read_text(encoding="utf-8"), names)
     address = f'url = "{broker.url}"\nversion = "{broker.version}"'
     text = text.replace('url = "mqtt://127.0.0.1:1883"', address)

@@ -18,6 +18,7 @@ from gateway.northbound.downlink import Downlink
 from gateway.northbound.pairing import PairingError, pair, token_path, trusting
 from gateway.northbound.settings import ParentSettings
 from gateway.northbound.source import Gauges, Report, Source
+from gateway.northbound.trust import Trust, read_pin
 from gateway.northbound.uplink import Uplink
 from gateway.observe import log
 
@@ -48,7 +49,9 @@ class Upward:
     source
         What uplinks ask of the node.
     carry_out
-        Takes orders, whoever gives them.
+        Takes orders with the name of the receiver they came from, and their bytes.
+    trust
+        Who the receivers are, where this node carries out orders itself.
     summaries
         How many periods of them may wait for each.
     """
@@ -60,10 +63,11 @@ class Upward:
         node: str,
         folder: Path,
         source: Source,
-        carry_out: Callable[[wire.Order], None],
+        carry_out: Callable[[str, wire.Order, bytes], None],
         summaries: int,
         clock: Clock,
         metrics: Gauges,
+        trust: Trust | None = None,
     ) -> None:
         self._summaries = summaries
         self.uplinks: list[Uplink] = []
@@ -74,6 +78,7 @@ class Upward:
         self._carry_out = carry_out
         self._clock = clock
         self._metrics = metrics
+        self._trust = trust
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
@@ -117,6 +122,16 @@ class Upward:
 
     async def _connect(self, above: Above) -> None:
         token, verify = await self._means(above.settings)
+        if self._trust is not None:
+            path = token_path(above.settings, self._folder)
+            self._trust.begin(above.name, await asyncio.to_thread(read_pin, path))
+        met = asyncio.Event()
+
+        def answered(answer: wire.HeartbeatAnswer) -> None:
+            if self._trust is not None:
+                self._trust.answered(above.name, answer)
+            met.set()
+
         uplink = Uplink(
             above.settings.url,
             token,
@@ -125,12 +140,17 @@ class Upward:
             clock=self._clock,
             metrics=self._metrics,
             verify=verify,
+            answered=answered,
             summaries=self._summaries,
         )
         await self._stack.enter_async_context(uplink)
         self.uplinks.append(uplink)
+        if self._trust is not None and self._trust.pin(above.name) is None:
+            # Nobody's order can be judged before it is known who is there.
+            await met.wait()
+        carry_out = partial(self._carry_out, above.name)
         await self._stack.enter_async_context(
-            Downlink(above.settings.url, token, carry_out=self._carry_out, verify=verify)
+            Downlink(above.settings.url, token, carry_out=carry_out, verify=verify)
         )
 
     async def _means(self, settings: ParentSettings) -> tuple[str, ssl.SSLContext | bool]:

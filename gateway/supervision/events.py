@@ -8,7 +8,7 @@ outbox for this centre's own parent.
 from __future__ import annotations
 
 from gateway.model import AlarmEvent
-from gateway.supervision import mirror, orders, sequence
+from gateway.supervision import acts, mirror, orders, sequence
 from gateway.supervision.store import Write
 
 
@@ -41,6 +41,7 @@ def keep(write: Write, event: AlarmEvent, entry: bytes, *, hashed: str, via: str
     )
     sequence.place_of(write, event.node, event.life)
     orders.close_by_event(write, event)
+    acts.learn(write, event)
     if event.kind == "alarm" and event.alarm:
         mirror.apply(write, event, entry)
         about = mirror.place(write, event)

@@ -12,6 +12,7 @@ from typing import Self
 
 import msgspec
 
+from gateway.identity import public_hex
 from gateway.model import NANOSECONDS
 from gateway.northbound.wire import Heartbeat, HeartbeatAnswer
 from gateway.supervision import sequence
@@ -86,7 +87,13 @@ def take(write: Write, node: str, heartbeat: Heartbeat) -> HeartbeatAnswer:
         write.tell_parent("nodes", node)
     seq, head = anchor(write, node, heartbeat.life, heartbeat.last_seq, heartbeat.head)
     node_view.publish(write, node)
-    return HeartbeatAnswer(clock_ns=write.now_ns, anchored_seq=seq, anchored_head=head)
+    return HeartbeatAnswer(
+        clock_ns=write.now_ns,
+        anchored_seq=seq,
+        anchored_head=head,
+        centre=write.node,
+        public_key=public_hex(write.key) if write.key is not None else "",
+    )
 
 
 def save(write: Write, node: str, beat: Beat) -> None:

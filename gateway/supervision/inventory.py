@@ -44,7 +44,7 @@ def take(write: Write, node: str, body: bytes) -> None:
     placed = division if assigned else inventory.division
     write.execute(
         "UPDATE node SET name = ?, enterprise = ?, uscc = ?, division = ?, grid = ?, "
-        "inventory = ?, refused_division = ? WHERE node = ?",
+        "inventory = ?, refused_division = ?, delegated = ? WHERE node = ?",
         (
             inventory.name or node,
             inventory.enterprise,
@@ -53,6 +53,7 @@ def take(write: Write, node: str, body: bytes) -> None:
             inventory.grid,
             content,
             refused,
+            delegated(inventory, write.node),
             node,
         ),
     )
@@ -71,6 +72,13 @@ def take(write: Write, node: str, body: bytes) -> None:
     if (placed, inventory.grid) != (division, grid):
         write.scopes_changed = True
     write.publish("reset", node, encode({"node": node}))
+
+
+def delegated(inventory: Inventory, centre: str) -> str:
+    """Return what a site has delegated to a centre, as JSON; empty where it does not say."""
+    if inventory.delegates is msgspec.UNSET:
+        return ""
+    return encode(inventory.delegates.get(centre, [])).decode()
 
 
 def _replace(write: Write, node: str, inventory: Inventory) -> None:

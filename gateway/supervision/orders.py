@@ -1,19 +1,22 @@
-"""Orders to children: made here, carried out there, and closed by what the child says of them.
+"""Orders to sites: made and signed here, carried out there, closed by what the site says of them.
 
-An order states the revision its giver saw and an end; the child decides. Its status goes pending,
-sent, then applied or refused by the child's own event, or expired. An event that comes after the
-expiry is still the truth and replaces it.
+An order states the revision its giver saw and an end; the site decides. Its status goes pending,
+sent, then applied or refused by the site's own event, or expired. An event that comes after the
+expiry is still the truth and replaces it. An order of a centre above for a node behind a child is
+handed on as it came.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from gateway.db import Database
 from gateway.identity import random_bits
-from gateway.model import NANOSECONDS, AlarmEvent
+from gateway.model import NANOSECONDS, Act, AlarmEvent
+from gateway.northbound.signing import sign
 from gateway.northbound.wire import Order
 from gateway.supervision.store import Write
 from gateway.supervision.tiers import UNKNOWN_HAZARD
@@ -23,8 +26,10 @@ ALARM_ACTIONS = ("acknowledge", "reset", "shelve", "unshelve")
 READINGS = "readings"
 EXPIRES_NS = 60 * NANOSECONDS
 WAITING_PER_NODE = 200
-#: Counted apart: whoever only looks never takes the place of an acknowledgement.
+#: Counted apart, as acts are: whoever only looks never takes the place of an acknowledgement.
 READINGS_PER_NODE = 20
+
+ORIGIN_LENGTH = 64
 
 encode = msgspec.json.Encoder().encode
 
@@ -53,55 +58,48 @@ class Waiting:
     body: bytes
 
 
-def create(write: Write, node: str, *, action: str, operator: str, **fields: str | int) -> str:
-    """Make an order and journal it; return its id.
+def create(
+    write: Write,
+    node: str,
+    action: str,
+    *,
+    operator: str,
+    fields: Mapping[str, str | int],
+    identity: str = "",
+    expires_ns: int = 0,
+) -> str:
+    """Make an order, sign and journal it; return its id.
 
     Parameters
     ----------
     fields
         The fields of `gateway.northbound.wire.Order` that the action needs.
+    identity
+        Its id; a new one when none is given.
+    expires_ns
+        When it ends; in a minute when nothing else is said.
 
     Raises
     ------
     TooManyError
-        The node has as many orders waiting as it may: `READINGS_PER_NODE` for readings,
-        `WAITING_PER_NODE` for alarms.
+        The node has as many orders of this sort waiting as it may.
     """
-    looks = action == READINGS
-    waiting = write.execute(
-        "SELECT COUNT(*) FROM site_order WHERE node = ? AND status IN ('pending', 'sent') "
-        "AND CASE action WHEN ? THEN 1 ELSE 0 END = ?",
-        (node, READINGS, int(looks)),
-    )[0][0]
-    if waiting >= (READINGS_PER_NODE if looks else WAITING_PER_NODE):
-        raise TooManyError(f"{node}: {waiting} orders wait already; let them end or expire first")
-    identity = random_bits()
-    order = msgspec.convert(
-        {
-            "id": identity,
-            "action": action,
-            "operator": operator,
-            "expires_ns": write.now_ns + EXPIRES_NS,
-            **fields,
-        },
-        Order,
-    )
-    write.execute(
-        "INSERT INTO site_order (id, node, action, alarm, tag, operator, status, reason, "
-        "created_ns, expires_ns, closed_ns, body) "
-        "VALUES (?, ?, ?, ?, ?, ?, 'pending', '', ?, ?, 0, ?)",
-        (
-            identity,
-            node,
-            action,
-            order.alarm,
-            order.tag,
-            operator,
-            write.now_ns,
-            order.expires_ns,
-            encode(order),
+    identity = identity or random_bits()
+    order = _signed(
+        write,
+        msgspec.convert(
+            {
+                "id": identity,
+                "node": node,
+                "action": action,
+                "operator": operator,
+                "expires_ns": expires_ns or write.now_ns + EXPIRES_NS,
+                **fields,
+            },
+            Order,
         ),
     )
+    _insert(write, order, encode(order), origin="")
     write.journal(
         "order",
         alarm=order.alarm,
@@ -116,7 +114,8 @@ def create(write: Write, node: str, *, action: str, operator: str, **fields: str
             "status": "pending",
         },
     )
-    if order.alarm:
+    # An act stands beside the alarm: the order that a card shows is one that would move it.
+    if order.alarm and action in ALARM_ACTIONS:
         write.execute(
             "UPDATE mirror SET order_id = ? WHERE node = ? AND alarm = ?",
             (identity, node, order.alarm),
@@ -125,8 +124,91 @@ def create(write: Write, node: str, *, action: str, operator: str, **fields: str
     return identity
 
 
-def pending(database: Database, node: str, *, after: int, now_ns: int) -> list[Waiting]:
-    """Return the orders a child has not answered and that have not expired, in their order.
+def pass_down(write: Write, order: Order, body: bytes) -> None:
+    """Take an order of a centre above, to be handed to the child behind which its node is.
+
+    The bytes stay as they came: whether they are what was signed is the site's to judge. One that
+    is here already, has no time left, or is for no node below is let go: its maker hears no answer
+    and closes it when its time is up.
+
+    Raises
+    ------
+    TooManyError
+        The node has as many orders of this sort waiting as it may.
+    """
+    below = write.execute("SELECT via FROM node WHERE node = ?", (order.node,))
+    known = write.execute("SELECT 1 FROM site_order WHERE id = ?", (order.id,))
+    if known or not below or below[0][0] == order.node or order.expires_ns <= write.now_ns:
+        return
+    origin = order.origin[:ORIGIN_LENGTH] or "?"
+    _insert(write, order, body, origin=origin)
+    write.journal(
+        "order",
+        alarm=order.alarm,
+        operator=order.operator,
+        comment=order.comment,
+        detail={
+            "order": order.id,
+            "node": order.node,
+            "action": order.action,
+            "origin": origin,
+            "status": "pending",
+        },
+    )
+    _tell(write, order.id)
+
+
+def _signed(write: Write, order: Order) -> Order:
+    """Return an order as this centre's own."""
+    order = msgspec.structs.replace(order, origin=write.node)
+    return sign(order, write.key) if write.key is not None else order
+
+
+def _insert(write: Write, order: Order, body: bytes, *, origin: str) -> None:
+    sort = _sort(order.action)
+    waiting = write.execute(
+        "SELECT COUNT(*) FROM site_order WHERE node = ? AND status IN ('pending', 'sent') "
+        "AND CASE WHEN action = 'readings' THEN 'readings' WHEN action IN ('received', "
+        "'questioned', 'urged', 'escalated', 'closed') THEN 'act' ELSE 'action' END = ?",
+        (order.node, sort),
+    )[0][0]
+    if waiting >= (READINGS_PER_NODE if sort == READINGS else WAITING_PER_NODE):
+        raise TooManyError(
+            f"{order.node}: {waiting} orders wait already; let them end or expire first"
+        )
+    write.execute(
+        "INSERT INTO site_order (id, node, action, alarm, tag, operator, status, reason, "
+        "created_ns, expires_ns, closed_ns, body, origin) "
+        "VALUES (?, ?, ?, ?, ?, ?, 'pending', '', ?, ?, 0, ?, ?)",
+        (
+            order.id,
+            order.node,
+            order.action,
+            order.alarm,
+            order.tag,
+            order.operator,
+            write.now_ns,
+            order.expires_ns,
+            body,
+            origin,
+        ),
+    )
+
+
+def _sort(action: str) -> str:
+    if action == READINGS:
+        return READINGS
+    return "act" if action in set(Act) else "action"
+
+
+def reached(database: Database, child: str) -> frozenset[str]:
+    """Return the nodes whose orders go to a child: itself, and those that speak through it."""
+    rows = database.execute("SELECT node FROM node WHERE via = ? AND node <> via", (child,))
+    return frozenset({child, *(str(row[0]) for row in rows)})
+
+
+def pending(database: Database, child: str, *, after: int, now_ns: int) -> list[Waiting]:
+    """Return the orders not answered and not expired that go to a child, in their order.
 
     Parameters
     ----------
@@ -134,17 +216,20 @@ def pending(database: Database, node: str, *, after: int, now_ns: int) -> list[W
         Number of the last order the child says it has, 0 for none.
     """
     rows = database.execute(
-        "SELECT number, id, body FROM site_order WHERE node = ? "
+        "SELECT number, id, body FROM site_order "
+        "WHERE (node = ? OR node IN (SELECT node FROM node WHERE via = ? AND node <> via)) "
         "AND status IN ('pending', 'sent') AND number > ? AND expires_ns > ? ORDER BY number",
-        (node, after, now_ns),
+        (child, child, after, now_ns),
     )
     return [Waiting(*row) for row in rows]
 
 
-def number_of(database: Database, node: str, identity: str) -> int:
+def number_of(database: Database, child: str, identity: str) -> int:
     """Return the number of an order id that a child names; 0 for one not of this store."""
     rows = database.execute(
-        "SELECT number FROM site_order WHERE id = ? AND node = ?", (identity, node)
+        "SELECT number FROM site_order WHERE id = ? "
+        "AND (node = ? OR node IN (SELECT node FROM node WHERE via = ? AND node <> via))",
+        (identity, child, child),
     )
     return int(rows[0][0]) if rows else 0
 
@@ -162,11 +247,16 @@ def mark_sent(write: Write, waiting: list[Waiting]) -> None:
 
 
 def close(write: Write, node: str, identity: str, *, result: str, reason: str) -> None:
-    """Close an order by what its own child says; another node's word changes nothing."""
+    """Close an order by what its own node says; another node's word changes nothing.
+
+    A refusal may have been that of a forged order which bore the same id: that the true one was
+    applied after all replaces it.
+    """
     closed = write.execute(
         "UPDATE site_order SET status = ?, reason = ?, closed_ns = ? WHERE id = ? AND node = ? "
-        "AND status IN ('pending', 'sent', 'expired') RETURNING id",
-        (result, reason, write.now_ns, identity, node),
+        "AND (status IN ('pending', 'sent', 'expired') OR (status = 'refused' AND ? = 'applied')) "
+        "RETURNING id",
+        (result, reason, write.now_ns, identity, node, result),
     )
     if closed:
         if result == "applied":
@@ -181,7 +271,7 @@ def close_by_event(write: Write, event: AlarmEvent) -> None:
         return
     if event.kind == "alarm":
         close(write, event.node, identity, result="applied", reason="")
-    elif event.kind == "order":
+    elif event.kind in {"order", "act"}:
         result = "applied" if event.detail.get("result") == "applied" else "refused"
         reason = event.detail.get("reason") or event.comment
         close(write, event.node, identity, result=result, reason=str(reason))

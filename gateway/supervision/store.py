@@ -21,7 +21,7 @@ from typing import Any, Literal, Self, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.db import Database, Row, StoreError, Value, lock
-from gateway.identity import Identity, load_key
+from gateway.identity import Identity, load_key, public_hex
 from gateway.journal import GENESIS, Chain, close_segment, write_entries
 from gateway.model import AlarmEvent, Clock
 from gateway.northbound import outbox
@@ -74,6 +74,8 @@ class Write:
         Where the stream of the centre's own events stands.
     parent
         Whether there is a parent that wants to hear of it.
+    key
+        What this centre signs its orders with.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Write:
         *,
         own: Chain | None = None,
         parent: bool = False,
+        key: Ed25519PrivateKey | None = None,
     ) -> None:
         self.database = database
         self.now_ns = now_ns
@@ -93,6 +96,7 @@ class Write:
         self._chain = chain
         self._own = own or Chain(chain.identity)
         self._parent = parent
+        self.key = key
         self._entries: list[tuple[int, bytes]] = []
         self._upward: list[outbox.Row] = []
 
@@ -246,6 +250,11 @@ class Store:
         return self._chain.identity.life
 
     @property
+    def public_key(self) -> str:
+        """What this centre's orders are known by."""
+        return public_hex(self._key)
+
+    @property
     def path(self) -> Path:
         """The database file."""
         return self.folder / FILE
@@ -344,7 +353,7 @@ class Store:
         try:
             with self._database.transaction() as database:
                 now_ns = self.clock.now_ns()
-                write = Write(database, chain, now_ns, own=own, parent=self.parent)
+                write = Write(database, chain, now_ns, own=own, parent=self.parent, key=self._key)
                 result = work(write)
                 write.finish(self._key)
         except BaseException:

@@ -34,6 +34,8 @@ url = "{broker}"
 [parent]
 url = "{parent}"
 code_file = "{code}"
+[[delegate]]
+to = "centre"
 [[area]]
 id = "AR1"
 name = "Machine room"

@@ -131,7 +131,7 @@ class Gateway:
             node=self.node,
             folder=self.folder,
             source=self._source(),
-            carry_out=lambda _: None,
+            carry_out=lambda *_: None,
             summaries=SUMMARIES_KEPT,
             clock=SystemClock(),
             metrics=Metrics(),

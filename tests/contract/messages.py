@@ -143,6 +143,28 @@ ORDER = wire.Order(
     from_ns=NOON_NS - 600_000_000_000,
     to_ns=NOON_NS,
 )
+#: Made with the key of 32 zero bytes: the signature pins what is signed, byte for byte.
+SIGNED_ORDER = wire.Order(
+    id="00112233aabbccdd",
+    action="urged",
+    alarm="lake-cold-store-gw1/AR1-AT-101/ammonia.machine_room.h",
+    revision=7,
+    operator="李雷",
+    comment="请立即\n核实",
+    expires_ns=NOON_NS + 60_000_000_000,
+    tag="AR1-AT-101",
+    from_ns=NOON_NS - 600_000_000_000,
+    to_ns=NOON_NS,
+    occurrence=3,
+    life=LIFE,
+    node="lake-cold-store-gw1",
+    origin="city-centre",
+    key="3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29",
+    signature=(
+        "edc90279c31baff6a6871decce5d2445076f09489adf8546ebb1576db55aae2c"
+        "ca1c32043c177d9d89f88a5232c807c4be53e3de73427c010b1f5a39bdc98d0b"
+    ),
+)
 HEARTBEAT = wire.Heartbeat(
     node="lake-cold-store-gw1",
     life=LIFE,
@@ -159,6 +181,11 @@ HEARTBEAT_ANSWER = wire.HeartbeatAnswer(
     clock_ns=NOON_NS + 5,
     anchored_seq=40,
     anchored_head="fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9",
+)
+NAMED_HEARTBEAT_ANSWER = msgspec.structs.replace(
+    HEARTBEAT_ANSWER,
+    centre="county-centre",
+    public_key="3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29",
 )
 NODES = wire.Nodes(
     clock_ns=NOON_NS + 1_000_000_000,
@@ -217,6 +244,14 @@ PAIR_REQUEST = wire.PairRequest(
     token_hash="18ac3e7343f016890c510e93f935261169d9e3f565436429830faf0934f4f8e4",
 )
 PAIR_ANSWER = wire.PairAnswer(node="lake-cold-store-gw1")
+NAMED_PAIR_ANSWER = wire.PairAnswer(
+    node="lake-cold-store-gw1",
+    centre="county-centre",
+    public_key="3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29",
+)
+DELEGATING_INVENTORY = msgspec.structs.replace(
+    INVENTORY, delegates={"lake-centre": ["acknowledge", "reset"]}
+)
 
 #: Name of the golden file -> what it holds.
 MESSAGES: dict[str, msgspec.Struct] = {
@@ -226,14 +261,18 @@ MESSAGES: dict[str, msgspec.Struct] = {
     "intake": INTAKE,
     "receipts": RECEIPTS,
     "order": ORDER,
+    "signed_order": SIGNED_ORDER,
     "heartbeat": HEARTBEAT,
     "heartbeat_answer": HEARTBEAT_ANSWER,
+    "named_heartbeat_answer": NAMED_HEARTBEAT_ANSWER,
     "summary": SUMMARY,
     "present": PRESENT,
     "inventory": INVENTORY,
+    "delegating_inventory": DELEGATING_INVENTORY,
     "readings": READINGS,
     "pair_request": PAIR_REQUEST,
     "pair_answer": PAIR_ANSWER,
+    "named_pair_answer": NAMED_PAIR_ANSWER,
     "nodes": NODES,
     "relayed_intake": RELAYED_INTAKE,
 }

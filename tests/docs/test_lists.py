@@ -93,7 +93,8 @@ def test_every_quality_is_explained() -> None:
 
 def test_every_refusal_of_an_order_is_explained() -> None:
     """Each reason the desk or the line gives has a row, and each row is a reason."""
-    rooms = ("alarms/desk.py", "alarms/requests.py", "roles/edge/line.py")
+    rooms = ("alarms/desk.py", "alarms/requests.py", "roles/edge/line.py",
+             "roles/edge/authority.py", "roles/edge/orders.py")  # fmt: skip
     places = tuple(f"gateway/{room}" for room in rooms)
     reasons = {
         reason for place in places for reason in texts_given(ROOT / place, "RefusedError", place=0)

@@ -37,6 +37,7 @@ SECTIONS: dict[type[BaseModel], str] = {
     edge.EnterpriseSettings: "`[node.enterprise]`",
     BrokerSettings: "`[broker]`",
     ParentSettings: "`[parent]`",
+    edge.DelegateSettings: "`[[delegate]]`",
     UplinkSettings: "`[uplink]`",
     edge.ScreenSettings: "`[screen]`",
     StoreSettings: "`[store]`",

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from gateway.northbound import wire
 from gateway.observe import log
+from gateway.roles.edge.screen import screen_id
+from gateway.roles.edge.settings import ACTIONS, SiteFile
 from gateway.roles.edge.site import Site
 
 #: A centre takes 16 MiB in one post, and an inventory is taken whole; areas and the post around it
@@ -73,7 +75,16 @@ def inventory_of(site: Site, *, points: bool = True) -> wire.Inventory:
             for area in site.settings.area
         ],
         points=[_point(site, index) for index in indices],
+        delegates=delegates_of(site.settings),
     )
+
+
+def delegates_of(settings: SiteFile) -> dict[str, list[str]]:
+    """Return which centres may do what the enterprise decides: its screen, and whom it names."""
+    found: dict[str, list[str]] = {each.to: sorted(each.allowed) for each in settings.delegate}
+    if settings.screen is not None:
+        found[screen_id(settings.node.id)] = sorted(ACTIONS)
+    return found
 
 
 def _sizes(texts: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -210,18 +210,21 @@ class Line:
         except RefusedError as error:
             self.metrics.refused_orders.labels(error.reason).inc()
             transitions, result, reason = (), "refused", str(error)
+        detail = {
+            "order": request.order,
+            "action": request.cause.value,
+            "result": result,
+            "reason": reason,
+        }
+        if request.origin:
+            detail["origin"] = request.origin
         note = self.desk.note(
             "order",
             now_ns=now,
             alarm=request.alarm,
             operator=request.operator,
             comment=request.comment,
-            detail={
-                "order": request.order,
-                "action": request.cause.value,
-                "result": result,
-                "reason": reason,
-            },
+            detail=detail,
         )
         self._count(transitions)
         self._hand_over(b"", (*transitions, note))

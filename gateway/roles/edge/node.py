@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from gateway import __version__
 from gateway.alarms.actions import Siren
@@ -24,8 +24,9 @@ from gateway.northbound.summary import PERIOD_NS, Summaries
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
+from gateway.roles.edge.authority import Authority
 from gateway.roles.edge.clock_set import ClockAlarm
-from gateway.roles.edge.committer import Work
+from gateway.roles.edge.ended import Ended, load
 from gateway.roles.edge.exporting import Exports, destinations_of
 from gateway.roles.edge.inventory import is_told
 from gateway.roles.edge.keeping import Keeping
@@ -38,6 +39,7 @@ from gateway.roles.edge.screen import LocalScreen
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import OwnAlarms, Storage, failures
 from gateway.roles.edge.telling import Telling
+from gateway.roles.edge.trusting import Trusting
 from gateway.roles.upward import PARENT, Above, Upward
 from gateway.southbound.arrivals import Arrivals
 from gateway.southbound.clocks import Clocks
@@ -86,6 +88,7 @@ class EdgeNode:
         self._met = False
         self._started_ns = clock.monotonic_ns()
         self._taking_died: asyncio.Future[None]
+        self._ended: Ended
 
     async def __aenter__(self) -> Self:
         site, plant = self.site, self.plant
@@ -115,7 +118,7 @@ class EdgeNode:
         engine.align({alarm: status.active for alarm, status in self.desk.statuses.items()})
         LOG.info("engine ready", records=ran, uncommitted=len(pending), life=opened.life)
         self._points_told = bool(receivers) and is_told(site)
-        self._build(engine)
+        self._build(engine, receivers)
         await asyncio.to_thread(self.session.warm_up)
         await asyncio.to_thread(self.ingest.warm_up)
         await asyncio.to_thread(self.line.clocks.warm_up)
@@ -133,6 +136,7 @@ class EdgeNode:
         self.exports = Exports(site, storage=self.storage, clock=self.clock, metrics=self.metrics)
         self.storage.start(self.line, self.session)
         self._first_events(pending, ran=ran)
+        self._stack.push_async_callback(self.trusting.close)
         await self._stack.enter_async_context(self.upward)
         await self._stack.enter_async_context(self.session)
         await self._stack.enter_async_context(self.keeping)
@@ -141,7 +145,7 @@ class EdgeNode:
         for name, task in (
             ("seconds", self._seconds()),
             ("storage", self.storage.watch()),
-            ("orders", self._local_orders()),
+            ("orders", self.orders.follow(self.storage)),
             ("disk again", self.storage.come_back()),
         ):
             self._tasks.append(asyncio.create_task(task, name=name))
@@ -190,11 +194,12 @@ class EdgeNode:
             now_ns=self.clock.now_ns(),
         )
         self._known_ns = newest_ns(opened.database)
+        self._ended = Ended(load(opened.database))
         for batch in newest(opened, engine, self.ingest.repeats.most):
             self.ingest.repeats.remember(batch)
         return pending, ran
 
-    def _build(self, engine: Engine) -> None:
+    def _build(self, engine: Engine, receivers: Sequence[Above]) -> None:
         settings, storage = self.site.settings, self.storage
         definitions = self.plant.definitions
         active = [alarm for alarm, status in self.desk.statuses.items() if status.active]
@@ -232,10 +237,16 @@ class EdgeNode:
             changed=self._broker_changed,
         )
         self.keeping = Keeping(self.site, storage=storage, clock=self.clock, metrics=self.metrics)
+        self.trusting = Trusting(
+            receivers, folder=self.site.folder, line=self.line, own=self._own, clock=self.clock
+        )
         self.orders = OrderDesk(
             self.line,
             clock=self.clock,
+            authority=Authority(self.plant.node, settings.delegate, self.trusting.trust),
+            ended=self._ended,
             readings=self._readings,
+            metrics=self.metrics,
             release=self._release,
         )
 
@@ -270,6 +281,7 @@ class EdgeNode:
             summaries=self.site.settings.uplink.summaries,
             clock=self.clock,
             metrics=self.metrics,
+            trust=self.trusting.trust,
         )
 
     async def _receivers(self) -> list[Above]:
@@ -370,17 +382,3 @@ class EdgeNode:
             if passed >= next_snapshot:
                 next_snapshot = passed + SNAPSHOT_NS
                 self.storage.keep(self.line.position, self.line.engine.snapshot())
-
-    async def _local_orders(self) -> None:
-        """Take the orders that `hazgate alarms` puts into the store."""
-        while True:
-            await asyncio.sleep(0.5)
-            if not self.storage.answers:
-                continue
-            try:
-                rows: list[tuple[Any, ...]] = await self.storage.act(self.orders.waiting)
-            except StoreError:
-                continue  # the store thread has said so; this task does not die of it
-            for identity, body in rows:
-                self.orders.take_local(identity, body)
-                self.storage.submit(Work(act=self.orders.done(identity)))

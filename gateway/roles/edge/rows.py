@@ -12,6 +12,7 @@ from gateway.db import Database
 from gateway.journal import close_segment, write_entries
 from gateway.model import Cause
 from gateway.northbound import outbox, pins
+from gateway.roles.edge import ended
 
 
 def write_transitions(
@@ -20,7 +21,7 @@ def write_transitions(
     destinations: Sequence[str],
     key: Ed25519PrivateKey,
 ) -> None:
-    """Write what alarms went through: journal, an outbox for each receiver, present state."""
+    """Write what alarms went through: journal, an outbox for each receiver, present state, ends."""
     if not transitions:
         return
     entries = [(t.event.seq, t.entry) for t in transitions]
@@ -29,6 +30,7 @@ def write_transitions(
     outbox.append(database, rows, destinations)
     pins.pin(database, raised_ns(transitions))
     alarm_store.save(database, transitions)
+    ended.write(database, transitions)
     close_segment(database, key, at_ns=transitions[-1].event.received_ns)
 
 

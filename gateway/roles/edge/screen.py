@@ -17,6 +17,11 @@ from gateway.roles.upward import Above
 SCREEN: Final = "screen"
 
 
+def screen_id(node: str) -> str:
+    """Return the id of a node's own screen."""
+    return f"{node}-screen"
+
+
 class LocalScreen:
     """A centre of the site's own, as a child process, kept running.
 
@@ -73,7 +78,7 @@ class LocalScreen:
     def _write(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         text = (
-            f'[node]\nid = "{self._node}-screen"\nname = "{self._name}"\n'
+            f'[node]\nid = "{screen_id(self._node)}"\nname = "{self._name}"\n'
             f'division = "{self._division}"\n[listen]\naddress = "{self._settings.listen}"\n'
             f'[store]\nfolder = "{self._folder}"\n[pairing]\nnodes = ["{self._node}"]\n'
         )

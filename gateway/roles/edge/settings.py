@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
@@ -23,6 +23,11 @@ Listen = Annotated[str, Field(pattern=r"^[^:\s]+:\d{1,5}$")]
 
 
 Rows = TypeVar("Rows", bound=tuple[object, ...])
+#: The id of a centre, as its own file may write it.
+NodeId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+#: What the enterprise decides and may delegate.
+Action = Literal["acknowledge", "reset", "shelve", "unshelve", "out-of-service", "in-service"]
+ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 
 
 def _watches(rows: Rows, info: ValidationInfo) -> Rows:
@@ -54,6 +59,19 @@ class SirenSettings(Written):
     topic: Annotated[str, Field(min_length=1, pattern=r"^[^#+\x00]*$")]
 
 
+class DelegateSettings(Written):
+    """A centre that may act for the enterprise; the paired parent needs no `key`, it has one."""
+
+    to: NodeId
+    actions: Annotated[tuple[Action, ...], Field(min_length=1)] | None = None
+    key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """What it may do: everything where nothing is said."""
+        return frozenset(self.actions or ACTIONS)
+
+
 class ScreenSettings(Written):
     """A local screen: a centre of its own, started beside the edge; on this machine alone."""
 
@@ -76,12 +94,35 @@ class MetricsSettings(Written):
     listen: Listen = "127.0.0.1:9108"
 
 
+def _known(
+    delegates: tuple[DelegateSettings, ...], info: ValidationInfo
+) -> tuple[DelegateSettings, ...]:
+    """Check that each centre stands there once, and that its key is known from somewhere."""
+    names = [each.to for each in delegates]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{', '.join(twice)}: stands here twice; write all its actions in one")
+    keyless = [each.to for each in delegates if each.key is None]
+    if keyless and info.data.get("parent") is None:
+        raise ValueError(
+            f"{', '.join(keyless)}: needs its key: only that of a paired [parent] is known; "
+            "hazgate centre --show-key prints it there"
+        )
+    if len(keyless) > 1:
+        raise ValueError(
+            f"{', '.join(keyless)}: only one of these can be the paired parent, whose key is "
+            "known; write the key of the others, which hazgate centre --show-key prints there"
+        )
+    return delegates
+
+
 class SiteFile(Written):
     """Everything an edge is told."""
 
     node: NodeSettings
     broker: BrokerSettings
     parent: ParentSettings | None = None
+    delegate: Annotated[tuple[DelegateSettings, ...], AfterValidator(_known)] = ()
     screen: ScreenSettings | None = None
     uplink: UplinkSettings = UplinkSettings()
     store: StoreSettings = StoreSettings()

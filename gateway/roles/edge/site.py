@@ -25,7 +25,9 @@ from gateway.config import (
     unwritable,
 )
 from gateway.northbound.exports.checking import unusable
+from gateway.northbound.pairing import token_path
 from gateway.northbound.settings import StoreSettings
+from gateway.northbound.trust import read_pin
 from gateway.pipeline.binding import SiteError, bind
 from gateway.pipeline.plant import Plant
 from gateway.pipeline.point_tables import add_point_tables
@@ -130,6 +132,7 @@ def inspect_site(path: Path, *, now_ns: int) -> Site:
     reading.found += named_files(reading.document, path.absolute().parent)
     if reading.settings is not None:
         reading.found += ahead(reading.settings.device, now_ns)
+        reading.found += strangers(reading.settings, path.absolute().parent)
     return reading.site()
 
 
@@ -156,6 +159,19 @@ def named_files(document: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
     store = _text(document, "store", "folder") or StoreSettings().folder
     if (text := unwritable(folder / store)) is not None:
         yield ("store", "folder"), text
+
+
+def strangers(settings: SiteFile, folder: Path) -> Iterator[Problem]:
+    """Yield the delegate without a key that is not the centre with which this node is paired."""
+    if settings.parent is None:
+        return
+    pin = read_pin(token_path(settings.parent, folder / settings.store.folder))
+    for number, each in enumerate(settings.delegate):
+        if each.key is None and pin is not None and each.to != pin.centre:
+            yield (
+                ("delegate", number, "to"),
+                f"{each.to}: is not the paired parent, {pin.centre}; write that, or this one's key",
+            )
 
 
 class _Reading:

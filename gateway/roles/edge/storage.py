@@ -69,14 +69,14 @@ class OwnAlarms:
     """
 
     def __init__(self, node: str, rows: Mapping[str, int], clock: Clock) -> None:
-        self._node = node
+        self.node = node
         self._rows = rows
         self._clock = clock
 
     def edge(self, rule: str, *, active: bool) -> Detection:
         """Return the edge of one rule, now."""
         now = self._clock.now_ns()
-        row = self._rows[f"{self._node}/@node/{rule}"]
+        row = self._rows[f"{self.node}/@node/{rule}"]
         return Detection(row, active, now, now, float("nan"))
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.db import Database
-from gateway.model import NANOSECONDS
+from gateway.model import NANOSECONDS, Act
 from gateway.supervision import child_rules, feed, orders
 from gateway.supervision.api import own_alarms
 from gateway.supervision.api.deps import (
@@ -27,6 +27,7 @@ from gateway.supervision.store import Write
 from gateway.supervision.tiers import scope_of
 from gateway.supervision.views import alarms as view
 from gateway.supervision.views import journal as journal_view
+from gateway.supervision.views import nodes as node_view
 from gateway.supervision.views.alarms import AlarmRow
 from gateway.supervision.views.journal import JournalRow
 
@@ -130,14 +131,18 @@ async def act(node: str, action: Action, asking: OperatorDep, centre: CentreDep)
     return answer(Ordered(order, "pending"), status=202)
 
 
-def _order(write: Write, asking: Asking, node: str, *, action: Action) -> str:
-    # The scope is read anew: what counts is what may be done when the order is made.
+def seen(write: Write, asking: Asking, node: str, alarm: str) -> AlarmRow:
+    """Return an alarm that the asking person may see; refuse any other as one that is not there."""
+    # The scope is read anew: what counts is what may be done when it is done.
     scope = scope_of(write.database, asking.subject, at_ns=write.now_ns)
-    row = None
-    if scope.sees(node):
-        row = view.one(write.database, node, action.alarm, now_ns=write.now_ns)
+    row = view.one(write.database, node, alarm, now_ns=write.now_ns) if scope.sees(node) else None
     if row is None or not scope.sees(node, row.hazard):
-        raise problem(404, "alarm", f"alarm {action.alarm}: there is none of this name")
+        raise problem(404, "alarm", f"alarm {alarm}: there is none of this name")
+    return row
+
+
+def _order(write: Write, asking: Asking, node: str, *, action: Action) -> str:
+    row = seen(write, asking, node, action.alarm)
     whose, _, rest = action.alarm.partition("/")
     if rest.startswith("@") and whose != node:
         raise problem(403, "enterprise", f"alarm {action.alarm}: {whose} raised it and decides")
@@ -148,17 +153,26 @@ def _order(write: Write, asking: Asking, node: str, *, action: Action) -> str:
             f"alarm {action.alarm}: it has moved (revision {row.revision}, you saw "
             f"{action.revision}); look again and repeat",
         )
-    shelved = {"to_ns": write.now_ns + action.minutes * MINUTE_NS}
-    return orders.create(
-        write,
-        node,
-        action=action.action,
-        operator=asking.subject.name,
-        alarm=action.alarm,
-        revision=action.revision,
-        comment=action.comment,
-        **(shelved if action.action == "shelve" else {}),
-    )
+    may = node_view.may_order(write.database, node)
+    if may is not None and action.action not in may:
+        raise problem(
+            403,
+            "not_delegated",
+            f"{action.action}: the enterprise decides that; {row.node_name} has not delegated it "
+            f"to {write.node}; record an act instead: {', '.join(Act)}",
+        )
+    life = write.execute(
+        "SELECT life FROM mirror WHERE node = ? AND alarm = ?", (node, action.alarm)
+    )[0][0]
+    fields: dict[str, str | int] = {
+        "alarm": action.alarm,
+        "revision": action.revision,
+        "life": life,
+        "comment": action.comment,
+    }
+    if action.action == "shelve":
+        fields["to_ns"] = write.now_ns + action.minutes * MINUTE_NS
+    return orders.create(write, node, action.action, operator=asking.subject.name, fields=fields)
 
 
 @router.get("/journal", summary="Events of a node", responses={200: {"model": JournalList}})

@@ -16,6 +16,7 @@ from gateway import __version__
 from gateway.db import StoreError
 from gateway.observe import log
 from gateway.supervision.api import (
+    acts,
     alarms,
     child,
     copies,
@@ -52,7 +53,7 @@ def create_app(centre: Centre, *, dashboard: Path = DASHBOARD) -> FastAPI:
     )
     app.state.centre = centre
     app.state.seats = {}
-    for part in (session, alarms, copies, points, nodes, online, stream, child, health):
+    for part in (session, alarms, acts, copies, points, nodes, online, stream, child, health):
         app.include_router(part.router)
     index = _read(dashboard / "index.html")
     icon = _read(dashboard / "favicon.ico")

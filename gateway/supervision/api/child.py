@@ -12,6 +12,7 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response, StreamingResponse
 from fastapi.sse import format_sse_event
 
+from gateway.db import Database
 from gateway.northbound import wire
 from gateway.northbound.wire import Heartbeat, Intake, PairAnswer, PairRequest
 from gateway.supervision import heartbeat, intake, orders, pairing, refusals, sequence, throttle
@@ -60,7 +61,7 @@ async def pair(request: Request, centre: CentreDep) -> Response:
                 )
             )
         raise problem(403, "code", str(error)) from error
-    return answer(PairAnswer(node=node))
+    return answer(PairAnswer(node=node, centre=centre.node, public_key=centre.store.public_key))
 
 
 @router.post(wire.INTAKE, summary="Store events, state, inventory, summaries and readings")
@@ -110,7 +111,10 @@ async def stream_orders(
 async def _orders(centre: Centre, node: str, *, token: str, last: str) -> AsyncIterator[bytes]:
     store = centre.store
     loop = asyncio.get_running_loop()
-    with centre.hub.subscribe(Scope(frozenset({node}), frozenset())) as subscription:
+    scope = await store.read(lambda database: _reach(database, node))
+    with centre.hub.subscribe(scope) as subscription:
+        # Subscribed first, then read once more: what appears between the two is not missed.
+        subscription.outdate()
         after = await store.read(lambda database: orders.number_of(database, node, last))
         yield format_sse_event(comment="orders follow")
         pinged = loop.time()
@@ -127,12 +131,21 @@ async def _orders(centre: Centre, node: str, *, token: str, last: str) -> AsyncI
             look = subscription.overflowed or any(item.kind == "order" for item in items)
             # However much the node itself sends: without a ping it takes the stream for dead.
             due = loop.time() >= pinged + PING_S or subscription.outdated
+            if due:
+                # A node that has come to speak through this child may have orders waiting.
+                scope = await store.read(lambda database: _reach(database, node))
+                look |= scope != subscription.scope
+                subscription.scope = scope
             subscription.overflowed = subscription.outdated = False
             if due:
                 if await store.read(lambda database: pairing.node_of(database, token)) != node:
                     return
                 yield format_sse_event(comment="ping")
                 pinged = loop.time()
+
+
+def _reach(database: Database, node: str) -> Scope:
+    return Scope(orders.reached(database, node), frozenset())
 
 
 async def _waiting(centre: Centre, node: str, after: int) -> list[Waiting]:

@@ -144,11 +144,9 @@ def _ask(write: Write, asking: Asking, node: str, *, tag: str, minutes: int) -> 
         orders.create(
             write,
             node,
-            action=orders.READINGS,
+            orders.READINGS,
             operator=asking.subject.name,
-            tag=tag,
-            from_ns=to_ns - minutes * MINUTE_NS,
-            to_ns=to_ns,
+            fields={"tag": tag, "from_ns": to_ns - minutes * MINUTE_NS, "to_ns": to_ns},
         )
     except TooManyError:
         # The trend is shown without; the screen asks again soon.

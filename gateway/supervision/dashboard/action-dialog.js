@@ -1,4 +1,4 @@
-/** Acknowledge or reset with a comment. The order rests on the alarm as the operator saw it here. */
+/** Acknowledge, reset, or an act of this tier, with a comment. It rests on the alarm as the operator saw it here. */
 
 import { css, html, nothing } from "lit";
 import * as api from "./api.js";
@@ -13,14 +13,19 @@ import { figuresOf, isOfCentre, levelOf, placeOf, siteOf, stateOf, titleOf } fro
 
 const REASONS = { 0: "act.unreachable", 403: "act.forbidden", 404: "act.unknown", 409: "act.conflict" };
 const QUICK = ["act.quick.1", "act.quick.2", "act.quick.3"];
+const ACTS = ["received", "questioned", "urged", "escalated", "closed"];
+const NEED_COMMENT = new Set(["questioned", "urged"]);
 const COMMENT_LENGTH = 500;
+
+const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** The dialog; `open(row, action)` shows it. */
 class ActionDialog extends ScreenElement {
   static properties = {
     picture: {}, clock: {}, live: {},
-    row: { state: true }, action: { state: true }, comment: { state: true }, busy: { state: true }, failure: { state: true },
+    row: { state: true }, action: { state: true }, comment: { state: true }, busy: { state: true }, failure: { state: true }, what: { state: true },
   };
+  #id = "";
 
   static styles = [
     controls,
@@ -34,6 +39,10 @@ class ActionDialog extends ScreenElement {
       .alarm p { margin: 2px 0 0; }
       .level { font-size: 12px; margin-left: 4px; border: 1px solid #6d7780; border-radius: 3px; padding: 0 5px; }
       textarea { min-height: 72px; resize: vertical; font-weight: 400; }
+      .acts { display: flex; flex-wrap: wrap; gap: 4px 14px; border: 0; margin: 0; padding: 0; }
+      .acts legend { padding: 0; font-weight: 600; }
+      .acts label { display: flex; gap: 4px; align-items: center; font-weight: 400; }
+      .acts input { width: auto; min-height: 0; }
       .quick { display: flex; flex-wrap: wrap; gap: 6px; }
       .quick button { min-height: 28px; padding: 2px 8px; font-size: 12.5px; white-space: normal; text-align: left; }
       .warn { margin: 0; padding: 8px 10px; background: var(--medium-tint); border-left: 4px solid #8a7400; }
@@ -49,12 +58,14 @@ class ActionDialog extends ScreenElement {
    * Show the dialog.
    *
    * @param {object} row the alarm as it was pressed
-   * @param {"acknowledge"|"reset"} action
+   * @param {"acknowledge"|"reset"|"act"} action
    */
   async open(row, action) {
     this.row = row;
     this.action = action;
     this.comment = "";
+    this.what = ACTS[0];
+    this.#id = newId();
     this.failure = null;
     this.busy = false;
     await this.updateComplete;
@@ -70,18 +81,33 @@ class ActionDialog extends ScreenElement {
   async #send(event) {
     event.preventDefault();
     const { row, action } = this;
-    if (this.busy || !this.live || this.#standing() !== "same") return;
+    if (!this.#ready()) return;
     this.busy = true;
     this.failure = null;
     try {
-      const order = await api.act(row, action, this.comment.trim());
-      this.picture.ordered(row, order);
+      // The same id again after a failure: the server may have recorded it before the line broke.
+      if (action === "act") await api.record(row, this.what, this.comment.trim(), this.#id);
+      else this.picture.ordered(row, await api.act(row, action, this.comment.trim()));
       if (this.row === row) this.#close();
     } catch (failure) {
       this.failure = failure;
     } finally {
       this.busy = false;
     }
+  }
+
+  #ready() {
+    if (this.busy || !this.live) return false;
+    // An act is about an occurrence, also one that has ended meanwhile; an order needs the alarm as it was seen.
+    if (this.action !== "act") return this.#standing() === "same";
+    return !NEED_COMMENT.has(this.what) || this.comment.trim() !== "";
+  }
+
+  #choose(what) {
+    this.what = what;
+    this.failure = null;
+    // Another act is another thing to record, not the same sent again.
+    this.#id = newId();
   }
 
   /** Whether the alarm is still the one shown: "same", "changed" or "gone". */
@@ -130,13 +156,14 @@ class ActionDialog extends ScreenElement {
         </div>
       </div>
       ${this.live ? nothing : html`<p class="warn">⚠ ${t("act.stale")}</p>`}
-      ${standing === "gone" ? html`<p class="warn" role="status">${t("act.gone")}</p>` : nothing}
-      ${standing === "changed" ? this.#changed(row) : nothing}
+      ${standing === "gone" && this.action !== "act" ? html`<p class="warn" role="status">${t("act.gone")}</p>` : nothing}
+      ${standing === "changed" && this.action !== "act" ? this.#changed(row) : nothing}
       ${reason ? html`<p class="failure" role="alert" data-testid="ack-failure">${reason}</p>` : nothing}
+      ${this.action === "act" ? this.#acts() : nothing}
       <label
-        >${t("act.comment")}
-        <textarea data-testid="ack-comment" maxlength=${COMMENT_LENGTH} placeholder=${t("act.comment.hint")} .value=${this.comment}
-          @input=${(event) => (this.comment = event.target.value)} @keydown=${this.#type}></textarea>
+        >${t(this.action === "act" ? "act.act.comment" : "act.comment")}
+        <textarea data-testid="ack-comment" maxlength=${COMMENT_LENGTH} placeholder=${t(this.action === "act" ? "act.act.hint" : "act.comment.hint")} .value=${this.comment}
+          @input=${this.#write} @keydown=${this.#type}></textarea>
       </label>
       ${this.action === "acknowledge"
         ? html`<div class="quick">
@@ -146,11 +173,26 @@ class ActionDialog extends ScreenElement {
       <p class="note">${isOfCentre(row) ? t("act.acknowledge.note.centre") : t(`act.${this.action}.note`)}</p>
       <div class="end">
         <button type="button" @click=${this.#close}>${t("act.cancel")}</button>
-        <button class="main" data-testid="ack-send" ?disabled=${this.busy || !this.live || standing !== "same"}>
+        <button class="main" data-testid="ack-send" ?disabled=${!this.#ready()}>
           ${t(this.busy ? "act.sending" : `act.${this.action}`)}
         </button>
       </div>
     </form>`;
+  }
+
+  #write(event) {
+    this.comment = event.target.value;
+    if (this.action === "act" && this.failure) this.#choose(this.what);
+  }
+
+  #acts() {
+    return html`<fieldset class="acts">
+      <legend>${t("act.act.what")}</legend>
+      ${ACTS.map(
+        (what) => html`<label><input type="radio" name="what" value=${what} data-testid=${`act-${what}`} .checked=${this.what === what}
+          @change=${() => this.#choose(what)}>${t(`do.${what}`)}</label>`,
+      )}
+    </fieldset>`;
   }
 
   #changed(row) {

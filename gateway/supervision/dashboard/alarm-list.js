@@ -115,7 +115,7 @@ class AlarmList extends ScreenElement {
 
   #actOnSelected() {
     const row = this.#rows.find((one) => keyOf(one) === this.selected);
-    const action = row && this.mayAct && this.live ? actionFor(row, this.picture.orderOf(row)) : undefined;
+    const action = row && this.mayAct && this.live ? actionFor(row, this.picture.orderOf(row), this.picture.nodes.get(row.node)) : undefined;
     if (action) this.#act(row, action);
   }
 

@@ -8,10 +8,21 @@ import { isSuppressed, isUnacknowledged, keyOf, priorityOf } from "./ranking.js"
 import { figuresOf, isOfCentre, isOwn, levelOf, owesOf, placeOf, sentenceOf, siteOf, stateOf, suppressionOf, titleOf } from "./words.js";
 
 const OPEN_ORDERS = new Set(["pending", "sent"]);
+const BUTTONS = { acknowledge: "ack", reset: "reset", act: "act" };
 const ACTIONS = new Map([["UNACK", "acknowledge"], ["RTNUN", "acknowledge"], ["LUNACK", "acknowledge"], ["LACKED", "reset"]]);
 
-/** What an operator can do about an alarm now: "acknowledge", "reset" or undefined. */
-export const actionFor = (row, order) => (row.gone || OPEN_ORDERS.has(order?.status) ? undefined : ACTIONS.get(row.state));
+/**
+ * What an operator can do about an alarm now: "acknowledge", "reset", "act" (an act of this tier) or undefined.
+ *
+ * What the site has not delegated to this centre it would refuse, so it is not offered. `site` is its row in the list
+ * of gateways; an older gateway does not say what it delegates, and does what it is ordered.
+ */
+export function actionFor(row, order, site) {
+  if (row.gone) return undefined;
+  const action = ACTIONS.get(row.state);
+  if (site?.delegated && !site.delegated.includes(action ?? "acknowledge")) return "act";
+  return OPEN_ORDERS.has(order?.status) ? undefined : action;
+}
 
 /**
  * A row.
@@ -24,7 +35,7 @@ export function alarmRow(row, context) {
   const { order, selected, mayAct } = context;
   const waits = isUnacknowledged(row) && !row.gone;
   const fill = row.gone || isSuppressed(row) ? "quiet" : waits ? "full" : "hollow";
-  const action = mayAct ? actionFor(row, order) : undefined;
+  const action = mayAct ? actionFor(row, order, context.link) : undefined;
   return html`<div
     role="row"
     class="row ${priorityOf(row.priority)} ${waits ? "waits" : ""} ${row.gone ? "gone" : ""} ${selected ? "selected" : ""}"
@@ -48,7 +59,7 @@ export function alarmRow(row, context) {
       <div class="when">
         ${t("row.raised", { time: timeText(row.raised_ms, context.now), age: ageText(context.now - row.raised_ms) })}
         ${context.present ? html`<b data-testid="present">${t("row.present", { value: context.present })}</b>` : nothing}
-        ${flags(row).map((text) => html`<span class="flag">${text}</span>`)} ${orderText(order)}
+        ${flags(row).map((text) => html`<span class="flag">${text}</span>`)} ${actText(row)} ${orderText(order)}
       </div>
       ${context.link && context.link.link !== "up" && !isOfCentre(row)
         ? html`<div class="warn">⚠ ${t("row.link", { time: timeText(context.link.heartbeat_ms, context.now) })}</div>`
@@ -62,7 +73,7 @@ export function alarmRow(row, context) {
         ? html`<button
             tabindex=${selected ? 0 : -1}
             ?disabled=${!context.live}
-            data-testid=${action === "reset" ? "reset" : "ack"}
+            data-testid=${BUTTONS[action]}
             @click=${(event) => {
               event.stopPropagation();
               context.act(row, action);
@@ -84,6 +95,13 @@ function flags(row) {
   return found;
 }
 
+/** The last act of a tier above: the enterprise sees at once that it is urged. */
+function actText(row) {
+  const last = row.acts?.at(-1);
+  if (!last) return nothing;
+  return html`<span class="flag acted" data-testid="acted" data-act=${last.act}>${t(`did.${last.act}`)} · ${last.origin_name}</span>`;
+}
+
 function orderText(order) {
   if (!order) return nothing;
   return html`<span class="order" data-testid="order" data-status=${order.status}>
@@ -99,11 +117,18 @@ function basisOf(row) {
   return t(row.limit === null ? "row.no_basis" : "row.site_limit");
 }
 
+function actLine(one, now) {
+  const words = [timeText(one.made_ms, now), `${one.origin_name} ${one.account}`, t(`did.${one.act}`), one.comment].filter(Boolean).join(" · ");
+  const status = one.status && one.status !== "applied" ? t(`did.status.${one.status}`) : "";
+  return html`<div>${words}${status ? html` <span class="flag">${status}</span>` : nothing}</div>`;
+}
+
 function details(row, now) {
   return html`<dl data-testid="details">
     <dt>${t("row.basis")}</dt>
     <dd>${basisOf(row)}</dd>
     ${owesOf(row) ? html`<dt>${t("row.owes")}</dt><dd data-testid="owes">${owesOf(row)}</dd>` : nothing}
+    ${row.acts?.length ? html`<dt>${t("row.acts")}</dt><dd data-testid="acts">${row.acts.map((one) => actLine(one, now))}</dd>` : nothing}
     ${row.operator
       ? html`<dt>${t("row.last")}</dt>
           <dd>${t("row.by", { operator: row.operator, comment: row.comment || "—" })}</dd>`
@@ -135,6 +160,7 @@ export const rowStyle = css`
   .where span, .when { color: var(--muted); }
   .when b { color: var(--text); font-weight: 600; margin-left: 6px; }
   .flag { border: 1px dashed #6d7780; border-radius: 3px; padding: 0 5px; color: var(--text); white-space: nowrap; font-size: 12px; }
+  .acted { border-style: solid; font-weight: 600; }
   .order { color: var(--text); font-weight: 600; margin-left: 6px; }
   .order[data-status="refused"], .order[data-status="expired"] { color: #9c0b18; }
   .order::before { content: "▸ "; }

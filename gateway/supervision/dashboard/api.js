@@ -100,3 +100,20 @@ export const act = (alarm, action, comment) =>
     action,
     comment,
   });
+
+/**
+ * Record an act of this tier about an alarm: it moves nothing, and the site is told of it.
+ *
+ * @param {object} alarm the row as the operator saw it
+ * @param {"received"|"questioned"|"urged"|"escalated"|"closed"} act
+ * @param {string} comment
+ * @param {string} id of this act: sent again with it, the act is recorded once
+ */
+export const record = (alarm, act, comment, id) =>
+  call("POST", `/alarms/${encodeURIComponent(alarm.node)}/acts`, {
+    alarm: alarm.alarm,
+    occurrence: alarm.occurrence,
+    act,
+    comment,
+    id,
+  });

@@ -12,6 +12,8 @@ from gateway.model import decode_event
 from gateway.supervision import child_rules, links
 from gateway.supervision.store import Write
 from gateway.supervision.tiers import Scope
+from gateway.supervision.views import acts
+from gateway.supervision.views.acts import ActRow
 
 MILLISECOND = 1_000_000
 
@@ -23,7 +25,9 @@ _SELECT = (
     "COALESCE(r.title_zh, ''), COALESCE(r.title_en, ''), m.state, m.suppression, m.priority, "
     "m.occurrence, m.revision, m.raised_ns, m.changed_ns, m.received_ns, m.value, m.quality, "
     "m.entry, o.id, o.status, h.received_ns, h.told, n.via, COALESCE(d.responsible, ''), "
-    "COALESCE(d.telephone, ''), h.link "
+    "COALESCE(d.telephone, ''), h.link, m.life, "
+    "(SELECT COUNT(*) FROM act x WHERE x.node = m.node AND x.alarm = m.alarm "
+    "AND x.occurrence = m.occurrence AND x.life = m.life) "
     "FROM mirror m LEFT JOIN node n ON n.node = m.node "
     "LEFT JOIN point p ON p.node = m.node AND p.tag = m.tag "
     "LEFT JOIN area a ON a.node = m.node AND a.area = m.area "
@@ -90,6 +94,7 @@ class AlarmRow:
     comment: str
     link: str
     order: OrderState | None
+    acts: tuple[ActRow, ...]
     #: Through which child centre it came, and who answers for the grid cell.
     via: str = ""
     responsible: str = ""
@@ -116,7 +121,7 @@ def history(database: Database, scope: Scope, *, now_ns: int, limit: int) -> lis
 def one(database: Database, node: str, alarm: str, *, now_ns: int) -> AlarmRow | None:
     """Return one alarm, or None where the mirror has none of this name."""
     rows = database.execute(_SELECT + "WHERE m.node = ? AND m.alarm = ?", (node, alarm))
-    return _row(rows[0], now_ns) if rows else None
+    return _row(database, rows[0], now_ns) if rows else None
 
 
 def publish(write: Write, node: str, alarm: str) -> None:
@@ -128,10 +133,10 @@ def publish(write: Write, node: str, alarm: str) -> None:
 
 def _rows(database: Database, scope: Scope, sql: str, *, now_ns: int, limit: int) -> list[AlarmRow]:
     found = scope.select(database, sql, hazard="m.hazard", extra=(limit,))
-    return [_row(row, now_ns) for row in found]
+    return [_row(database, row, now_ns) for row in found]
 
 
-def _row(row: Row, now_ns: int) -> AlarmRow:
+def _row(database: Database, row: Row, now_ns: int) -> AlarmRow:
     event = decode_event(row[23])
     # No inventory lists the alarms that a centre raises about a child.
     about_child = child_rules.is_own(row[3], row[4], row[9])
@@ -178,4 +183,7 @@ def _row(row: Row, now_ns: int) -> AlarmRow:
         via=row[28] or "" if row[28] != row[0] else "",
         responsible=row[29],
         telephone=row[30],
+        acts=acts.of_occurrence(database, row[0], row[3], occurrence=row[16], life=row[32])
+        if row[33]
+        else (),
     )

@@ -20,7 +20,7 @@ from gateway.supervision.views.alarms import MILLISECOND
 CLOCK_TROUBLE_NS = 5 * NANOSECONDS
 
 encode = msgspec.json.Encoder().encode
-decode_trouble = msgspec.json.Decoder(list[str]).decode
+decode_words = msgspec.json.Decoder(list[str]).decode
 
 _SELECT = (
     "SELECT n.node, n.name, n.enterprise, n.division, n.grid, n.fork, n.refused_division, "
@@ -61,6 +61,8 @@ class NodeRow:
     behind: str = ""
     responsible: str = ""
     telephone: str = ""
+    #: What this centre may order of the site's alarms; null where the site does not say.
+    delegated: list[str] | None = None
 
 
 decode_row = msgspec.json.Decoder(NodeRow).decode
@@ -125,7 +127,7 @@ def _row(database: Database, row: Row, now_ns: int, *, scope: Scope) -> NodeRow:
     )
     missing = sequence.gaps(database, node, life, last_seq=last_seq)
     offset_ns = None if heard_ns is None else row[11] - heard_ns
-    trouble = decode_trouble(row[13]) if row[13] else []
+    trouble = decode_words(row[13]) if row[13] else []
     if row[5]:
         trouble.append(f"fork: {row[5]}")
     if row[22]:
@@ -157,4 +159,11 @@ def _row(database: Database, row: Row, now_ns: int, *, scope: Scope) -> NodeRow:
         behind=links.behind(via, link, told=told, named=row[17] or "") if via else "",
         responsible=row[19],
         telephone=row[20],
+        delegated=may_order(database, node),
     )
+
+
+def may_order(database: Database, node: str) -> list[str] | None:
+    """Return what a site has delegated to this centre; None where it does not say."""
+    rows = database.execute("SELECT delegated FROM node WHERE node = ?", (node,))
+    return decode_words(rows[0][0]) if rows and rows[0][0] else None

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway import cli
+from gateway.identity import load_key, public_hex
 from tests.chain.site import site_text
 from tests.gateway.cli.shell import figures, hazgate
 
@@ -126,3 +127,15 @@ def test_departments_of_a_centre_are_checked(tmp_path: Path) -> None:
     assert len(found.stderr.splitlines()) == 6
     departments.write_text(sound + route.replace("nobody", "office"), encoding="utf-8")
     assert hazgate("check", path).stderr == ""
+
+
+def test_a_centre_prints_its_key(tmp_path: Path) -> None:
+    """What a site file states of it is what it says; before its first start it has none."""
+    path = tmp_path / "centre.toml"
+    path.write_text(CENTRE + '[store]\nfolder = "kept"\n')
+    asked = ("centre", "--config", path, "--show-key")
+    none = hazgate(*asked)
+    assert (none.exit_code, "start the centre once" in none.stderr) == (1, True)
+    (tmp_path / "kept").mkdir()
+    key = public_hex(load_key(tmp_path / "kept"))
+    assert hazgate(*asked).stdout == f"{key}\n"

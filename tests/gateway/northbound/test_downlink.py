@@ -27,7 +27,7 @@ def frame(number: int, *, name: str = "order") -> bytes:
 
 def taking(url: str, token: str = "t") -> tuple[Downlink, list[str]]:
     taken: list[str] = []
-    return Downlink(url, token, carry_out=lambda order: taken.append(order.id)), taken
+    return Downlink(url, token, carry_out=lambda order, _: taken.append(order.id)), taken
 
 
 async def test_a_broken_stream_is_taken_up_where_it_ended(parent: Parent) -> None:
@@ -88,7 +88,13 @@ async def test_orders_of_a_real_centre(world: World) -> None:
 
     async def order(number: int) -> str:
         return await write(
-            partial(orders.create, node="gw1", action="readings", operator="li", tag=f"T{number}")
+            partial(
+                orders.create,
+                node="gw1",
+                action="readings",
+                operator="li",
+                fields={"tag": f"T{number}"},
+            )
         )
 
     given_orders = [await order(0)]
@@ -109,7 +115,8 @@ async def test_a_wrong_credential_gets_nothing(world: World) -> None:
     """A stream asked for with another token than the centre's is refused."""
     child = await world.child("gw1")
     write = world.centre.store.write
-    await write(partial(orders.create, node="gw1", action="readings", operator="li", tag="T1"))
+    ask = {"node": "gw1", "action": "readings", "operator": "li", "fields": {"tag": "T1"}}
+    await write(partial(orders.create, **ask))
     wrong, nothing = taking(world.running.url, "wrong")
     right, taken = taking(world.running.url, child.token)
     async with wrong, right:

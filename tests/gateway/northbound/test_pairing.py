@@ -30,7 +30,11 @@ async def test_a_code_makes_a_credential(world: World, tmp_path: Path, gateway: 
     await buy(world.running.url, folder, f" {code.lower()}\n")
     path = folder / "parent.token"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert sorted(entry.name for entry in folder.iterdir()) == ["node.key", "parent.token"]
+    assert sorted(entry.name for entry in folder.iterdir()) == [
+        "node.key",
+        "parent.token",
+        "parent.token.centre",
+    ]
     gateway.make(2)
     async with gateway.uplink(world.running.url, path.read_text()):
         await until(lambda: gateway.waiting() == 0)

@@ -48,7 +48,10 @@ async def test_every_order_ends_in_one_event(tmp_path: Path, broker: LocalBroker
         await edge.say(150.0, point="b")
         await until(lambda: edge.active("A/h") and edge.active("B/h"))
         now = edge.node.clock.now_ns()
-        take = edge.node.orders.take
+
+        def take(each: wire.Order) -> None:
+            edge.node.orders.take_local(each.id, wire.encode(each))
+
         take(order(edge, "expired", "A/h", "acknowledge", expires_ns=now - 1))
         take(order(edge, "unknown action", "A/h", "detonate"))
         take(order(edge, "only the plant", "A/h", "clear"))
@@ -90,8 +93,9 @@ async def test_an_order_for_readings_ends_in_an_event(tmp_path: Path, broker: Lo
         await until(lambda: not edge.node.line.owed.receipts)
         now = edge.node.clock.now_ns()
         asked = {"from_ns": now - NANOSECONDS, "to_ns": now + NANOSECONDS}
-        edge.node.orders.take(order(edge, "good", "A/h", "readings", tag="A", **asked))
-        edge.node.orders.take(order(edge, "odd", "A/h", "readings", tag="nowhere", **asked))
+        for identity, tag in (("good", "A"), ("odd", "nowhere")):
+            each = order(edge, identity, "A/h", "readings", tag=tag, **asked)
+            edge.node.orders.take_local(identity, wire.encode(each))
         await until(lambda: len(ends(stored(tmp_path / "data"))) == 2)
     assert ends(stored(tmp_path / "data"))["good"] == ("applied", "")
 
