@@ -10,8 +10,11 @@ TEP := $(wildcard ../shared/data/tep)
 export HAZGATE_TEP ?= $(if $(TEP),$(abspath $(TEP)),)
 # CI sets TESTS to a folder to run one part.
 TESTS ?= tests
+# One test of the fault laboratory, and where the long one keeps its results.
+ONLY ?=
+RESULTS ?= .cache/faults
 
-.PHONY: help setup servers demo test test-more check bench kill format clean
+.PHONY: help setup servers demo test test-more check bench faults faults-long format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,9 +48,11 @@ check: setup  ## style, types, import directions, spelling
 bench: setup  ## a bench: BENCH=throughput, latency, capacity, peers, nation, soak ...
 	$(BIN)/python -m bench $(BENCH)
 
-kill: setup  ## 100 kills of the edge at random instants under load, then the negative control
-	$(BIN)/python -m tests.chain.kill --kills 100
-	$(BIN)/python -m tests.chain.kill --kills 25 --early-ack
+faults: setup servers  ## the fault laboratory: every fault test with its negative controls
+	$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY))
+
+faults-long: setup servers  ## the same in full counts; goes on where it ended: RESULTS=folder
+	$(BIN)/python -m tests.faults --long --resume $(RESULTS) $(if $(ONLY),--only $(ONLY))
 
 format: setup  ## let ruff format and mend
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

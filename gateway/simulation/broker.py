@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -133,7 +134,16 @@ class LocalBroker:
 
     def stop(self) -> None:
         """Stop it and wait until it is gone."""
+        self.end(signal.SIGTERM)
+
+    def end(self, number: signal.Signals) -> None:
+        """Send it a signal that ends it and wait until it is gone."""
         if self._process is not None:
-            self._process.terminate()
+            self._process.send_signal(number)
             self._process.wait(timeout=10)
             self._process = None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, where it runs, and go on."""
+        if self._process is not None:
+            self._process.send_signal(number)

@@ -7,8 +7,20 @@ from pathlib import Path
 POINTS = 24
 
 
-def site_text(broker: str, *, parent: str = "", code_file: str = "", points: int = POINTS) -> str:
-    """Return a site file: a point a device, with H and HH; every third with a delay of 2 s."""
+def site_text(
+    broker: str,
+    *,
+    parent: str = "",
+    code_file: str = "",
+    points: int = POINTS,
+    delayed: bool = True,
+    interval: str = "10min",
+    tables: str = "",
+) -> str:
+    """Return a site file: a point a device, with H and HH; every third with a delay of 2 s.
+
+    `tables` stand in it as they are: a siren, a store's folder, metrics.
+    """
     above = f'[parent]\nurl = "{parent}"\ncode_file = "{code_file}"\n' if parent else ""
     text = f"""[node]
 id = "chain-gw"
@@ -16,14 +28,14 @@ division = "330106003000"
 enterprise = {{ name = "Chain" }}
 [broker]
 url = "{broker}"
-{above}
+{above}{tables}
 [[area]]
 id = "A1"
 name = "Machine room"
 hazard = "ammonia_refrigeration"
 """
     for number in range(points):
-        delay = ', on_delay = "2s"' if number % 3 == 0 else ""
+        delay = ', on_delay = "2s"' if delayed and number % 3 == 0 else ""
         text += f"""
 [[device]]
 id = "d{number:02}"
@@ -37,7 +49,7 @@ pointer = "/v"
 tag = "T{number:02}"
 unit = "ppm"
 range = [0, 1000]
-interval = "10min"
+interval = "{interval}"
 limits = {{ h = 100, hh = 500, deadband = 5{delay} }}
 """
     return text

@@ -1,0 +1,62 @@
+"""The fault laboratory: python -m tests.faults [--long] [--only T26] [--resume FOLDER]."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.faults.catalogue import load_catalogue
+from tests.faults.laboratory import Laboratory, Row, say, summary, table
+
+
+async def run(arguments: argparse.Namespace, folder: Path) -> list[Row]:
+    """Run what was asked for and print the table."""
+    tests = load_catalogue()
+    wanted = arguments.only or list(tests)
+    unknown = [name for name in wanted if name not in tests]
+    if unknown:
+        raise SystemExit(
+            f"{', '.join(unknown)}: not in the catalogue; there are {', '.join(tests)}"
+        )
+    laboratory = Laboratory(folder, long=arguments.long, case=arguments.case)
+    rows = []
+    for name in wanted:
+        rows.append(await laboratory.test(tests[name], controls=not arguments.without_controls))
+        say("")
+        sys.stdout.write(table(rows[-1:]).split("\n", 1)[1] + "\n")
+        sys.stdout.flush()
+    return rows
+
+
+def main() -> None:
+    """Exit 0 when nothing was violated and every control that could run was caught."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--long", action="store_true", help="full counts; goes on where it ended")
+    parser.add_argument("--only", action="append", metavar="T26", help="this test; repeatable")
+    parser.add_argument("--case", type=int, metavar="N", help="this case of its plan alone")
+    parser.add_argument("--resume", type=Path, metavar="FOLDER", help="where results are kept")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the last line here too")
+    parser.add_argument("--without-controls", action="store_true", help="run no mutants")
+    parser.add_argument("--list", action="store_true", help="print the catalogue")
+    arguments = parser.parse_args()
+    if arguments.list:
+        for test in load_catalogue().values():
+            sys.stdout.write(f"{test.name}  {test.sentence}\n")
+        return
+    folder = arguments.resume or Path(tempfile.mkdtemp(prefix="hazgate-faults-"))
+    rows = asyncio.run(run(arguments, folder))
+    figures = summary(rows)
+    sys.stdout.write(f"\n{table(rows)}\n\nresults in {folder}\n{json.dumps(figures)}\n")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures) + "\n", encoding="utf-8")
+    # A control that cannot run here is told in the table, and does not fail the laboratory.
+    escaped = any(was is False for row in rows for was in row.controls.values())
+    sys.exit(1 if figures["violations"] or escaped else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+"""Runs the catalogue: every case in a folder of its own, judged, kept, and told in a table.
+
+A result is a file, written when its run has ended. A second start on the same folder runs what is
+missing. An unsound run leaves its folder beside its result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from tests.faults.catalogue import Case, Control, FaultTest, Found, Room, UnavailableError
+from tests.faults.checker import check
+
+#: Runs of a control before it counts as not caught.
+TRIES: Final = 3
+PLAN: Final = msgspec.json.Decoder(list[Case])
+
+
+@dataclass(slots=True)
+class Row:
+    """One test's line of the table."""
+
+    test: FaultTest
+    found: list[Found] = field(default_factory=list)
+    #: Mutant -> whether it was caught; None where it could not run.
+    controls: dict[str, bool | None] = field(default_factory=dict)
+
+    @property
+    def runs(self) -> int:
+        """Faults injected, without the controls'."""
+        return sum(each.faults for each in self.found)
+
+    @property
+    def violations(self) -> int:
+        """How many, without the controls'."""
+        return sum(len(v) for each in self.found for v in each.violations.values())
+
+    @property
+    def seconds(self) -> float:
+        """What the runs took, without the controls'."""
+        return sum(each.seconds for each in self.found)
+
+    @property
+    def missing(self) -> str:
+        """Why nothing was run; empty where something was."""
+        reasons = [each.missing for each in self.found if each.missing]
+        return reasons[0] if reasons and not self.runs else ""
+
+    @property
+    def observed(self) -> list[str]:
+        """Invariants that every run showed something of."""
+        ran = [set(each.observed) for each in self.found if not each.missing]
+        return sorted(set.intersection(*ran), key=lambda name: int(name[1:])) if ran else []
+
+
+class Laboratory:
+    """Runs tests and keeps their results.
+
+    Parameters
+    ----------
+    folder
+        Of the results; one of an interrupted laboratory is gone on with.
+    long
+        Full counts instead of short ones.
+    case
+        The only case of each plan to run; all unless given.
+    """
+
+    def __init__(self, folder: Path, *, long: bool, case: int | None = None) -> None:
+        self.folder = folder
+        self.long = long
+        self.only = case
+
+    async def test(self, test: FaultTest, *, controls: bool = True) -> Row:
+        """Run every case of a test that has no result yet, and then its controls."""
+        row = Row(test)
+        folder = self.folder / test.name
+        try:
+            cases = await self._plan(test, folder)
+        except UnavailableError as error:
+            row.found.append(Found(case=Case(number=0, seed=0), missing=str(error)))
+            return row
+        for number, case in enumerate(cases, start=1):
+            if self.only not in {None, case.number}:
+                continue
+            say(f"{test.name} {number} of {len(cases)} {case.what}")
+            found = await self._case(test, case, folder)
+            row.found.append(found)
+            if found.violations:
+                say(f"{test.name} {number}: {found.violations}\n  left in {found.folder}\n")
+        for control in test.controls if controls else ():
+            say(f"{test.name} control {control.mutant}")
+            row.controls[control.mutant] = await self._control(test, control, folder)
+        return row
+
+    async def _plan(self, test: FaultTest, folder: Path) -> Sequence[Case]:
+        path = folder / "plan.json"
+        if path.exists():
+            return PLAN.decode(path.read_bytes())
+        cases = list(await test.plan(self.long))
+        folder.mkdir(parents=True, exist_ok=True)
+        write(path, cases)
+        return cases
+
+    async def _case(self, test: FaultTest, case: Case, folder: Path, *, mutant: str = "") -> Found:
+        path = folder / f"{mutant or 'run'}-{case.number:04}.json"
+        if path.exists():
+            return msgspec.json.decode(path.read_bytes(), type=Found)
+        found = await run_case(test, case, keep=path.with_suffix(""), mutant=mutant)
+        write(path, found)
+        return found
+
+    async def _control(self, test: FaultTest, control: Control, folder: Path) -> bool | None:
+        """Return whether the mutant was seen to break what it must break."""
+        cases = (await control.cases())[:TRIES]
+        for case in cases:
+            found = await self._case(test, case, folder, mutant=control.mutant)
+            if found.missing:
+                return None
+            if control.breaks & found.violations.keys():
+                shutil.rmtree(found.folder, ignore_errors=True)
+                return True
+        return False
+
+
+async def run_case(test: FaultTest, case: Case, *, keep: Path | None, mutant: str = "") -> Found:
+    """Run one case and judge it; an unsound run leaves its folder at `keep`."""
+    began = time.monotonic()
+    found = Found(case=case)
+    with tempfile.TemporaryDirectory(prefix=f"hazgate-{test.name}-") as scratch:
+        room = Room(Path(scratch), case, mutant)
+        try:
+            async with asyncio.timeout(test.limit_s):
+                evidence = await test.run(room)
+            verdict = await asyncio.to_thread(check, evidence)
+        except UnavailableError as error:
+            found.missing = str(error)
+        except Exception:  # noqa: BLE001 - whatever a run dies of is a finding
+            found.violations = {"I10": [traceback.format_exc()]}
+        else:
+            found.violations = {name: list(each) for name, each in verdict.violations.items()}
+            found.observed = list(verdict.observed)
+            for name in sorted(test.observes - set(verdict.observed)):
+                found.violations.setdefault(name, []).append("the run showed nothing of it")
+        if not found.missing:
+            found.faults = case.faults if room.faults is None else room.faults
+        found.figures = room.figures
+        if found.violations and keep is not None:
+            found.folder = str(keep)
+            shutil.rmtree(keep, ignore_errors=True)
+            shutil.copytree(scratch, keep, ignore_dangling_symlinks=True)
+    found.seconds = time.monotonic() - began
+    return found
+
+
+def write(path: Path, value: object) -> None:
+    """Write a result whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".part")
+    beside.write_bytes(msgspec.json.format(msgspec.json.encode(value)))
+    beside.replace(path)
+
+
+def say(text: str) -> None:
+    """Tell how far it is, on one line of stderr."""
+    sys.stderr.write(f"\r\x1b[K{text}")
+    sys.stderr.flush()
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the table that people read."""
+    lines = [f"{'test':<5} {'runs':>6} {'violations':>10} {'controls caught':<28} {'s':>7}  judged"]
+    for row in rows:
+        marks = {True: "", False: " NOT CAUGHT", None: " not run"}
+        caught = ", ".join(f"{name}{marks[was]}" for name, was in row.controls.items()) or "-"
+        judged = f"not run: {row.missing}" if row.missing else " ".join(row.observed)
+        lines.append(
+            f"{row.test.name:<5} {row.runs:>6} {row.violations:>10} {caught:<28} "
+            f"{row.seconds:>7.0f}  {judged}"
+        )
+        lines += [f"      {name}: {text}" for name, text in figures(row).items()]
+    return "\n".join(lines)
+
+
+def figures(row: Row) -> dict[str, str]:
+    """Return median and maximum of each figure that the runs left."""
+    values: dict[str, list[float]] = {}
+    for found in row.found:
+        for name, value in found.figures.items():
+            values.setdefault(name, []).append(value)
+    return {
+        name: f"median {sorted(each)[len(each) // 2]:.3g}, maximum {max(each):.3g}"
+        for name, each in values.items()
+    }
+
+
+def summary(rows: Sequence[Row]) -> dict[str, object]:
+    """Return the figures that a script reads."""
+    states = Counter(was for row in rows for was in row.controls.values())
+    return {
+        "runs": sum(row.runs for row in rows),
+        "violations": sum(row.violations for row in rows),
+        "controls": sum(states.values()),
+        "controls_caught": states[True],
+        "not_run": {row.test.name: row.missing for row in rows if row.missing},
+        "tests": {
+            row.test.name: {
+                "runs": row.runs,
+                "violations": row.violations,
+                "controls": row.controls,
+                "seconds": round(row.seconds, 1),
+                "observed": row.observed,
+                "figures": figures(row),
+            }
+            for row in rows
+        },
+    }

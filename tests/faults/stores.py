@@ -1,0 +1,143 @@
+"""The two stores of a run as the judge reads them after its end, with the product's own readers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import msgspec
+
+from gateway.db import Database, StoreError
+from gateway.journal import digest, verify
+from gateway.model import AlarmEvent, decode_event
+from gateway.northbound.spool import (
+    Configuration,
+    Kind,
+    Quarantined,
+    decode_readings,
+    marker,
+    records,
+    segments,
+)
+
+#: Tells that lent messages were stored in the end: nothing is missing by it.
+NOTHING_MISSING: Final = "now stored"
+
+
+@dataclass(slots=True)
+class EdgeStore:
+    """What lies in an edge's folder."""
+
+    readings: set[tuple[str, int, float]] = field(default_factory=set)
+    quarantined: Counter[bytes] = field(default_factory=Counter)
+    events: list[AlarmEvent] = field(default_factory=list)
+    states: dict[str, tuple[str, int]] = field(default_factory=dict)
+    waiting: int = 0
+    problems: list[str] = field(default_factory=list)
+    life: str = ""
+
+
+@dataclass(slots=True)
+class CentreStore:
+    """What lies in a centre's folder, in the order of its commits."""
+
+    events: list[AlarmEvent] = field(default_factory=list)
+    hashes: list[tuple[str, str]] = field(default_factory=list)
+    states: dict[str, tuple[str, int]] = field(default_factory=dict)
+    anchors: dict[tuple[str, str, int], str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def read_edge(folder: Path) -> EdgeStore:
+    """Read an edge's spool, archive and store."""
+    found = EdgeStore()
+    tags: list[str] = []
+    for record in records(folder / "spool", 0):
+        if record.kind == Kind.CONFIGURATION:
+            tags = msgspec.json.decode(record.body, type=Configuration).tags
+        elif record.kind == Kind.READINGS:
+            batch = decode_readings(record.body)
+            for point, at, value in zip(
+                batch.point.tolist(), batch.time_ns.tolist(), batch.value.tolist(), strict=True
+            ):
+                found.readings.add((tags[point], at, value))
+        elif record.kind == Kind.QUARANTINE:
+            found.quarantined[msgspec.msgpack.decode(record.body, type=Quarantined).payload] += 1
+    found.readings |= archived(folder)
+    path = folder / "store.db"
+    if not path.exists():
+        return found
+    try:
+        database = Database(path, "edge", read_only=True)
+    except StoreError as error:
+        found.problems.append(str(error))
+        return found
+    found.problems += sound(database)
+    found.problems += verify(database).problems
+    found.events = [
+        decode_event(row[0]) for row in database.execute("SELECT entry FROM journal ORDER BY seq")
+    ]
+    found.life = found.events[-1].life if found.events else ""
+    found.states = {
+        alarm: (state, revision)
+        for alarm, state, revision in database.execute("SELECT alarm, state, revision FROM alarm")
+    }
+    found.waiting = database.execute("SELECT COUNT(*) FROM outbox WHERE destination = 'parent'")[0][
+        0
+    ]
+    database.close()
+    return found
+
+
+def archived(folder: Path) -> set[tuple[str, int, float]]:
+    """Return the readings that lie in the archive alone, their segments cut."""
+    files = sorted(str(path) for path in (folder / "history").glob("**/*.parquet"))
+    if not files or all(marker(path).exists() for _, path in segments(folder / "spool")[:-1]):
+        return set()
+    rows = duckdb.connect().execute(
+        "SELECT tag, epoch_ns(time), value FROM read_parquet(?)", [files]
+    )
+    return {(tag, at, value) for tag, at, value in rows.fetchall()}
+
+
+def read_centre(folder: Path) -> CentreStore:
+    """Read a centre's store."""
+    found = CentreStore()
+    try:
+        database = Database(folder / "centre.sqlite", "centre", read_only=True)
+    except StoreError as error:
+        found.problems.append(str(error))
+        return found
+    found.problems += sound(database)
+    found.problems += verify(database).problems
+    for entry, stated in database.execute("SELECT entry, hash FROM event ORDER BY position"):
+        found.events.append(decode_event(entry))
+        found.hashes.append((digest(entry), stated))
+    found.states = {
+        alarm: (state, revision)
+        for alarm, state, revision in database.execute("SELECT alarm, state, revision FROM mirror")
+    }
+    found.anchors = {
+        (node, life, seq): head
+        for node, life, seq, head in database.execute("SELECT node, life, seq, head FROM anchor")
+    }
+    database.close()
+    return found
+
+
+def sound(database: Database) -> list[str]:
+    """Return what SQLite itself finds wrong."""
+    rows = database.execute("PRAGMA integrity_check(3)")
+    return [f"{database.path}: {row[0]}" for row in rows if row[0] != "ok"]
+
+
+def shed(events: list[AlarmEvent]) -> int:
+    """Return how much the durable shed events count as not kept."""
+    return sum(
+        int(event.detail.get("count") or 0)
+        for event in events
+        if event.kind == "shed" and NOTHING_MISSING not in str(event.detail.get("why"))
+    )
