@@ -1,8 +1,7 @@
 """A disk whose power can be cut, for programs that a test starts: `LossyDisk`.
 
-The disk is served by a child in a mount namespace of its own. What is to see it is started with
-`LossyDisk.within` before its command, in a process group of its own that dies with the power; a
-test looks at it from outside through `LossyDisk.outside`.
+A child serves and mounts it; when the test ends, however it ends, the child unmounts it and ends
+too. Programs that use it are started in a session of their own, which dies with the power.
 """
 
 from __future__ import annotations
@@ -10,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -21,19 +21,22 @@ from typing import Final, Self
 ROOT: Final = Path(__file__).parents[3]
 
 
+@cache
 def missing() -> str:
     """Return what this machine lacks for it, or an empty string."""
-    if shutil.which("unshare") is None or shutil.which("nsenter") is None:
-        return "unshare and nsenter (Debian: util-linux) are not installed"
-    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
-        return "/dev/fuse cannot be opened"
-    if subprocess.run([*_unshare(), "true"], check=False, capture_output=True).returncode:
-        return "a mount namespace cannot be made"
-    return ""
+    with tempfile.TemporaryDirectory() as folder:
+        tried = subprocess.run(
+            _server(Path(folder)), stdin=subprocess.DEVNULL, capture_output=True, cwd=ROOT,
+            check=False,
+        )  # fmt: skip
+    if not tried.returncode:
+        return ""
+    reason = tried.stderr.decode().strip().splitlines()[-1:]
+    return f"no disk can be mounted ({''.join(reason)}); run as root or under unshare -rm"
 
 
-def _unshare() -> list[str]:
-    return ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+def _server(place: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "tests.faults.lossy.server", str(place), *options]
 
 
 class LossyDisk:
@@ -54,9 +57,8 @@ class LossyDisk:
 
     def __enter__(self) -> Self:
         self.place.mkdir(parents=True, exist_ok=True)
-        module = [sys.executable, "-m", "tests.faults.lossy.server"]
         self._server = subprocess.Popen(
-            [*_unshare(), *module, str(self.place), *self._options],
+            _server(self.place, *self._options),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
@@ -83,17 +85,6 @@ class LossyDisk:
         """The process that serves it."""
         assert self._server is not None
         return self._server
-
-    @property
-    def within(self) -> list[str]:
-        """What stands before the command of a program that is to see it."""
-        user = [] if os.geteuid() == 0 else ["-U", "--preserve-credentials"]
-        return ["nsenter", "-t", str(self.server.pid), *user, "-m", f"--wdns={ROOT}", "--"]
-
-    @property
-    def outside(self) -> Path:
-        """Where a process outside the namespace finds it."""
-        return Path(f"/proc/{self.server.pid}/root{self.place}")
 
     def freeze(self) -> None:
         """Answer nothing from now on: the moment of the power cut."""

@@ -1,7 +1,6 @@
 """Serves a `Disk` to the kernel and cuts its power when told to: a program of its own.
 
-It is started in a mount namespace of its own, so that the mount ends with it. Orders come as lines
-of JSON on stdin, answers go to stdout:
+Orders come as lines of JSON on stdin, answers go to stdout; with the orders the mount ends:
 
 * ``{"do": "freeze"}``: nothing is answered from now on; ``{"do": "freeze", "after": 40}`` does so
   before the 41st change or sync from now.
@@ -111,6 +110,11 @@ class Server:
                     if self._frozen:
                         poll.unregister(self._device)
 
+    def unmount(self) -> None:
+        """End the connection, on which whoever waits for an answer gets none, and the mount."""
+        os.close(self._device)
+        C.umount2(str(self._place).encode(), MNT_DETACH)
+
     def _order(self, order: dict[str, Any]) -> bool:
         """Follow an order; return whether the kernel is no longer answered because of it."""
         if order["do"] == "freeze":
@@ -130,9 +134,7 @@ class Server:
         tell("frozen")
 
     def _cut(self, seed: int) -> None:
-        """End the connection, on which whoever waits for an answer gets none, and mount again."""
-        os.close(self._device)
-        C.umount2(str(self._place).encode(), MNT_DETACH)
+        self.unmount()
         self._disk = self._disk.survivor(seed)
         self._frozen, self._left = False, None
         self.mount()
@@ -298,8 +300,11 @@ def main() -> None:
         server.mount()
     except OSError as error:
         sys.exit(f"{error}")
-    tell("mounted")
-    server.serve()
+    try:
+        tell("mounted")
+        server.serve()
+    finally:
+        server.unmount()
 
 
 if __name__ == "__main__":
