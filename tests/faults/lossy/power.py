@@ -6,10 +6,7 @@ too. Programs that use it are started in a session of their own, which dies with
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -86,28 +83,26 @@ class LossyDisk:
         assert self._server is not None
         return self._server
 
-    def freeze(self) -> None:
-        """Answer nothing from now on: the moment of the power cut."""
-        self._order(do="freeze")
-        self.frozen()
+    def fail(self, *users: int, after: int | None = None) -> None:
+        """Let the power go: the sessions of these processes are killed, the disk answers no more.
 
-    def freeze_after(self, changes: int) -> None:
-        """Freeze before the next change or sync after so many; `frozen` waits for it."""
-        self._order(do="freeze", after=changes)
+        Parameters
+        ----------
+        users
+            Leaders of the sessions that die with it.
+        after
+            Not now, but before the next change or sync after so many; `failed` waits for it.
+        """
+        self._order(do="freeze", after=after, users=users)
 
-    def frozen(self) -> None:
-        """Return when it is frozen."""
+    def failed(self) -> None:
+        """Return when the power is gone."""
         self._expect("frozen")
 
-    def cut(self, seed: int, *users: subprocess.Popen[bytes]) -> None:
-        """End those who used it, each with its process group, and mount what is left."""
-        for user in users:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(user.pid, signal.SIGKILL)
+    def restore(self, seed: int) -> None:
+        """Let the power come back: mount what a cut with this seed leaves."""
         self._order(do="cut", seed=seed)
         self._expect("cut")
-        for user in users:
-            user.wait(timeout=30)
 
     def write(self, seed: int, folder: Path) -> None:
         """Write what a cut with this seed would leave as plain files."""

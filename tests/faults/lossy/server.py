@@ -2,8 +2,8 @@
 
 Orders come as lines of JSON on stdin, answers go to stdout; with the orders the mount ends:
 
-* ``{"do": "freeze"}``: nothing is answered from now on; ``{"do": "freeze", "after": 40}`` does so
-  before the 41st change or sync from now.
+* ``{"do": "freeze", "users": [12]}``: the power is gone: the sessions of these processes are
+  killed, and nothing is answered any more; ``"after": 40`` waits for the 41st change or sync.
 * ``{"do": "cut", "seed": 7}``: drop what the power cut takes and mount what is left.
 * ``{"do": "write", "seed": 7, "folder": "/tmp/x"}``: write what a cut with this seed would leave as
   plain files, to look at; the disk stays as it is.
@@ -12,11 +12,13 @@ Orders come as lines of JSON on stdin, answers go to stdout; with the orders the
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import errno
 import json
 import os
 import select
+import signal
 import stat
 import sys
 from collections.abc import Callable
@@ -56,6 +58,7 @@ class Server:
         self._owner = (os.getuid(), os.getgid())
         self._frozen = False
         self._left: int | None = None
+        self._users: list[int] = []
         self._device = -1
         self._answers: dict[int, Callable[[int, memoryview], bytes]] = {
             Operation.LOOKUP: self._lookup,
@@ -118,7 +121,7 @@ class Server:
     def _order(self, order: dict[str, Any]) -> bool:
         """Follow an order; return whether the kernel is no longer answered because of it."""
         if order["do"] == "freeze":
-            self._left = order.get("after")
+            self._left, self._users = order.get("after"), order["users"]
             if self._left is None and not self._frozen:
                 self._freeze()
                 return True
@@ -130,6 +133,10 @@ class Server:
         return False
 
     def _freeze(self) -> None:
+        # Killed before anybody notices that the disk hangs: a dead machine acknowledges nothing.
+        for user in self._users:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(user, signal.SIGKILL)
         self._frozen, self._left = True, None
         tell("frozen")
 

@@ -66,8 +66,9 @@ def test_programs_see_a_disk_and_a_cut_takes_what_was_not_synced(tmp_path: Path)
         for seed in range(40):
             disk.write(seed, tmp_path / f"world-{seed}")
             worlds.append(tmp_path / f"world-{seed}" / "folder")
-        disk.freeze()
-        disk.cut(1)
+        disk.fail()
+        disk.failed()
+        disk.restore(1)
         worlds.append(disk.place / "folder")
         assert all((world / "kept").read_bytes() == b"k" * 10000 for world in worlds)
         assert any(not (world / "loose").exists() for world in worlds)
@@ -87,11 +88,12 @@ def lost(folder: Path, synchronous: str) -> int:
             )
             assert program.stdout is not None
             program.stdout.readline()
-            disk.freeze_after(150 + 77 * number)
-            disk.frozen()
+            disk.fail(program.pid, after=150 + 77 * number)
+            disk.failed()
             for seed in range(12):
                 disk.write(seed, folder / f"world-{number}-{seed}")
-            disk.cut(number, program)
+            disk.restore(number)
+            assert program.wait(timeout=30) < 0
             told = int(program.stdout.read().split()[-1])
             program.stdout.close()
             for seed in range(12):
