@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from gateway import folders
+
 NONE = "0" * 16
 
 
@@ -60,11 +62,7 @@ def write_secret(path: Path, content: bytes) -> None:
     finally:
         os.close(handle)
     scratch.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    folders.sync(path.parent)
 
 
 def public_hex(key: Ed25519PrivateKey) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from gateway import folders
 from gateway.identity import load_key, public_hex, write_secret
 from gateway.northbound import wire
 from gateway.northbound.settings import ParentSettings
@@ -75,7 +76,7 @@ def pair(settings: ParentSettings, folder: Path, code: str, *, node: str) -> Non
     """
     path = token_path(settings, folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        folders.make(folder)
         token, waiting = offered_token(path)
         key = load_key(folder)
     except OSError as error:
@@ -113,3 +114,4 @@ def pair(settings: ParentSettings, folder: Path, code: str, *, node: str) -> Non
             f"centre for a code for {node}"
         )
     waiting.replace(path)
+    folders.sync(path.parent)

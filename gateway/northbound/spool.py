@@ -21,6 +21,7 @@ from typing import BinaryIO, Final, NamedTuple
 import msgspec
 import numpy as np
 
+from gateway import folders
 from gateway.readings import ReadingBatch
 
 MAGIC: Final = b"HZSPOOL1"
@@ -302,7 +303,7 @@ class Spool:
     def __init__(self, folder: Path, configuration: Configuration) -> None:
         self.folder = folder
         self._head = MAGIC + encode(Kind.CONFIGURATION, msgspec.json.encode(configuration))
-        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        folders.make(folder)
         self.position = 0
         self._first = 0
         self._file = -1
@@ -379,9 +380,5 @@ class Spool:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o640)
         self._write(self._head)
         os.fsync(self._file)
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        folders.sync(self.folder)
         self._first = self.position = position

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from gateway import folders
 from gateway.alarms import store as alarm_store
 from gateway.alarms.catalogue import Catalogue
 from gateway.alarms.desk import Desk, Transition
@@ -105,7 +106,7 @@ def open_store(
         return memory_store(memory)
     held = None
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        folders.make(folder)
         held = lock(folder)
         try:
             database, trouble = open_database(folder / "store.db", clock)

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from gateway import folders
 from gateway.model import Clock
 from gateway.northbound import wire
 from gateway.northbound.downlink import Downlink
@@ -231,7 +232,7 @@ class LocalScreen:
         return Above(SCREEN, settings)
 
     def _write(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folders.make(self._folder, mode=0o700)
         text = (
             f'[node]\nid = "{self._node}-screen"\nname = "{self._name}"\n'
             f'division = "{self._division}"\n[listen]\naddress = "{self._settings.listen}"\n'
