@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.alarms.desk import Transition
 from gateway.db import Database, StoreBrokenError, StoreFullError
+from gateway.journal import digest
 from gateway.northbound.spool import Spool
 from gateway.roles.edge.rows import set_position, write_snapshot, write_transitions
 from gateway.roles.edge.storing import Reserve, Storing
@@ -81,7 +82,7 @@ class Committed:
     """What became durable: messages accepted so far, events written, readings shed.
 
     `seconds` is how long the oldest work of it had waited; `made` are pairs of when a message came
-    and how many events it made.
+    and how many events it made; `head` is number and hash of the last event, None without events.
     """
 
     accepted: int
@@ -89,6 +90,7 @@ class Committed:
     shed: int
     seconds: float
     made: tuple[tuple[int, int], ...] = ()
+    head: tuple[int, str] | None = None
 
 
 @dataclass(slots=True)
@@ -251,7 +253,15 @@ class Committer:
             for work in group.work
             if work.transitions and work.received_ns
         )
-        done = Committed(self._accepted, len(transitions), self._storing.take_shed(), waited, made)
+        last = transitions[-1] if transitions else None
+        done = Committed(
+            self._accepted,
+            len(transitions),
+            self._storing.take_shed(),
+            waited,
+            made,
+            (last.event.seq, digest(last.entry)) if last is not None else None,
+        )
         self._tell(self._committed, done)
         for work in group.work:
             self._do(work)

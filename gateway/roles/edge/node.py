@@ -328,8 +328,9 @@ class EdgeNode:
             for definition in self._own_definitions
             if self.desk.status(definition.alarm).state != State.NORMAL
         ]
-        chain = self.desk.chain
-        return chain.seq, chain.head, float(recent) / max(1, heard.size), trouble
+        # Of what is durable: a parent anchors it, and a power cut may undo what is not.
+        seq, head = self.storage.head
+        return seq, head, float(recent) / max(1, heard.size), trouble
 
     def _anchored(self, seq: int, head: str) -> None:
         parent = self.site.settings.parent

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.alarms import store as alarm_store
 from gateway.db import Database, StoreError, StoreFullError
 from gateway.identity import Identity, load_key, random_bits
 from gateway.journal import Chain
@@ -113,6 +114,8 @@ class Storage:
     ) -> None:
         self.identity = Identity(node, opened.life, random_bits())
         self.key = Ed25519PrivateKey.generate() if opened.spool is None else load_key(folder)
+        #: Number and hash of the last event that is durable: what may be said of the journal.
+        self.head = (0, "")
         self._folder = folder
         self._settings = settings
         self._destinations = tuple(destinations)
@@ -270,6 +273,7 @@ class Storage:
     def _use(self, opened: Opened) -> None:
         on_disk = opened.spool is not None
         self._opened = opened
+        self.head = alarm_store.head(opened.database)
         self._committer = Committer(
             opened.database,
             opened.spool,
@@ -292,6 +296,7 @@ class Storage:
             self._full_shed += done.shed
             # What the last full moment cost may be counted after the disk has room again.
             self._tell_shed(SHED_EVERY_S if self._full else 0.0)
+        self.head = done.head or self.head
         self._session.acknowledge(self._line.durable(done.accepted))
         if self._committer.waiting < QUEUE_LENGTH // 2:
             self._session.resume()

@@ -76,6 +76,25 @@ async def test_a_disk_that_hangs_is_told_and_waited_for_by_nobody(
     assert verified(store).problems == ()
 
 
+async def test_the_parent_is_told_of_a_journal_that_is_durable(
+    tmp_path: Path, broker: LocalBroker, disk: Disk
+) -> None:
+    """A heartbeat names the last entry on the disk: an anchor beyond it would look like forgery."""
+    store = tmp_path / "data"
+    async with running(write_site(tmp_path, port=broker.port)) as edge:
+        await edge.say(20.0, 150.0)
+        await settled(edge)
+        disk.hang()
+        await edge.say(600.0)
+        await until(lambda: edge.active("A/hh"))
+        last = stored(store)[-1]
+        seq, head, *_ = edge.node._status()
+        assert edge.node.desk.chain.seq > seq == last.seq
+        disk.answer()
+        await until(lambda: edge.node._status()[0] == edge.node.desk.chain.seq)
+        assert edge.node._status()[1] == edge.node.desk.chain.head != head
+
+
 async def test_a_hanging_disk_costs_bounded_memory(
     tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
