@@ -32,11 +32,11 @@ from tests.faults.program import Program
 
 BATCH: Final = 10
 #: Other disks that a cut may have left, looked at beside the one that the run goes on with.
-OTHERS: Final = 2
+OTHERS: Final = 4
 #: A cut comes at the latest so long after it was planned, s: a disk at rest has no next change.
 LATEST_S: Final = 2.0
-#: Most changes and syncs of the disk between the plan and the cut.
-MOST_CHANGES: Final = 120
+#: Most changes and syncs of the disk between the plan and the cut; as often ten as a hundred.
+MOST_CHANGES: Final = 3000
 #: How long it takes until everything has gone up once the power stays.
 SETTLE_LIMIT_S: Final = 60.0
 #: A small room for alarms: it is no part of what is tried here.
@@ -72,6 +72,8 @@ async def power_cuts(room: Room) -> Evidence:
     with Places(room.folder, names) as places:
         tables = STORE.format(folder=places.edge)
         async with Bench(room, data=places.edge, tables=tables) as bench:
+            if not room.mutant:
+                bench.edge = Program("edge", room.folder, module="tests.faults.lossy.patient")
             await bench.start_edge()
             bench.play()
             chance = random.Random(room.case.seed)
@@ -130,7 +132,7 @@ async def cut(
     if number % 10 != 8:
         await asyncio.sleep(chance.uniform(0.0, 0.8))
     for name, disk in places.disks.items():
-        disk.fail(programs[name].pid, after=chance.randrange(MOST_CHANGES))
+        disk.fail(programs[name].pid, after=int(MOST_CHANGES ** chance.random()))
     failing = {
         asyncio.create_task(asyncio.to_thread(disk.failed)): name
         for name, disk in places.disks.items()
@@ -139,7 +141,9 @@ async def cut(
     for task in resting:
         places.disks[failing[task]].fail(programs[failing[task]].pid)
     await asyncio.gather(*failing)
+    figures = bench.room.figures
     if "edge" in places.disks:
+        figures["others looked at"] = figures.get("others looked at", 0.0) + OTHERS
         for _ in range(OTHERS):
             await look(bench, places.disks["edge"], chance.randrange(10**6), found)
     before = bench.tap.subscriptions
