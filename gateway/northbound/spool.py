@@ -255,9 +255,13 @@ def newest_readings(folder: Path, count: int) -> Iterator[Record]:
     spare = held - count
     for first, path in reversed(chosen):
         for record in read_segment(path, first):
-            if record.kind == Kind.READINGS and reading_count(record.body) <= spare:
-                spare -= reading_count(record.body)
-            elif record.kind in {Kind.CONFIGURATION, Kind.READINGS}:
+            if record.kind == Kind.READINGS:
+                # The oldest alone are passed over: none that comes after one that is wanted.
+                size = reading_count(record.body)
+                spare = spare - size if size <= spare else -1
+                if spare >= 0:
+                    continue
+            if record.kind in {Kind.CONFIGURATION, Kind.READINGS}:
                 yield record
 
 
