@@ -1,7 +1,7 @@
 """SQLite on a recorded disk: each write and sync of a store, to be cut off after any of them.
 
-`Recording` is an SQLite VFS that does what SQLite asks and notes it. `replayed` plays the notes on a
-`Disk`, one by one, so that a test can look at what a power cut after each would have left.
+`Recording` is an SQLite VFS that does what SQLite asks and notes it. `replayed` plays the notes on
+a `Disk`, one by one, so that a test can look at what a power cut after each would have left.
 """
 
 from __future__ import annotations
