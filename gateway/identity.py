@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,10 +40,16 @@ class Identity:
 
 
 def load_key(folder: Path) -> Ed25519PrivateKey:
-    """Return the node's signing key, made on first use (mode 0600) and synced before it is used."""
+    """Return the node's signing key, made on first use (mode 0600) and synced before it is used.
+
+    A file that is no key is set aside: the segments signed from then on name the new one.
+    """
     path = folder / "node.key"
     if path.exists():
-        return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+        try:
+            return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+        except ValueError:
+            path.replace(path.with_name(f"{path.name}.damaged-{time.time_ns()}"))
     key = Ed25519PrivateKey.generate()
     raw = key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
     write_secret(path, raw)

@@ -13,6 +13,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import IntEnum
 from itertools import pairwise
 from pathlib import Path
@@ -373,8 +374,15 @@ class Spool:
     def _write(self, blob: bytes) -> None:
         view = memoryview(blob)
         self._unsynced = True
-        while view:
-            view = view[os.write(self._file, view) :]
+        try:
+            while view:
+                view = view[os.write(self._file, view) :]
+        except OSError:
+            # A full disk took a part: what ends in the middle of a record looks like damage.
+            with suppress(OSError):
+                size = os.fstat(self._file).st_size
+                os.ftruncate(self._file, size - (len(blob) - len(view)))
+            raise
 
     def _open(self, position: int) -> None:
         self.close()

@@ -32,6 +32,7 @@ from gateway.db import (
 from gateway.identity import Identity, random_bits
 from gateway.journal import Chain
 from gateway.model import Clock, Detection
+from gateway.northbound.losses import Loss, losses
 from gateway.northbound.spool import (
     Configuration,
     Kind,
@@ -60,7 +61,8 @@ decode_configuration = msgspec.json.Decoder(Configuration).decode
 class Opened:
     """An open store: `spool` is None when it is in memory; `trouble` says why it is.
 
-    `held` keeps other processes from the folder while it is open; None in memory.
+    `held` keeps other processes from the folder while it is open; None in memory. `losses` are what
+    a damaged spool no longer holds.
     """
 
     held: BinaryIO | None
@@ -69,6 +71,7 @@ class Opened:
     life: str
     new_life: bool
     trouble: str
+    losses: tuple[Loss, ...] = ()
 
     def close(self) -> None:
         """Close everything, and let another process have the folder."""
@@ -114,17 +117,20 @@ def open_store(
             # A full disk has no room for the store's own log: that is what the reserve is for.
             (folder / "reserve").unlink(missing_ok=True)
             database, trouble = open_database(folder / "store.db", clock)
-        spool = Spool(folder / "spool", configuration)
         life, new = take_life(database)
-        if not new:
-            spool.skip_to(furthest(database))
+        committed = 0 if new else furthest(database)
+        lost = tuple(losses(folder / "spool", committed=committed))
+        spool = Spool(folder / "spool", configuration)
+        spool.skip_to(committed)
     except StoreInUseError:
         raise
     except (OSError, StoreError) as error:
         if held is not None:
             held.close()
         return memory_store(str(error))
-    return Opened(held, database, spool, life, new, trouble)
+    for each in lost:
+        LOG.error("the spool was damaged", position=each.position, bytes=each.size)
+    return Opened(held, database, spool, life, new, trouble, lost)
 
 
 def memory_store(trouble: str) -> Opened:
@@ -198,9 +204,7 @@ def take_up(
     desk = Desk(
         definitions, Chain(identity, seq=seq, head=head), statuses=statuses, entries=entries
     )
-    pending: list[Transition] = []
-    if opened.new_life:
-        pending.append(desk.note("life", now_ns=now_ns, detail={"store": opened.trouble}))
+    pending = found_so(opened, desk, now_ns)
     if opened.spool is None:
         return desk, pending, 0
     rows = database.execute("SELECT value FROM position WHERE name = 'spool'")
@@ -228,6 +232,17 @@ def take_up(
         for detection in engine.standing():
             pending += desk.detect(detection)
     return desk, pending, count
+
+
+def found_so(opened: Opened, desk: Desk, now_ns: int) -> list[Transition]:
+    """Return the events that tell how the store was found: a new life, readings that are gone."""
+    told = []
+    if opened.new_life:
+        told.append(desk.note("life", now_ns=now_ns, detail={"store": opened.trouble}))
+    for loss in opened.losses:
+        why = f"the spool was damaged at position {loss.position}; so many readings at most"
+        told.append(desk.note("shed", now_ns=now_ns, detail={"count": loss.readings, "why": why}))
+    return told
 
 
 def restore(database: Database, store: Path, engine: Engine) -> int:
