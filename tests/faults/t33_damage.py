@@ -32,6 +32,7 @@ FILES: Final = (
     "data/spool/*.seg",
     "data/snapshots/*.bin",
     "data/node.key",
+    "data/journal.head",
     "edge.toml",
 )
 BATCH: Final = 20
@@ -68,7 +69,9 @@ async def damaged(room: Room) -> Evidence:
             path = chance.choice(sorted(folder.glob(pattern)))
             changed = damage(path, kind, chance)
             what = f"{kind} {path.relative_to(folder)}, run {number}"
-            await judge(room, evidence, folder, broker.port, before if changed else None, what)
+            await judge(
+                room, evidence, folder, broker.port, before=before if changed else None, what=what
+            )
             shutil.rmtree(folder)
     return evidence
 
@@ -110,7 +113,7 @@ async def settled(edge: EdgeHere) -> None:
 
 
 async def judge(
-    room: Room, evidence: Evidence, folder: Path, port: int, before: EdgeStore | None, what: str
+    room: Room, evidence: Evidence, folder: Path, port: int, *, before: EdgeStore | None, what: str
 ) -> None:
     """Start an edge on a damaged site, and note what it did with it."""
     began = time.monotonic()

@@ -25,6 +25,7 @@ from gateway.journal import digest
 from gateway.northbound.spool import Spool
 from gateway.roles.edge.rows import set_position, write_snapshot, write_transitions
 from gateway.roles.edge.storing import Reserve, Storing
+from gateway.roles.edge.witness import Witness
 
 #: Groups of work that may wait; beyond it the broker is made to wait.
 QUEUE_LENGTH: Final = 2000
@@ -115,6 +116,8 @@ class Committer:
         File of the room kept back for a full disk, or None.
     destinations
         Receivers, each with an outbox of its own.
+    witness
+        Notes how far the journal has come, or None.
     committed, troubled
         Called on the event loop: what became durable; and what went wrong, once each time
         ("full", "sound", or "lost" with the error's text, after which nothing more is written).
@@ -129,6 +132,7 @@ class Committer:
         reserve: Path | None,
         reserve_bytes: int,
         destinations: Sequence[str],
+        witness: Witness | None = None,
         committed: Callable[[Committed], None],
         troubled: Callable[[str, str], None],
     ) -> None:
@@ -138,6 +142,7 @@ class Committer:
         self._storing = Storing(spool, self._reserve, troubled=self._trouble)
         self._key = key
         self._destinations = tuple(destinations)
+        self._witness = witness
         self._committed = committed
         self._troubled = troubled
         self._queue: deque[tuple[float, Work | None]] = deque()
@@ -206,6 +211,8 @@ class Committer:
                 ended = self._take_group()
         if not self._lost:
             self._storing.close()
+        if self._witness is not None:
+            self._witness.close()
 
     def _take_group(self) -> bool:
         """Write a group of the work that waits; return whether it was the last."""
@@ -253,14 +260,18 @@ class Committer:
             for work in group.work
             if work.transitions and work.received_ns
         )
-        last = transitions[-1] if transitions else None
+        head = None
+        if transitions:
+            head = (transitions[-1].event.seq, digest(transitions[-1].entry))
+            if self._witness is not None:
+                self._witness.note(*head)
         done = Committed(
             self._accepted,
             len(transitions),
             self._storing.take_shed(),
             waited,
             made,
-            (last.event.seq, digest(last.entry)) if last is not None else None,
+            head,
         )
         self._tell(self._committed, done)
         for work in group.work:

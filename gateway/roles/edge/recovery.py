@@ -46,7 +46,8 @@ from gateway.northbound.spool import (
 from gateway.observe import log
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
-from gateway.roles.edge import snapshots
+from gateway.roles.edge import snapshots, witness
+from gateway.roles.edge.soundness import doubt
 
 #: Readings that are run at once: a record of a few costs as much as one of hundreds.
 GATHERED: Final = 8_192
@@ -118,6 +119,11 @@ def open_store(
             (folder / "reserve").unlink(missing_ok=True)
             database, trouble = open_database(folder / "store.db", clock)
         life, new = take_life(database)
+        reason = "" if new else witness.taken_back(folder, database, life) or doubt(database)
+        if reason:
+            database.close()
+            database, trouble = begun_anew(folder / "store.db", clock, reason)
+            life, new = take_life(database)
         committed = 0 if new else furthest(database)
         lost = tuple(losses(folder / "spool", committed=committed))
         spool = Spool(folder / "spool", configuration)
@@ -152,6 +158,11 @@ def open_database(path: Path, clock: Clock) -> tuple[Database, str]:
         database.close()
     except StoreDamagedError as error:
         reason = str(error)
+    return begun_anew(path, clock, reason)
+
+
+def begun_anew(path: Path, clock: Clock, reason: str) -> tuple[Database, str]:
+    """Set a store aside and begin another; return it, and what is to be said of that."""
     aside = path.with_name(f"{path.name}.damaged-{clock.now_ns()}")
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(path.name + suffix)

@@ -29,6 +29,7 @@ from gateway.roles.edge import snapshots
 from gateway.roles.edge.committer import QUEUE_LENGTH, Committed, Committer, Work
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.recovery import Opened, memory_store
+from gateway.roles.edge.witness import Witness
 from gateway.southbound.mqtt import BrokerSession
 from gateway.tasks import beside
 
@@ -281,6 +282,7 @@ class Storage:
             reserve=self._folder / "reserve" if on_disk else None,
             reserve_bytes=self._settings.reserve_mib * MEBIBYTE,
             destinations=self._destinations,
+            witness=Witness(self._folder, opened.life) if on_disk else None,
             committed=self._durable,
             troubled=self._troubled,
         )
