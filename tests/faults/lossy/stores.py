@@ -78,7 +78,7 @@ def edge_load(folder: Path, recording: Recording, *, commits: int, chance: rando
         recording.note(Kept(desk.chain.seq, position))
         if number % 3 == 2:
             waiting = outbox.oldest(database, "parent", 5)
-            outbox.received(database, "parent", [seq for seq, _ in waiting])
+            outbox.received(database, "parent", [row[0] for row in waiting])
         if number % 11 == 7:
             database.fold()
             database.fold_rest()
