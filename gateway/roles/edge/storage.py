@@ -45,6 +45,8 @@ SHED_EVERY_S: Final = 60.0
 #: A log of the store with more pages is folded into it; after a failure not before this, s.
 LOG_PAGES: Final = 1000
 FOLD_AGAIN_S: Final = 10.0
+#: A log of so many pages (64 MiB) is not folded because somebody reads from its beginning on.
+HELD_PAGES: Final = 16_384
 #: On the way out a snapshot may take so long, s: without it the next start runs some more spool.
 LAST_S: Final = 30.0
 LOG = log("roles.edge.storage")
@@ -130,6 +132,7 @@ class Storage:
         self._slow = False
         self._failed = False
         self._asked = False
+        self._held_open = False
         # Kept while the node runs, on whatever store.
         self._held = opened.held
         self._lent = 0
@@ -215,7 +218,9 @@ class Storage:
         """Raise or clear the storage alarms as the store was found at the start."""
         lost = self._opened.spool is None
         self._metrics.store_trouble.set(3 if lost else 0)
-        rules = ("storage_lost",) if lost else ("storage_lost", "storage_full", "storage_slow")
+        rules = ("storage_lost",)
+        if not lost:
+            rules += ("storage_full", "storage_slow", "storage_held")
         self._line.detected([self._own.edge(rule, active=lost) for rule in rules])
 
     def delivered(self) -> None:
@@ -238,6 +243,7 @@ class Storage:
         while True:
             await asyncio.sleep(0.1)
             self._fold()
+            self._notice_reader()
             since = self._committer.busy_since
             if not self._slow and since and loop.time() - since > SLOW_S:
                 self._slow = True
@@ -257,6 +263,14 @@ class Storage:
         free = self._folding is None or self._folding.done()
         if free and self.answers and database.log_pages > LOG_PAGES:
             self._folding = asyncio.create_task(self._folded(database), name="fold")
+
+    def _notice_reader(self) -> None:
+        """Tell of a reader that keeps the log from beginning anew, until a commit finds it has."""
+        pages = self._committer.database.log_pages
+        held = pages > HELD_PAGES or (self._held_open and not 0 < pages <= LOG_PAGES)
+        if held != self._held_open:
+            self._held_open = held
+            self._line.detected([self._own.edge("storage_held", active=held)])
 
     async def _folded(self, database: Database) -> None:
         try:

@@ -19,7 +19,13 @@ from gateway.model import Priority
 def test_a_node_alarms_about_itself() -> None:
     """Storage and broker have alarms of stable identity, in both languages, and none sounds."""
     made = {definition.rule: definition for definition in node_alarms("gw1", "330106003000")}
-    assert set(made) == {"storage_slow", "storage_full", "storage_lost", "broker_lost"}
+    assert set(made) == {
+        "storage_slow",
+        "storage_full",
+        "storage_lost",
+        "storage_held",
+        "broker_lost",
+    }
     for rule, definition in made.items():
         assert definition.alarm == f"gw1/@node/{rule}"
         assert (definition.tag, definition.level) == ("@node", Level.NODE)
