@@ -37,6 +37,8 @@ OTHERS: Final = 4
 LATEST_S: Final = 2.0
 #: Most changes and syncs of the disk between the plan and the cut; as often ten as a hundred.
 MOST_CHANGES: Final = 3000
+#: A disk served by Python is a slow one.
+RATE_HZ: Final = 200.0
 #: How long it takes until everything has gone up once the power stays.
 SETTLE_LIMIT_S: Final = 60.0
 #: A small room for alarms: it is no part of what is tried here.
@@ -72,6 +74,7 @@ async def power_cuts(room: Room) -> Evidence:
     with Places(room.folder, names) as places:
         tables = STORE.format(folder=places.edge)
         async with Bench(room, data=places.edge, tables=tables) as bench:
+            bench.load.rate_hz = RATE_HZ
             if not room.mutant:
                 bench.edge = Program("edge", room.folder, module="tests.faults.lossy.patient")
             await bench.start_edge()
