@@ -218,7 +218,7 @@ class Storage:
         """Raise or clear the storage alarms as the store was found at the start."""
         lost = self._opened.spool is None
         self._metrics.store_trouble.set(3 if lost else 0)
-        rules = ("storage_lost",)
+        rules: tuple[str, ...] = ("storage_lost",)
         if not lost:
             rules += ("storage_full", "storage_slow", "storage_held")
         self._line.detected([self._own.edge(rule, active=lost) for rule in rules])
