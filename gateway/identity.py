@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from gateway import folders
+
 NONE = "0" * 16
 
 
@@ -37,10 +39,16 @@ class Identity:
 
 
 def load_key(folder: Path) -> Ed25519PrivateKey:
-    """Return the node's signing key, made on first use (mode 0600) and synced before it is used."""
+    """Return the node's signing key, made on first use (mode 0600) and synced before it is used.
+
+    A file that is no key is set aside: the segments signed from then on name the new one.
+    """
     path = folder / "node.key"
     if path.exists():
-        return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+        try:
+            return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+        except ValueError:
+            path.replace(path.with_name(f"{path.name}.damaged-{random_bits()}"))
     key = Ed25519PrivateKey.generate()
     raw = key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
     write_secret(path, raw)
@@ -60,11 +68,7 @@ def write_secret(path: Path, content: bytes) -> None:
     finally:
         os.close(handle)
     scratch.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    folders.sync(path.parent)
 
 
 def public_hex(key: Ed25519PrivateKey) -> str:

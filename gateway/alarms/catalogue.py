@@ -249,6 +249,12 @@ NODE_ALARMS = (
     ("storage_slow", Priority.HIGH, "Storage slow, not crash-safe", "存储缓慢，断电可能丢失数据"),
     ("storage_full", Priority.HIGH, "Storage full, readings are shed", "存储已满，正在舍弃读数"),
     ("storage_lost", Priority.CRITICAL, "Storage lost, not crash-safe", "存储失效，断电将丢失数据"),
+    (
+        "storage_held",
+        Priority.MEDIUM,
+        "A reader holds the store, its log grows",
+        "有程序占住存储读取，日志不断增大",
+    ),
     ("broker_lost", Priority.CRITICAL, "No connection to the broker", "与消息服务器失去连接"),
     ("clock_set", Priority.MEDIUM, "The gateway's clock was set", "网关时钟被调整"),
     (

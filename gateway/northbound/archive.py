@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device_profiles.quality import Quality
+from gateway import folders
 from gateway.northbound import wire
 from gateway.northbound.pins import Kept, Pruning
 from gateway.northbound.spool import (
@@ -83,7 +84,7 @@ def segment_readings(path: Path, first: int) -> Iterator[Tagged]:
 
 def archive(spool: Path, folder: Path) -> int:
     """Write every closed segment that has no marker as a Parquet file; return how many."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+    folders.make(folder)
     written = 0
     for first, path in segments(spool)[:-1]:
         if marker(path).exists():
@@ -132,14 +133,13 @@ def write(names: Sequence[str], readings: ReadingBatch, folder: Path, first: int
             "SELECT time, tag, CASE WHEN isnan(value) THEN NULL ELSE value END AS value, "
             "quality, received FROM reading"
         ).write_parquet(str(scratch), compression="zstd")
-    for path in (scratch, folder):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        if path is scratch:
-            scratch.replace(target)
+    handle = os.open(scratch, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    scratch.replace(target)
+    folders.sync(folder)
     return target
 
 

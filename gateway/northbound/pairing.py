@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from gateway import folders
 from gateway.identity import load_key, public_hex, write_secret
 from gateway.northbound import wire
 from gateway.northbound.settings import ParentSettings
@@ -77,7 +78,7 @@ def pair(settings: ParentSettings, folder: Path, code: str, *, node: str) -> Non
     """
     path = token_path(settings, folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        folders.make(folder)
         token, waiting = offered_token(path)
         key = load_key(folder)
     except OSError as error:
@@ -118,6 +119,7 @@ def pair(settings: ParentSettings, folder: Path, code: str, *, node: str) -> Non
         # Before the token: a credential never stands beside the key of another centre.
         keep_pin(path, pin_of(bought))
         waiting.replace(path)
+        folders.sync(path.parent)
     except OSError as error:
         raise PairingError(
             f"{path}: cannot be kept: {error}; run this again as the gateway's own user: the same "

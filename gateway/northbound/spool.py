@@ -13,6 +13,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import IntEnum
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import BinaryIO, Final, NamedTuple
 import msgspec
 import numpy as np
 
+from gateway import folders
 from gateway.readings import ReadingBatch
 
 MAGIC: Final = b"HZSPOOL1"
@@ -255,11 +257,13 @@ def newest_readings(folder: Path, count: int) -> Iterator[Record]:
     spare = held - count
     for first, path in reversed(chosen):
         for record in read_segment(path, first):
-            if record.kind == Kind.READINGS and reading_count(record.body) <= spare:
-                spare -= reading_count(record.body)
-            elif record.kind in {Kind.CONFIGURATION, Kind.READINGS}:
-                if record.kind == Kind.READINGS:
-                    spare = 0  # a small one behind it would fit again, and is newer
+            if record.kind == Kind.READINGS:
+                # The oldest alone are passed over: none that comes after one that is wanted.
+                size = reading_count(record.body)
+                spare = spare - size if size <= spare else -1
+                if spare >= 0:
+                    continue
+            if record.kind in {Kind.CONFIGURATION, Kind.READINGS}:
                 yield record
 
 
@@ -305,7 +309,7 @@ class Spool:
     def __init__(self, folder: Path, configuration: Configuration) -> None:
         self.folder = folder
         self._head = MAGIC + encode(Kind.CONFIGURATION, msgspec.json.encode(configuration))
-        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        folders.make(folder)
         self.position = 0
         self._first = 0
         self._file = -1
@@ -371,8 +375,15 @@ class Spool:
     def _write(self, blob: bytes) -> None:
         view = memoryview(blob)
         self._unsynced = True
-        while view:
-            view = view[os.write(self._file, view) :]
+        try:
+            while view:
+                view = view[os.write(self._file, view) :]
+        except OSError:
+            # A full disk took a part: what ends in the middle of a record looks like damage.
+            with suppress(OSError):
+                size = os.fstat(self._file).st_size
+                os.ftruncate(self._file, size - (len(blob) - len(view)))
+            raise
 
     def _open(self, position: int) -> None:
         self.close()
@@ -382,9 +393,5 @@ class Spool:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o640)
         self._write(self._head)
         os.fsync(self._file)
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        folders.sync(self.folder)
         self._first = self.position = position

@@ -356,7 +356,10 @@ async def _invite(centre: Centre, settings: CentreSettings) -> None:
         paired = await centre.store.read(partial(pairing.is_paired, node=node))
         path = Path(settings.store.folder) / f"pairing-{node}.code"
         if paired:
-            path.unlink(missing_ok=True)
+            # Until it speaks it may have died before it kept its credential; the code that it used
+            # gives it that one again, and no other.
+            if await centre.store.read(partial(pairing.has_spoken, node=node)):
+                path.unlink(missing_ok=True)
             continue
         code = await centre.invite(node, relays=node in wanted.centres)
         await asyncio.to_thread(write_secret, path, f"{code}{os.linesep}".encode())

@@ -165,3 +165,13 @@ def node_of(database: Database, token: str) -> str:
 def is_paired(database: Database, node: str) -> bool:
     """Return whether a node has a credential now."""
     return bool(database.execute("SELECT 1 FROM credential WHERE node = ?", (node,)))
+
+
+def has_spoken(database: Database, node: str) -> bool:
+    """Return whether a node has been heard with the credential that it has now."""
+    rows = database.execute(
+        "SELECT 1 FROM credential c JOIN heartbeat h ON h.node = c.node "
+        "WHERE c.node = ? AND h.received_ns >= c.made_ns",
+        (node,),
+    )
+    return bool(rows)

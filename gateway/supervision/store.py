@@ -20,6 +20,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway import folders
 from gateway.db import Database, Row, StoreError, Value, lock
 from gateway.identity import Identity, load_key, public_hex
 from gateway.journal import GENESIS, Chain, close_segment, write_entries
@@ -331,7 +332,7 @@ class Store:
         self._waiting -= 1
 
     def _open(self) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folders.make(self.folder, mode=0o700)
         self._held = lock(self.folder)
         self._key = load_key(self.folder)
         self._database = Database(self.path, "centre")

@@ -47,6 +47,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "roles/edge/keeping.py": {"asyncio.sleep": ROUND},
     "roles/edge/disk_again.py": {"asyncio.sleep": ROUND},
     "roles/edge/node.py": {"asyncio.sleep": ROUND},
+    "roles/edge/orders.py": {"asyncio.sleep": ROUND},
     "roles/edge/outgoing.py": {"asyncio.timeout": ROUND},
     # Messages wait so long for their acknowledgement: a broker's real window is at stake.
     "roles/edge/owed.py": {"loop.call_later": TRANSPORT},
@@ -56,6 +57,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     },
     "roles/edge/storing.py": {"time.monotonic": DISK},
     "roles/upward.py": {"asyncio.sleep": RETRY},
+    "roles/passing.py": {"asyncio.sleep": RETRY},
     "roles/patience.py": {"loop.call_later": PATIENCE},
     "roles/simulate.py": {"SystemClock": ENTRY, "asyncio.sleep": ROUND},
     "simulation/broker.py": {"time.monotonic": PATIENCE, "time.sleep": PATIENCE},

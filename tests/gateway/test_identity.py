@@ -25,6 +25,17 @@ def test_the_key_is_made_once(tmp_path: Path) -> None:
     second.public_key().verify(first.sign(b"text"), b"text")
 
 
+@pytest.mark.parametrize("content", [b"", b"short", b"x" * 33])
+def test_a_key_that_is_damaged_is_set_aside(tmp_path: Path, content: bytes) -> None:
+    """A node with no usable key starts with a new one, and keeps the old file for who looks."""
+    (tmp_path / "node.key").write_bytes(content)
+    made = load_key(tmp_path)
+    assert public_hex(load_key(tmp_path)) == public_hex(made)
+    (aside,) = tmp_path.glob("node.key.damaged-*")
+    assert aside.read_bytes() == content
+    assert mode(tmp_path / "node.key") == 0o600
+
+
 def test_nodes_have_keys_of_their_own(tmp_path: Path) -> None:
     """Two stores have two keys."""
     for name in ("a", "b"):

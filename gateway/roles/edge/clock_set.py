@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gateway.alarms.desk import Transition
     from gateway.model import Detection
     from gateway.roles.edge.line import Line
-    from gateway.roles.edge.storage import OwnAlarms
+    from gateway.roles.edge.own_alarms import OwnAlarms
 
 #: The alarm that the clock was set stands this long after the last time.
 STANDS_NS: Final = 600 * NANOSECONDS

@@ -21,9 +21,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.alarms.desk import Transition
 from gateway.db import Database, StoreBrokenError, StoreFullError
+from gateway.journal import digest
 from gateway.northbound.spool import Spool
 from gateway.roles.edge.rows import set_position, write_snapshot, write_transitions
 from gateway.roles.edge.storing import Reserve, Storing
+from gateway.roles.edge.witness import Witness
 
 #: Groups of work that may wait; beyond it the broker is made to wait.
 QUEUE_LENGTH: Final = 2000
@@ -82,7 +84,7 @@ class Committed:
     """What became durable: messages accepted so far, events written, readings shed.
 
     `seconds` is how long the oldest work of it had waited; `made` are pairs of when a message came
-    and how many events it made.
+    and how many events it made; `head` is number and hash of the last event, None without events.
     """
 
     accepted: int
@@ -90,6 +92,7 @@ class Committed:
     shed: int
     seconds: float
     made: tuple[tuple[int, int], ...] = ()
+    head: tuple[int, str] | None = None
 
 
 @dataclass(slots=True)
@@ -114,6 +117,8 @@ class Committer:
         File of the room kept back for a full disk, or None.
     destinations
         Receivers, each with an outbox of its own.
+    witness
+        Notes how far the journal has come, or None.
     committed, troubled
         Called on the event loop: what became durable; and what went wrong, once each time
         ("full", "sound"; or "spent" where the reserve is full too, or "lost", each with the error's
@@ -129,6 +134,7 @@ class Committer:
         reserve: Path | None,
         reserve_bytes: int,
         destinations: Sequence[str],
+        witness: Witness | None = None,
         committed: Callable[[Committed], None],
         troubled: Callable[[str, str], None],
     ) -> None:
@@ -138,6 +144,7 @@ class Committer:
         self._storing = Storing(spool, self._reserve, troubled=self._trouble)
         self._key = key
         self._destinations = tuple(destinations)
+        self._witness = witness
         self._committed = committed
         self._troubled = troubled
         self._queue: deque[tuple[float, Work | None]] = deque()
@@ -206,6 +213,8 @@ class Committer:
                 ended = self._take_group()
         if not self._lost:
             self._storing.close()
+        if self._witness is not None:
+            self._witness.close()
 
     def _take_group(self) -> bool:
         """Write a group of the work that waits; return whether it was the last."""
@@ -253,7 +262,19 @@ class Committer:
             for work in group.work
             if work.transitions and work.received_ns
         )
-        done = Committed(self._accepted, len(transitions), self._storing.take_shed(), waited, made)
+        head = None
+        if transitions:
+            head = (transitions[-1].event.seq, digest(transitions[-1].entry))
+            if self._witness is not None:
+                self._witness.note(*head)
+        done = Committed(
+            self._accepted,
+            len(transitions),
+            self._storing.take_shed(),
+            waited,
+            made,
+            head,
+        )
         self._tell(self._committed, done)
         for work in group.work:
             self._do(work)

@@ -33,11 +33,12 @@ from gateway.roles.edge.keeping import Keeping
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.orders import OrderDesk
 from gateway.roles.edge.outgoing import Outgoing
+from gateway.roles.edge.own_alarms import OwnAlarms
 from gateway.roles.edge.pacing import Pacing
 from gateway.roles.edge.recovery import Opened, memory_store, newest, open_store, take_up
 from gateway.roles.edge.screen import LocalScreen
 from gateway.roles.edge.site import Site
-from gateway.roles.edge.storage import OwnAlarms, Storage, failures
+from gateway.roles.edge.storage import Storage, failures
 from gateway.roles.edge.telling import Telling
 from gateway.roles.edge.trusting import Trusting
 from gateway.roles.upward import PARENT, Above, Upward

@@ -23,7 +23,8 @@ from gateway.northbound.uplink import Uplink
 from gateway.observe import log
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.line import Line
-from gateway.roles.edge.storage import MEBIBYTE, OwnAlarms, Storage
+from gateway.roles.edge.own_alarms import OwnAlarms
+from gateway.roles.edge.storage import MEBIBYTE, Storage
 from gateway.tasks import keep_going
 
 LOOK_S: Final = 5.0

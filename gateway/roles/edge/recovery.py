@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from gateway import folders
 from gateway.alarms import store as alarm_store
 from gateway.alarms.catalogue import Catalogue
 from gateway.alarms.desk import Desk, Transition
@@ -31,6 +32,7 @@ from gateway.db import (
 from gateway.identity import Identity, random_bits
 from gateway.journal import Chain
 from gateway.model import Clock, Detection
+from gateway.northbound.losses import Loss, losses
 from gateway.northbound.spool import (
     Configuration,
     Kind,
@@ -45,7 +47,8 @@ from gateway.observe import log
 from gateway.pipeline.clock_step import decode_step
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
-from gateway.roles.edge import snapshots
+from gateway.roles.edge import snapshots, witness
+from gateway.roles.edge.soundness import doubt
 
 #: Readings that are run at once: a record of a few costs as much as one of hundreds.
 GATHERED: Final = 8_192
@@ -60,7 +63,8 @@ decode_configuration = msgspec.json.Decoder(Configuration).decode
 class Opened:
     """An open store: `spool` is None when it is in memory; `trouble` says why it is.
 
-    `held` keeps other processes from the folder while it is open; None in memory.
+    `held` keeps other processes from the folder while it is open; None in memory. `losses` are what
+    a damaged spool no longer holds.
     """
 
     held: BinaryIO | None
@@ -69,6 +73,7 @@ class Opened:
     life: str
     new_life: bool
     trouble: str
+    losses: tuple[Loss, ...] = ()
 
     def close(self) -> None:
         """Close everything, and let another process have the folder."""
@@ -106,7 +111,7 @@ def open_store(
         return memory_store(memory)
     held = None
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        folders.make(folder)
         held = lock(folder)
         try:
             database, trouble = open_database(folder / "store.db", clock)
@@ -114,17 +119,25 @@ def open_store(
             # A full disk has no room for the store's own log: that is what the reserve is for.
             (folder / "reserve").unlink(missing_ok=True)
             database, trouble = open_database(folder / "store.db", clock)
-        spool = Spool(folder / "spool", configuration)
         life, new = take_life(database)
-        if not new:
-            spool.skip_to(furthest(database))
+        reason = "" if new else witness.taken_back(folder, database, life) or doubt(database)
+        if reason:
+            database.close()
+            database, trouble = begun_anew(folder / "store.db", clock, reason)
+            life, new = take_life(database)
+        committed = 0 if new else furthest(database)
+        lost = tuple(losses(folder / "spool", committed=committed))
+        spool = Spool(folder / "spool", configuration)
+        spool.skip_to(committed)
     except StoreInUseError:
         raise
     except (OSError, StoreError) as error:
         if held is not None:
             held.close()
         return memory_store(str(error))
-    return Opened(held, database, spool, life, new, trouble)
+    for each in lost:
+        LOG.error("the spool was damaged", position=each.position, bytes=each.size)
+    return Opened(held, database, spool, life, new, trouble, lost)
 
 
 def memory_store(trouble: str) -> Opened:
@@ -146,6 +159,11 @@ def open_database(path: Path, clock: Clock) -> tuple[Database, str]:
         database.close()
     except StoreDamagedError as error:
         reason = str(error)
+    return begun_anew(path, clock, reason)
+
+
+def begun_anew(path: Path, clock: Clock, reason: str) -> tuple[Database, str]:
+    """Set a store aside and begin another; return it, and what is to be said of that."""
     aside = path.with_name(f"{path.name}.damaged-{clock.now_ns()}")
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(path.name + suffix)
@@ -198,9 +216,7 @@ def take_up(
     desk = Desk(
         definitions, Chain(identity, seq=seq, head=head), statuses=statuses, entries=entries
     )
-    pending: list[Transition] = []
-    if opened.new_life:
-        pending.append(desk.note("life", now_ns=now_ns, detail={"store": opened.trouble}))
+    pending = found_so(opened, desk, now_ns)
     if opened.spool is None:
         return desk, pending, 0
     rows = database.execute("SELECT value FROM position WHERE name = 'spool'")
@@ -228,6 +244,17 @@ def take_up(
         for detection in engine.standing():
             pending += desk.detect(detection)
     return desk, pending, count
+
+
+def found_so(opened: Opened, desk: Desk, now_ns: int) -> list[Transition]:
+    """Return the events that tell how the store was found: a new life, readings that are gone."""
+    told = []
+    if opened.new_life:
+        told.append(desk.note("life", now_ns=now_ns, detail={"store": opened.trouble}))
+    for loss in opened.losses:
+        why = f"the spool was damaged at position {loss.position}; so many readings at most"
+        told.append(desk.note("shed", now_ns=now_ns, detail={"count": loss.readings, "why": why}))
+    return told
 
 
 def restore(database: Database, store: Path, engine: Engine) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from gateway import folders
 from gateway.northbound.settings import ParentSettings
 from gateway.roles.edge.child import keep_running
 from gateway.roles.edge.settings import ScreenSettings
@@ -76,7 +77,7 @@ class LocalScreen:
         return Above(SCREEN, settings)
 
     def _write(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folders.make(self._folder, mode=0o700)
         text = (
             f'[node]\nid = "{screen_id(self._node)}"\nname = "{self._name}"\n'
             f'division = "{self._division}"\n[listen]\naddress = "{self._settings.listen}"\n'

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from gateway import folders
 from gateway.db import Database
 
 #: Written between two syncs.
@@ -55,9 +56,7 @@ def write(folder: Path, position: int, body: bytes) -> bytes:
     OSError
         The disk refuses.
     """
-    if not folder.exists():
-        folder.mkdir(mode=0o750)
-        _sync(folder.parent)
+    folders.make(folder)
     # Never the name of the one that counts: this one may not come to its end.
     path = folder / f"snapshot-{position:020d}-{secrets.token_hex(4)}.bin"
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
@@ -73,7 +72,7 @@ def write(folder: Path, position: int, body: bytes) -> bytes:
         raise
     finally:
         os.close(handle)
-    _sync(folder)
+    folders.sync(folder)
     return msgspec.msgpack.encode(
         SnapshotFile(name=path.name, size=len(body), checksum=zlib.crc32(body))
     )
@@ -111,14 +110,6 @@ def prune(folder: Path, body: bytes) -> None:
     for path in folder.glob("snapshot-*.bin"):
         if file is None or path.name != file.name:
             path.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _file_of(body: bytes) -> SnapshotFile | None:

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.alarms import store as alarm_store
 from gateway.db import Database, StoreError, StoreFullError
 from gateway.identity import Identity, load_key, random_bits
 from gateway.journal import Chain
-from gateway.model import NANOSECONDS, Clock, Detection
+from gateway.model import NANOSECONDS, Clock
 from gateway.northbound import outbox
 from gateway.northbound.settings import StoreSettings
 from gateway.northbound.spool import Spool
@@ -29,7 +30,9 @@ from gateway.roles.edge import snapshots
 from gateway.roles.edge.committer import QUEUE_LENGTH, Committed, Committer, Work
 from gateway.roles.edge.disk_again import ask_again
 from gateway.roles.edge.line import Line
+from gateway.roles.edge.own_alarms import OwnAlarms
 from gateway.roles.edge.recovery import Opened, memory_store
+from gateway.roles.edge.witness import Witness
 from gateway.southbound.mqtt import BrokerSession
 from gateway.tasks import beside
 
@@ -47,6 +50,8 @@ SHED_EVERY_S: Final = 60.0
 #: A log of the store with more pages is folded into it; after a failure not before this, s.
 LOG_PAGES: Final = 1000
 FOLD_AGAIN_S: Final = 10.0
+#: A log of so many pages (64 MiB) is not folded because somebody reads from its beginning on.
+HELD_PAGES: Final = 16_384
 #: On the way out a snapshot may take so long, s: without it the next start runs some more spool.
 LAST_S: Final = 30.0
 LOG = log("roles.edge.storage")
@@ -55,29 +60,6 @@ LOG = log("roles.edge.storage")
 def failures() -> int:
     """Return how often the store has failed since the edge was started by hand."""
     return int(os.environ.get(FAILURES, "0"))
-
-
-class OwnAlarms:
-    """Edges of the alarms a node raises about itself.
-
-    Parameters
-    ----------
-    node
-        Its id.
-    rows
-        Alarm id -> the row that a `Detection` names.
-    """
-
-    def __init__(self, node: str, rows: Mapping[str, int], clock: Clock) -> None:
-        self.node = node
-        self._rows = rows
-        self._clock = clock
-
-    def edge(self, rule: str, *, active: bool) -> Detection:
-        """Return the edge of one rule, now."""
-        now = self._clock.now_ns()
-        row = self._rows[f"{self.node}/@node/{rule}"]
-        return Detection(row, active, now, now, float("nan"))
 
 
 class Storage:
@@ -117,6 +99,8 @@ class Storage:
     ) -> None:
         self.identity = Identity(node, opened.life, random_bits())
         self.key = Ed25519PrivateKey.generate() if opened.spool is None else load_key(folder)
+        #: Number and hash of the last event that is durable: what may be said of the journal.
+        self.head = (0, "")
         self._folder = folder
         self._settings = settings
         self._destinations = tuple(destinations)
@@ -130,6 +114,7 @@ class Storage:
         self._slow = False
         self._failed = False
         self._asked = False
+        self._held_open = False
         # Kept while the node runs, on whatever store.
         self._held = opened.held
         self._lent = 0
@@ -233,7 +218,9 @@ class Storage:
         """Raise or clear the storage alarms as the store was found at the start."""
         lost = self._opened.spool is None
         self._metrics.store_trouble.set(3 if lost else 0)
-        rules = ("storage_lost",) if lost else ("storage_lost", "storage_full", "storage_slow")
+        rules: tuple[str, ...] = ("storage_lost",)
+        if not lost:
+            rules += ("storage_full", "storage_slow", "storage_held")
         self._line.detected([self._own.edge(rule, active=lost) for rule in rules])
 
     def delivered(self) -> None:
@@ -256,6 +243,7 @@ class Storage:
         while True:
             await asyncio.sleep(0.1)
             self._fold()
+            self._notice_reader()
             since = self._committer.busy_since
             if not self._slow and since and loop.time() - since > SLOW_S:
                 self._slow = True
@@ -276,6 +264,14 @@ class Storage:
         if free and self.answers and database.log_pages > LOG_PAGES:
             self._folding = asyncio.create_task(self._folded(database), name="fold")
 
+    def _notice_reader(self) -> None:
+        """Tell of a reader that keeps the log from beginning anew, until a commit finds it has."""
+        pages = self._committer.database.log_pages
+        held = pages > HELD_PAGES or (self._held_open and not 0 < pages <= LOG_PAGES)
+        if held != self._held_open:
+            self._held_open = held
+            self._line.detected([self._own.edge("storage_held", active=held)])
+
     async def _folded(self, database: Database) -> None:
         try:
             await beside(database.fold)
@@ -292,6 +288,7 @@ class Storage:
     def _use(self, opened: Opened) -> None:
         on_disk = opened.spool is not None
         self._opened = opened
+        self.head = alarm_store.head(opened.database)
         self._committer = Committer(
             opened.database,
             opened.spool,
@@ -299,6 +296,7 @@ class Storage:
             reserve=self._folder / "reserve" if on_disk else None,
             reserve_bytes=self._settings.reserve_mib * MEBIBYTE,
             destinations=self._destinations,
+            witness=Witness(self._folder, opened.life) if on_disk else None,
             committed=self._durable,
             troubled=self._troubled,
         )
@@ -314,6 +312,7 @@ class Storage:
             self._full_shed += done.shed
             # What the last full moment cost may be counted after the disk has room again.
             self._tell_shed(SHED_EVERY_S if self._full else 0.0)
+        self.head = done.head or self.head
         self._session.acknowledge(self._line.owed.durable(done.accepted))
         if self._committer.waiting < QUEUE_LENGTH // 2:
             self._session.resume()

@@ -85,7 +85,8 @@ class Telling:
         desk, heard = self._line.desk, self._line.engine.heard
         trouble = [each.rule for each in self._own if desk.status(each.alarm).state != State.NORMAL]
         share = coverage(heard, self._covered_ns, self._clock.now_ns())
-        return desk.chain.seq, desk.chain.head, share, trouble + self._troubles()
+        # Of what is durable: a parent anchors it, and a power cut may undo what is not.
+        return *self._storage.head, share, trouble + self._troubles()
 
     def _anchored(self, seq: int, head: str) -> None:
         parent = self._site.settings.parent

@@ -12,7 +12,7 @@ from gateway.northbound.pairing import token_path
 from gateway.northbound.trust import News, Pin, Trust, keep_pin
 from gateway.observe import log
 from gateway.roles.edge.line import Line
-from gateway.roles.edge.storage import OwnAlarms
+from gateway.roles.edge.own_alarms import OwnAlarms
 from gateway.roles.upward import Above
 
 CHANGED: Final = "parent_changed"

@@ -256,6 +256,20 @@ def test_a_large_old_record_takes_no_newer_one_with_it(folder: Path) -> None:
     assert found == [float(value) for value in range(1, 12)]
 
 
+def test_none_of_the_newest_readings_is_passed_over(folder: Path) -> None:
+    """However large the records are: small ones after a large one are what a broker repeats."""
+    writer = Writer(folder)
+    for number, size in enumerate((5, 60, 40, 3, 1, 2)):
+        writer.append(encode_readings(batch(size, float(number))))
+    writer.close()
+    found = [
+        float(decode_readings(record.body).value[0])
+        for record in newest_readings(folder, 80)
+        if record.kind == Kind.READINGS
+    ]
+    assert found == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
 def test_what_was_synced_may_be_read_before_it_is_closed(folder: Path) -> None:
     """A reader beside the writer sees whole records only, and all that were synced."""
     writer = Writer(folder)

@@ -90,28 +90,36 @@ async def test_the_centre_itself_is_nobodys(world: World) -> None:
 
 async def test_a_second_way_is_refused(world: World) -> None:
     """A node speaks through one child at a time; the other one's refusal is journalled."""
-    town, village, site = await world.relay("town"), await world.relay("vill"), await below(world)
+    town, village, site = (
+        await world.relay("town"),
+        await world.relay("village"),
+        await below(world),
+    )
     await town.tells_of(site.facts())
     assert "is known here by another way" in await village.tells_of(site.facts())
     assert await village.relays(site, ("event", site.event())) == {"event-0": "rejected"}
     refused = [(e.detail["node"], e.detail["item"]) for e in await world.own("refused")]
-    assert refused == [("vill", "gw1"), ("vill", "event-0")]
+    assert refused == [("village", "gw1"), ("village", "event-0")]
 
 
 async def test_a_site_moves_by_an_administrators_act(world: World) -> None:
     """After the move the new way is open and the old one closed; the act is journalled."""
-    town, village, site = await world.relay("town"), await world.relay("vill"), await below(world)
+    town, village, site = (
+        await world.relay("town"),
+        await world.relay("village"),
+        await below(world),
+    )
     await town.tells_of(site.facts())
     await village.tells_of(site.facts())
     admin = await world.admin()
-    answer = await admin.post("/api/v1/nodes/gw1/via", json={"via": "vill"})
+    answer = await admin.post("/api/v1/nodes/gw1/via", json={"via": "village"})
     assert answer.status_code == 204, answer.text
     entry = site.event()
     assert await town.relays(site, ("event", entry)) == {"event-0": "rejected"}
     assert await village.tells_of(site.facts(division="331100")) == ""
     assert await village.relays(site, ("event", entry)) == {"event-0": "stored"}
     moved = [event for event in await world.own("relay") if event.detail["act"] == "moved"]
-    assert [(event.operator, event.detail["via"]) for event in moved] == [("admin", "vill")]
+    assert [(event.operator, event.detail["via"]) for event in moved] == [("admin", "village")]
 
 
 async def test_a_paired_site_moves_below_a_centre_and_back(world: World) -> None:

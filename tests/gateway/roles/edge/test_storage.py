@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import SystemClock
+from gateway.db import Database
 from gateway.northbound.spool import Configuration
 from gateway.roles.edge.recovery import open_store
 from gateway.simulation.broker import LocalBroker
@@ -76,6 +77,25 @@ async def test_a_disk_that_hangs_is_told_and_waited_for_by_nobody(
     assert verified(store).problems == ()
 
 
+async def test_the_parent_is_told_of_a_journal_that_is_durable(
+    tmp_path: Path, broker: LocalBroker, disk: Disk
+) -> None:
+    """A heartbeat names the last entry on the disk: an anchor beyond it would look like forgery."""
+    store = tmp_path / "data"
+    async with running(write_site(tmp_path, port=broker.port)) as edge:
+        await edge.say(20.0, 150.0)
+        await settled(edge)
+        disk.hang()
+        await edge.say(600.0)
+        await until(lambda: edge.active("A/hh"))
+        last = stored(store)[-1]
+        seq, head, *_ = edge.node._status()
+        assert edge.node.desk.chain.seq > seq == last.seq
+        disk.answer()
+        await until(lambda: edge.node._status()[0] == edge.node.desk.chain.seq)
+        assert edge.node._status()[1] == edge.node.desk.chain.head != head
+
+
 async def test_a_hanging_disk_costs_bounded_memory(
     tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +122,28 @@ async def test_a_hanging_disk_costs_bounded_memory(
     assert 0 < count < 2 * 62
     assert ("A", "h", "raise") in {(e.tag, e.rule, e.cause) for e in events}
     assert verified(store).problems == ()
+
+
+async def test_a_reader_that_does_not_end_is_told(
+    tmp_path: Path, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who keeps the store's log from being folded is an alarm, until he has ended."""
+    monkeypatch.setattr("gateway.roles.edge.storage.HELD_PAGES", 60)
+    monkeypatch.setattr("gateway.roles.edge.storage.LOG_PAGES", 30)
+    async with running(write_site(tmp_path, port=broker.port)) as edge:
+        await edge.say(20.0)
+        await settled(edge)
+        reader = Database(tmp_path / "data" / "store.db", "edge", read_only=True)
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM journal")
+        while not edge.active("@node/storage_held"):
+            await edge.say(150.0, 20.0)
+            await settled(edge)
+        reader.close()
+        while edge.active("@node/storage_held"):
+            await edge.say(150.0, 20.0)
+            await settled(edge)
+    assert verified(tmp_path / "data").problems == ()
 
 
 async def test_without_a_folder_the_edge_runs_on_memory(

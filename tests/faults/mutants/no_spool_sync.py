@@ -1,0 +1,17 @@
+"""A program that appends readings to the spool and does not sync them."""
+
+from __future__ import annotations
+
+from gateway.northbound.spool import Spool
+from tests.faults.lossy.patient import main
+
+
+def sync_nothing(self: Spool) -> None:
+    """Say that all is on the disk."""
+    self._unsynced = False
+
+
+Spool.sync = sync_nothing  # type: ignore[method-assign]
+
+if __name__ == "__main__":
+    main()

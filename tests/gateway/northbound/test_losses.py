@@ -1,0 +1,108 @@
+"""A damaged spool is told, with what it cost at most; whatever else ends a segment is not."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from gateway.northbound.losses import losses
+from gateway.northbound.spool import Spool, encode_readings, marker, segments
+from tests.gateway.northbound.spooling import LEAD, SESSION, TAGS, Writer, batch
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a spool of two segments, 60 readings each."""
+    writer = Writer(tmp_path / "spool")
+    for _ in range(2):
+        writer.append(SESSION, *(encode_readings(batch(20, float(n))) for n in range(3)))
+        writer.begin_segment()
+    writer.close()
+    return tmp_path / "spool"
+
+
+def end(folder: Path) -> int:
+    """Return the position after everything."""
+    spool = Spool(folder, TAGS)
+    spool.close()
+    return spool.position
+
+
+def harm(path: Path, place: int) -> None:
+    """Turn a byte over."""
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0xFF
+    path.write_bytes(content)
+
+
+def test_a_sound_spool_has_lost_nothing(folder: Path) -> None:
+    """Neither a whole spool nor one of which the store knows less has losses."""
+    assert losses(folder, committed=end(folder)) == []
+    assert losses(folder, committed=0) == []
+    assert losses(folder.parent / "none", committed=5) == []
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_every_damaged_segment_is_told(folder: Path, which: int) -> None:
+    """From the damaged record on the readings of a segment are gone, and not more are told."""
+    committed = end(folder)
+    harm(segments(folder)[which][1], LEAD + len(SESSION) + 20)
+    (loss,) = losses(folder, committed=committed)
+    assert loss.position == segments(folder)[which][0] + len(SESSION)
+    assert 60 <= loss.readings <= 70
+
+
+def test_a_segment_that_was_cut_off_is_told(folder: Path) -> None:
+    """The end of a file may be lost too: in a record, or with its head."""
+    committed = end(folder)
+    path = segments(folder)[1][1]
+    os.truncate(path, path.stat().st_size - 30)
+    (loss,) = losses(folder, committed=committed)
+    assert 20 <= loss.readings <= 25
+    os.truncate(path, LEAD - 3)
+    (loss,) = losses(folder, committed=committed)
+    assert loss.position == segments(folder)[1][0]
+
+
+def test_what_was_never_durable_is_no_loss(folder: Path) -> None:
+    """A torn end beyond the store's position is what a kill leaves."""
+    committed = end(folder)
+    with segments(folder)[1][1].open("ab") as file:
+        file.write(encode_readings(batch(5))[:-3])
+    assert losses(folder, committed=committed) == []
+
+
+def test_what_is_in_the_archive_is_not_looked_at(folder: Path) -> None:
+    """A segment that was archived may be cut at any time."""
+    committed = end(folder)
+    harm(segments(folder)[0][1], LEAD + len(SESSION) + 20)
+    marker(segments(folder)[0][1]).touch()
+    assert losses(folder, committed=committed) == []
+
+
+def test_readings_shed_on_a_full_disk_are_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that a full disk broke off leaves nothing behind, and the spool goes on beyond it."""
+    spool = Spool(tmp_path, TAGS)
+    spool.append(encode_readings(batch(10)), 0)
+    first = spool.position
+    real = os.write
+
+    def full(handle: int, data: memoryview) -> int:
+        if len(data) > 50:
+            return real(handle, data[:50])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    blob = encode_readings(batch(3))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(OSError, match="No space"):
+            spool.append(blob, first)
+    spool.append(encode_readings(batch(10)), first + len(blob))
+    spool.close()
+    assert len(segments(tmp_path)) == 2
+    assert losses(tmp_path, committed=spool.position) == []
