@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -28,6 +27,7 @@ from gateway.model import AlarmEvent, Clock
 from gateway.northbound import outbox
 from gateway.supervision import feed, opening
 from gateway.supervision.feed import FeedItem, Hub
+from gateway.supervision.news import News, Show, Shown, Told
 
 READERS = 3
 WAITING_WRITES = 128
@@ -42,22 +42,6 @@ class BusyError(Exception):
 
 class StillWritingError(BusyError):
     """The write of this name before it is not done yet."""
-
-
-#: What the parent is told beside events.
-Told = Literal["inventory", "present", "nodes", "summary"]
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What the parent should hear of a node, told after the commit; `body` is a summary's own.
-
-    An event is in the outbox by then; of everything else the parent is told how it stands now.
-    """
-
-    kind: Literal["event"] | Told
-    node: str
-    body: bytes = b""
 
 
 class Write:
@@ -94,6 +78,7 @@ class Write:
         self.items: list[FeedItem] = []
         self.news: list[News] = []
         self.scopes_changed = False
+        self._shown = Shown()
         self._chain = chain
         self._own = own or Chain(chain.identity)
         self._parent = parent
@@ -128,6 +113,10 @@ class Write:
     def publish(self, kind: str, node: str, body: bytes, *, hazard: str = "") -> None:
         """Tell the screens that may see `node` once this is committed."""
         self.items.append(feed.append(self.database, kind, node, body, hazard=hazard))
+
+    def show(self, what: str, node: str, names: Iterable[str] = ("",), *, show: Show) -> None:
+        """Have rows published by `show`, each once, as they stand when all else is written."""
+        self._shown.touch(what, node, names, show=show)
 
     def journal(
         self,
@@ -198,7 +187,8 @@ class Write:
         self.execute("RELEASE SAVEPOINT part")
 
     def finish(self, key: Ed25519PrivateKey) -> None:
-        """Write entries and outbox, sign a segment that is full; the last act before the commit."""
+        """Write what was left for the end, sign a segment that is full; last before the commit."""
+        self._shown.show(lambda node: self.publish("reset", node, b"{}"))
         if self._upward:
             outbox.append(self.database, self._upward, [opening.PARENT])
         if self._entries:

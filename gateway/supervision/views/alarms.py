@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -11,7 +13,7 @@ from gateway.db import Database, Row
 from gateway.model import decode_event
 from gateway.supervision import child_rules, links
 from gateway.supervision.store import Write
-from gateway.supervision.tiers import Scope
+from gateway.supervision.tiers import CHUNK, Scope, marks
 from gateway.supervision.views import acts
 from gateway.supervision.views.acts import ActRow
 
@@ -125,10 +127,21 @@ def one(database: Database, node: str, alarm: str, *, now_ns: int) -> AlarmRow |
 
 
 def publish(write: Write, node: str, alarm: str) -> None:
-    """Tell the screens how an alarm stands now."""
-    row = one(write.database, node, alarm, now_ns=write.now_ns)
-    if row is not None:
-        write.publish("alarm", node, encode(row), hazard=row.hazard)
+    """Tell the screens how an alarm stands at the end of this transaction."""
+    write.show("alarm", node, (alarm,), show=partial(_show, write, node))
+
+
+def _show(write: Write, node: str, alarms: Sequence[str]) -> None:
+    for start in range(0, len(alarms), CHUNK):
+        piece = alarms[start : start + CHUNK]
+        found = write.execute(
+            _SELECT + f"WHERE m.node = ? AND m.alarm IN ({marks(piece)})", (node, *piece)
+        )
+        rows = {row[3]: row for row in found}
+        for alarm in piece:
+            if alarm in rows:
+                shown = _row(write.database, rows[alarm], write.now_ns)
+                write.publish("alarm", node, encode(shown), hazard=shown.hazard)
 
 
 def _rows(database: Database, scope: Scope, sql: str, *, now_ns: int, limit: int) -> list[AlarmRow]:

@@ -84,7 +84,11 @@ def one(database: Database, node: str, *, now_ns: int) -> NodeRow | None:
 
 
 def publish(write: Write, node: str) -> None:
-    """Tell the screens how a node is doing now."""
+    """Tell the screens how a node is doing at the end of this transaction."""
+    write.show("node", node, show=lambda _: _show(write, node))
+
+
+def _show(write: Write, node: str) -> None:
     row = one(write.database, node, now_ns=write.now_ns)
     if row is not None:
         write.publish("node", node, encode(row))

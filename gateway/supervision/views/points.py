@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -140,6 +141,10 @@ def is_fresh(row_fresh: int, stale_ns: int, received_ns: int, now_ns: int) -> bo
 
 def publish(write: Write, node: str, tags: Iterable[str]) -> None:
     """Tell the screens the last values of some points, one item per hazard class."""
+    write.show("points", node, tags, show=partial(_show, write, node))
+
+
+def _show(write: Write, node: str, tags: Sequence[str]) -> None:
     wanted = sorted(tags)
     rows: list[Row] = []
     # A message tells of a part of a plant; the rest of its points is not read for it.
