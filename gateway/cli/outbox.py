@@ -13,7 +13,7 @@ import typer
 from device_profiles.instant import from_nanoseconds
 from gateway.cli.alarms import ORDER_LIFE_S, CommentOption, OperatorOption, console_user, wait_for
 from gateway.cli.output import JsonOption, SiteOption, complain, local, say, table
-from gateway.cli.stores import is_running, open_store, site_of
+from gateway.cli.stores import home_of, is_running
 from gateway.model import NANOSECONDS, decode_event
 from gateway.northbound import dead_letters
 from gateway.northbound.dead_letters import DISCARD, RETRY, Release
@@ -28,7 +28,9 @@ SeqOption = Annotated[
     int, typer.Option("--seq", min=0, help="Number of the event, as the list shows it.")
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="Every dead letter.")]
-ReceiverOption = Annotated[str, typer.Option("--receiver", help="Only this one's: parent, screen.")]
+ReceiverOption = Annotated[
+    str, typer.Option("--receiver", help="Only this one's: parent, screen, export:NAME.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +44,7 @@ def list_(config: SiteOption, *, as_json: JsonOption = False) -> None:
 
     Example: hazgate outbox list --config site.toml
     """
-    database = open_store(site_of(config))
+    database = home_of(config).open()
     waiting = {
         receiver: {"events": events, "bytes": octets}
         for receiver, events, octets in database.execute(
@@ -125,13 +127,14 @@ def discard(
 def release(
     config: Path, action: str, operator: str, comment: str, *, seq: int, receiver: str, every: bool
 ) -> None:
-    """Put the decision into the store; the running edge carries it out, and it is an event."""
+    """Put the decision into the store; the running node carries it out and journals it."""
     if bool(seq) == every:
         raise typer.BadParameter("name one event by --seq, or every one by --all")
-    site = site_of(config)
-    database = open_store(site, writing=True)
-    if not is_running(site.folder):
-        complain([f"{site.folder}: no edge runs on this store; start it and give the order again"])
+    home = home_of(config)
+    database = home.open(writing=True)
+    if not is_running(home.folder):
+        told = f"no {home.migrations} runs on this store; start it and give the order again"
+        complain([f"{home.folder}: {told}"])
     now = time.time_ns()
     order = Release(
         id=f"local-{secrets.token_hex(8)}",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gateway.cli.output import complain
-from gateway.config import ConfigError
+from gateway.config import ConfigError, load
 from gateway.db import Database, StoreError
 from gateway.journal import as_bytes
 from gateway.model import decode_event
@@ -39,6 +40,40 @@ def open_store(site: Site, *, writing: bool = False) -> Database:
         return Database(path, "edge", read_only=not writing)
     except StoreError as error:
         complain([str(error)])
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a node keeps its store: its folder, the file, and the migrations that build it."""
+
+    folder: Path
+    file: str
+    migrations: str
+
+    def open(self, *, writing: bool = False) -> Database:
+        """Open the store, or say why it cannot be."""
+        path = self.folder / self.file
+        if not path.exists():
+            complain([f"{path}: no store yet; start the {self.migrations} first"])
+        try:
+            return Database(path, self.migrations, read_only=not writing)
+        except StoreError as error:
+            complain([str(error)])
+
+
+def home_of(config: Path) -> Home:
+    """Return where the node of a site file, or of a centre file, keeps its store."""
+    from gateway.cli.site import kind_of
+
+    if kind_of(config) != "centre":
+        return Home(site_of(config).folder, "store.db", "edge")
+    from gateway.roles.centre import CentreSettings
+
+    try:
+        settings, _ = load(config, CentreSettings)
+    except ConfigError as error:
+        complain(error.problems)
+    return Home(Path(settings.store.folder), "centre.sqlite", "centre")
 
 
 def store_file(store: Path) -> Path:

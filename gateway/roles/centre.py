@@ -45,10 +45,11 @@ from pydantic import ConfigDict, Field, model_validator
 from gateway.config import ConfigError, Written, WrittenPath
 from gateway.identity import write_secret
 from gateway.model import Clock
-from gateway.northbound.settings import ParentSettings
+from gateway.northbound.exports.settings import Exports
+from gateway.northbound.settings import ParentSettings, UplinkSettings
 from gateway.observe import log
 from gateway.roles.patience import CONNECTIONS, PatientProtocol
-from gateway.roles.reporting import reporting
+from gateway.roles.reporting import receivers_of, reporting
 from gateway.supervision import departments, divisions, pairing
 from gateway.supervision.api.app import create_app
 from gateway.supervision.centre import Centre
@@ -156,6 +157,8 @@ class CentreSettings(Written):
     watch: WatchSettings = WatchSettings()
     departments: DepartmentSettings = DepartmentSettings()
     parent: ParentSettings | None = None
+    uplink: UplinkSettings = UplinkSettings()
+    export: Exports = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +240,7 @@ async def open_centre(
             name=settings.node.name,
             division=settings.node.division,
             secure=listen.secure,
-            parent=settings.parent is not None,
+            receivers=receivers_of(settings.parent, settings.export),
             hasher=hasher,
             watch=settings.watch,
         ) as centre:
@@ -261,7 +264,10 @@ async def open_centre(
                     ssl_keyfile=listen.key,
                 )
             )
-            async with _serving(server, centre, listener), reporting(centre, settings.parent):
+            async with (
+                _serving(server, centre, listener),
+                reporting(centre, settings.parent, uplink=settings.uplink, exports=settings.export),
+            ):
                 host = f"[{listen.host}]" if ":" in listen.host else listen.host
                 url = f"{'https' if listen.cert else 'http'}://{host}:{port}"
                 log("centre").info("listens", node=centre.node, url=url)

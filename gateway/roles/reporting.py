@@ -1,30 +1,98 @@
-"""A centre's connection to its own parent: an edge's uplink, with what a centre has to tell."""
+"""A centre's connections outward: to its own parent, by an edge's uplink, and to its exports."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 
-from gateway.northbound.settings import ParentSettings
-from gateway.northbound.uplink import SUMMARIES_KEPT
-from gateway.observe import log
+from gateway.db import StoreError
+from gateway.northbound.exports.opening import Settings
+from gateway.northbound.exports.rows import destination
+from gateway.northbound.exports.selection import selects
+from gateway.northbound.settings import ParentSettings, UplinkSettings
+from gateway.northbound.uplink import Uplink
+from gateway.roles.exporting import Exports
 from gateway.roles.passing import Passing
 from gateway.roles.upward import PARENT, Above, Upward
+from gateway.supervision.backlog import Backlog, note_shed
 from gateway.supervision.centre import Centre
+from gateway.supervision.news import Receivers
+from gateway.supervision.store import BusyError
 from gateway.supervision.upward import ToParent
 
-LOG = log("roles.reporting")
+
+def receivers_of(parent: ParentSettings | None, exports: Sequence[Settings]) -> Receivers:
+    """Return for whom a centre keeps events: what an export leaves out is not even put down."""
+    return Receivers(
+        parent is not None,
+        {destination(each.name): partial(selects, each.select) for each in exports},
+    )
 
 
 @asynccontextmanager
-async def reporting(centre: Centre, parent: ParentSettings | None) -> AsyncIterator[None]:
-    """Report to the parent, where there is one, for the duration of a block.
+async def reporting(
+    centre: Centre,
+    parent: ParentSettings | None,
+    *,
+    uplink: UplinkSettings,
+    exports: Sequence[Settings],
+) -> AsyncIterator[None]:
+    """Report to the parent and to exports, where there are any, for the duration of a block.
 
-    The parent may be away for days: everything here goes on, and events wait in the outbox.
+    Whoever takes events may be away for days: everything here goes on, and they wait in the outbox.
     """
-    if parent is None:
+    uplinks: list[Uplink] = []
+    shedding: set[asyncio.Task[None]] = set()
+
+    def lost(count: int, why: str) -> None:
+        task = asyncio.create_task(_note(centre, count, why))
+        shedding.add(task)
+        task.add_done_callback(shedding.discard)
+
+    async with AsyncExitStack() as stack:
+        export = Exports(
+            exports,
+            node=centre.node,
+            store=centre.store.act,
+            lost=lost,
+            clock=centre.clock,
+            metrics=centre.metrics.exports,
+        )
+        backlog = Backlog(
+            centre.store,
+            uplink,
+            parent=parent is not None,
+            clock=centre.clock,
+            uplinks=lambda: uplinks,
+            wake=export.wake,
+        )
+        if parent is not None:
+            told = _told(centre, parent, backlog, export)
+            passing = await stack.enter_async_context(Passing(centre))
+            upward = await stack.enter_async_context(
+                Upward(
+                    [Above(PARENT, parent)],
+                    node=centre.node,
+                    folder=centre.store.folder,
+                    source=told.source,
+                    carry_out=passing.take,
+                    summaries=uplink.summaries,
+                    clock=centre.clock,
+                    metrics=centre.metrics,
+                )
+            )
+            told.follow(offer=upward.offer, wake=upward.wake)
+            uplinks = upward.uplinks
+        centre.store.outward = export.wake
+        await stack.enter_async_context(export)
+        await stack.enter_async_context(backlog)
         yield
-        return
+    await asyncio.gather(*shedding)
+
+
+def _told(centre: Centre, parent: ParentSettings, backlog: Backlog, export: Exports) -> ToParent:
     told = ToParent(
         centre.store,
         clock=centre.clock,
@@ -32,18 +100,11 @@ async def reporting(centre: Centre, parent: ParentSettings | None) -> AsyncItera
         division=centre.division,
         parent=parent.url,
     )
-    async with (
-        Passing(centre) as passing,
-        Upward(
-            [Above(PARENT, parent)],
-            node=centre.node,
-            folder=centre.store.folder,
-            source=told.source,
-            carry_out=passing.take,
-            summaries=SUMMARIES_KEPT,
-            clock=centre.clock,
-            metrics=centre.metrics,
-        ) as upward,
-    ):
-        told.follow(offer=upward.offer, wake=upward.wake)
-        yield
+    told.rejected = backlog.look_soon
+    told.troubles = lambda: export.troubles
+    return told
+
+
+async def _note(centre: Centre, count: int, why: str) -> None:
+    with suppress(StoreError, BusyError):  # the log and the metrics have counted it
+        await centre.store.write(lambda write: note_shed(write, count, why))

@@ -16,6 +16,7 @@ from gateway.supervision.departments import DepartmentFile
 from gateway.supervision.divisions import Division
 from gateway.supervision.feed import Hub
 from gateway.supervision.metrics import CentreMetrics
+from gateway.supervision.news import NOBODY, Receivers
 from gateway.supervision.settings import WatchSettings
 from gateway.supervision.store import Store
 from gateway.supervision.throttle import Damper, Throttle
@@ -39,8 +40,8 @@ class Centre:
         Whether people reach it by TLS: then its cookies travel by nothing else.
     watch
         When it raises alarms of its own; the defaults when none are given.
-    parent
-        Whether there is a tier above, for which events are kept until it has them.
+    receivers
+        The tier above and exports, for which events are kept until they have them.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Centre:
         name: str = "",
         division: str = "",
         secure: bool = False,
-        parent: bool = False,
+        receivers: Receivers = NOBODY,
         hasher: PasswordHasher | None = None,
         watch: WatchSettings | None = None,
     ) -> None:
@@ -63,7 +64,7 @@ class Centre:
         self.secure = secure
         self.hub = Hub()
         self.metrics = CentreMetrics()
-        self.store = Store(folder, node, clock=clock, hub=self.hub, parent=parent)
+        self.store = Store(folder, node, clock=clock, hub=self.hub, receivers=receivers)
         self.accounts = Accounts(self.store, clock, hasher=hasher)
         self.watch = Watch(self.store, clock, watch or WatchSettings())
         self.refusals = Damper(clock)

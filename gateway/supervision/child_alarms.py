@@ -17,7 +17,7 @@ from gateway.alarms.requests import Request
 from gateway.db import Database
 from gateway.model import Detection, State
 from gateway.supervision import own
-from gateway.supervision.child_rules import RULES, ChildAlarms
+from gateway.supervision.child_rules import ChildAlarms
 from gateway.supervision.store import Write
 from gateway.supervision.views import nodes as node_view
 
@@ -57,9 +57,9 @@ def expired(database: Database, *, now_ns: int) -> tuple[str, ...]:
 def move(write: Write, edges: Iterable[Edge], *, limits: Mapping[str, float]) -> None:
     """Carry conditions that began or ended into alarms; what stands so already stays."""
     for edge in edges:
-        desk = _desk(write, edge.child, limits)
+        definitions, desk = _desk(write, edge.child, limits)
         detection = Detection(
-            row=RULES.index(edge.rule),
+            row=definitions.row(edge.rule),
             active=edge.active,
             time_ns=write.now_ns,
             received_ns=write.now_ns,
@@ -71,7 +71,7 @@ def move(write: Write, edges: Iterable[Edge], *, limits: Mapping[str, float]) ->
 def expire(write: Write, children: Iterable[str], *, limits: Mapping[str, float]) -> None:
     """End the suppressions of these children's alarms whose time has run out."""
     for child in children:
-        _keep(write, child, _desk(write, child, limits).expire(write.now_ns))
+        _keep(write, child, _desk(write, child, limits)[1].expire(write.now_ns))
 
 
 def order(write: Write, child: str, request: Request, *, limits: Mapping[str, float]) -> Transition:
@@ -82,18 +82,19 @@ def order(write: Write, child: str, request: Request, *, limits: Mapping[str, fl
     RefusedError
         As the desk of a gateway refuses.
     """
-    transitions = _desk(write, child, limits).order(request, now_ns=write.now_ns)
+    transitions = _desk(write, child, limits)[1].order(request, now_ns=write.now_ns)
     _keep(write, child, transitions)
     return transitions[-1]
 
 
-def _desk(write: Write, child: str, limits: Mapping[str, float]) -> Desk:
+def _desk(write: Write, child: str, limits: Mapping[str, float]) -> tuple[ChildAlarms, Desk]:
     rows = write.execute("SELECT division FROM node WHERE node = ?", (child,))
     definitions = ChildAlarms(write.node, child, division=rows[0][0] if rows else "", limits=limits)
-    alarms = [definitions[number].alarm for number in range(len(RULES))]
+    alarms = [definitions[number].alarm for number in range(len(definitions))]
     statuses, entries = alarm_store.load(write.database, alarms)
     own.begin(write)
-    return Desk(definitions, write.own_chain, statuses=statuses, entries=entries)
+    desk = Desk(definitions, write.own_chain, statuses=statuses, entries=entries)
+    return definitions, desk
 
 
 def _keep(write: Write, child: str, transitions: list[Transition]) -> None:

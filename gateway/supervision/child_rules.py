@@ -53,12 +53,30 @@ CHILD_ALARMS: Final = (
         "部门逾期未签收报警",
     ),
 )
+#: The same of those that a centre raises about itself, as a gateway does.
+OWN_ALARMS: Final = (
+    (
+        "outbox_lagging",
+        Priority.MEDIUM,
+        "",
+        "The tier above takes no events",
+        "上级中心未接收事件：上传滞后",
+    ),
+    (
+        "dead_letter",
+        Priority.HIGH,
+        "",
+        "A receiver rejects events of this centre",
+        "接收方拒收本中心事件",
+    ),
+)
 RULES: Final = tuple(rule for rule, *_ in CHILD_ALARMS)
 TITLES: Final = {rule: (chinese, english) for rule, _, _, english, chinese in CHILD_ALARMS}
+OWN_TITLES: Final = {rule: (chinese, english) for rule, _, _, english, chinese in OWN_ALARMS}
 
 
 class ChildAlarms:
-    """The definitions of one child's alarms, as the desk asks for them.
+    """The definitions of one child's alarms, or a centre's about itself, as the desk asks for them.
 
     Parameters
     ----------
@@ -78,15 +96,23 @@ class ChildAlarms:
                 level=Level.NODE,
                 division=division,
                 unit=unit,
-                limit=stated.get(rule),
+                limit=stated.get(rule) if child != centre else None,
                 priority=priority,
                 sounds=False,
                 title_en=english,
                 title_zh=chinese,
             )
-            for rule, priority, unit, english, chinese in CHILD_ALARMS
+            for rule, priority, unit, english, chinese in _table(centre, child)
         )
         self._by_id = {each.alarm: each for each in self._all}
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._all)
+
+    def row(self, rule: str) -> int:
+        """Return the number of a rule's definition."""
+        return [each.rule for each in self._all].index(rule)
 
     def __getitem__(self, number: int) -> AlarmDefinition:
         """Return the definition with this number."""
@@ -114,9 +140,20 @@ def is_own(alarm: str, tag: str, rule: str) -> bool:
     """Return whether an alarm is one that some centre has raised about a child of its own."""
     # A gateway speaks of itself under another tag, and may have a rule of the same name.
     about_child = tag.startswith("@") and tag != "@node"
-    return about_child and rule in TITLES and alarm.endswith(f"/{tag}/{rule}")
+    return about_child and titles(alarm, tag, rule) is not None
+
+
+def titles(alarm: str, tag: str, rule: str) -> tuple[str, str] | None:
+    """Return what such an alarm is called, in Chinese and in English; None where it is none."""
+    about_itself = alarm == f"{tag[1:]}/{tag}/{rule}"
+    named = alarm.endswith(f"/{tag}/{rule}")
+    return (OWN_TITLES if about_itself else TITLES).get(rule) if named else None
 
 
 def is_about(centre: str, child: str, alarm: str) -> bool:
     """Return whether an id is one of the centre's own alarms about this child."""
-    return alarm in {f"{centre}/@{child}/{rule}" for rule in RULES}
+    return alarm in {f"{centre}/@{child}/{rule}" for rule, *_ in _table(centre, child)}
+
+
+def _table(centre: str, child: str) -> tuple[tuple[str, Priority, str, str, str], ...]:
+    return OWN_ALARMS if child == centre else CHILD_ALARMS

@@ -2,7 +2,7 @@
 
 The same for a child's event, for one that a child relays from below, and for the centre's own. In
 one transaction it is stored byte for byte, moves the mirror, closes an order, and is put into the
-outbox for this centre's own parent.
+outbox for this centre's own parent and for its exports.
 """
 
 from __future__ import annotations
@@ -50,5 +50,5 @@ def keep(write: Write, event: AlarmEvent, entry: bytes, *, hashed: str, via: str
                 "INSERT INTO child_event (position, node, alarm) VALUES (?, ?, ?)",
                 (rows[0][0], about, event.alarm),
             )
-    write.forward(int(rows[0][0]), event.alarm, entry)
+    write.forward(int(rows[0][0]), event, entry)
     return f"{event.node}/{event.life}/{event.epoch}/{event.seq}"

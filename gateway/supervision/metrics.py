@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from gateway.observe import LATENCY_BUCKETS, STAGE_BUCKETS
+from gateway.observe import LATENCY_BUCKETS, STAGE_BUCKETS, ExportMetrics
 
 
 class CentreMetrics:
@@ -33,6 +33,7 @@ class CentreMetrics:
             buckets=LATENCY_BUCKETS,
             registry=self.registry,
         )
+        self.exports = ExportMetrics(self.registry)
         self.outbox = Gauge(
             "hazgate_outbox_events",
             "events the parent has not yet received",

@@ -6,17 +6,21 @@ touched: a child that was away for an hour moves an alarm a hundred times in one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from gateway.db import StoreError
+from gateway.model import AlarmEvent
 from gateway.observe import log
+from gateway.supervision.opening import PARENT
 
 #: What the parent is told beside events.
 Told = Literal["inventory", "present", "nodes", "summary"]
 #: Publishes some rows of a node, given their names.
 Show = Callable[[Sequence[str]], None]
+#: Whether an export carries an event.
+Wanted = Callable[[AlarmEvent], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,30 @@ class News:
     kind: Literal["event"] | Told
     node: str
     body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Receivers:
+    """Who has rows in the outbox.
+
+    Parameters
+    ----------
+    parent
+        Whether there is a tier above, which gets every event.
+    exports
+        Which events go to each export, by its name in the outbox.
+    """
+
+    parent: bool = False
+    exports: Mapping[str, Wanted] = field(default_factory=dict)
+
+    def of(self, event: AlarmEvent) -> list[str]:
+        """Return the names of those that get an event."""
+        wanting = [name for name, wanted in self.exports.items() if wanted(event)]
+        return [PARENT, *wanting] if self.parent else wanting
+
+
+NOBODY: Final = Receivers()
 
 
 class Shown:

@@ -27,7 +27,7 @@ from gateway.model import AlarmEvent, Clock
 from gateway.northbound import outbox
 from gateway.supervision import feed, opening
 from gateway.supervision.feed import FeedItem, Hub
-from gateway.supervision.news import News, Show, Shown, Told
+from gateway.supervision.news import NOBODY, News, Receivers, Show, Shown, Told
 
 READERS = 3
 WAITING_WRITES = 128
@@ -57,8 +57,8 @@ class Write:
         The one instant of the whole transaction.
     own
         Where the stream of the centre's own events stands.
-    parent
-        Whether there is a parent that wants to hear of it.
+    receivers
+        Who wants to hear of it.
     key
         What this centre signs its orders with.
     """
@@ -70,7 +70,7 @@ class Write:
         now_ns: int,
         *,
         own: Chain | None = None,
-        parent: bool = False,
+        receivers: Receivers = NOBODY,
         key: Ed25519PrivateKey | None = None,
     ) -> None:
         self.database = database
@@ -81,10 +81,10 @@ class Write:
         self._shown = Shown()
         self._chain = chain
         self._own = own or Chain(chain.identity)
-        self._parent = parent
+        self._receivers = receivers
         self.key = key
         self._entries: list[tuple[int, bytes]] = []
-        self._upward: list[outbox.Row] = []
+        self._outgoing: list[tuple[str, outbox.Row]] = []
 
     @property
     def node(self) -> str:
@@ -150,15 +150,21 @@ class Write:
             **fields,
         )
 
-    def forward(self, position: int, alarm: str, entry: bytes) -> None:
-        """Put a stored event into the outbox; it leaves on the parent's receipt alone."""
-        if self._parent:
-            self._upward.append(outbox.Row(position, alarm, entry))
+    def forward(self, position: int, event: AlarmEvent, entry: bytes) -> None:
+        """Put a stored event into the outbox; it leaves on its receiver's receipt alone."""
+        row = outbox.Row(position, event.alarm, entry)
+        self._outgoing += [(name, row) for name in self._receivers.of(event)]
+        if self._receivers.parent:
             self.news.append(News("event", ""))
+
+    @property
+    def exported(self) -> bool:
+        """Whether it puts something out for an export."""
+        return any(name != opening.PARENT for name, _ in self._outgoing)
 
     def tell_parent(self, kind: Told, node: str, body: bytes = b"") -> None:
         """Have the parent told how something of a node stands, once this is committed."""
-        if self._parent:
+        if self._receivers.parent:
             self.news.append(News(kind, node, body))
 
     @contextmanager
@@ -168,7 +174,7 @@ class Write:
         A store in trouble is another matter: then the whole transaction ends.
         """
         chain, own, scopes_changed = self._chain, self._own, self.scopes_changed
-        grown: tuple[list[Any], ...] = (self.items, self.news, self._entries, self._upward)
+        grown: tuple[list[Any], ...] = (self.items, self.news, self._entries, self._outgoing)
         lengths = [len(each) for each in grown]
         before = (chain.seq, chain.head, own.seq, own.head)
         self.execute("SAVEPOINT part")
@@ -189,8 +195,8 @@ class Write:
     def finish(self, key: Ed25519PrivateKey) -> None:
         """Write what was left for the end, sign a segment that is full; last before the commit."""
         self._shown.show(lambda node: self.publish("reset", node, b"{}"))
-        if self._upward:
-            outbox.append(self.database, self._upward, [opening.PARENT])
+        for name in dict.fromkeys(name for name, _ in self._outgoing):
+            outbox.append(self.database, [row for to, row in self._outgoing if to == name], [name])
         if self._entries:
             write_entries(self.database, self._entries)
             close_segment(self.database, key, at_ns=self.now_ns)
@@ -209,19 +215,21 @@ class Store:
         Where the time of every transaction comes from.
     hub
         Told of every commit, on the event loop.
-    parent
-        Whether events are kept for a parent.
+    receivers
+        For whom events are kept.
     """
 
     def __init__(
-        self, folder: Path, node: str, *, clock: Clock, hub: Hub, parent: bool = False
+        self, folder: Path, node: str, *, clock: Clock, hub: Hub, receivers: Receivers = NOBODY
     ) -> None:
         self.folder = folder
-        self.parent = parent
+        self._receivers = receivers
         #: Number and hash of the last of the centre's own events, and of its journal; committed.
         self.own_head = self.journal_head = (0, GENESIS)
-        #: Told on the event loop what the parent should hear, after each commit.
+        #: Told on the event loop what the parent should hear, after each commit;
         self.upward: Callable[[list[News]], None] | None = None
+        #: and that something waits for an export.
+        self.outward: Callable[[], None] | None = None
         self.node = node
         self.clock = clock
         self.hub = hub
@@ -330,7 +338,7 @@ class Store:
         now_ns = self.clock.now_ns()
         with self._database.transaction() as database:
             self._chain, self._own, new = opening.chains(database, self.node)
-            opening.keep_outbox(database, parent=self.parent)
+            opening.keep_outbox(database, parent=self._receivers.parent)
             first = Write(database, self._chain, now_ns)
             if new:
                 first.journal("life", detail={"life": first.life})
@@ -339,19 +347,19 @@ class Store:
         self._note_heads()
 
     def _transact(self, work: Callable[[Write], T]) -> T:
-        chain, own = self._chain, self._own
+        chain, own, to = self._chain, self._own, self._receivers
         before = (chain.seq, chain.head, own.seq, own.head)
         try:
             with self._database.transaction() as database:
                 now_ns = self.clock.now_ns()
-                write = Write(database, chain, now_ns, own=own, parent=self.parent, key=self._key)
+                write = Write(database, chain, now_ns, own=own, receivers=to, key=self._key)
                 result = work(write)
                 write.finish(self._key)
         except BaseException:
             chain.seq, chain.head, own.seq, own.head = before
             raise
         self._note_heads()
-        if write.items or write.scopes_changed or write.news:
+        if write.items or write.scopes_changed or write.news or write.exported:
             self._loop.call_soon_threadsafe(self._announce, write)
         return result
 
@@ -363,6 +371,8 @@ class Store:
         self.hub.publish(write.items, scopes_changed=write.scopes_changed)
         if self.upward is not None and write.news:
             self.upward(write.news)
+        if self.outward is not None and write.exported:
+            self.outward()
 
     def _snapshot(self, work: Callable[[Database], T]) -> T:
         reader: Database | None = getattr(self._local, "reader", None)

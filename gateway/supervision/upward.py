@@ -91,6 +91,10 @@ class ToParent:
         self._taken_head: tuple[int, str] | None = None
         self._numbers = itertools.count(1)
         self._offer: Callable[[Report], None] | None = None
+        #: Told that events were set aside as dead letters.
+        self.rejected: Callable[[], None] = lambda: None
+        #: What hinders exports, each as a line for the heartbeat.
+        self.troubles: Callable[[], list[str]] = list
         self._wake: Callable[[], None] | None = None
 
     @property
@@ -102,7 +106,7 @@ class ToParent:
             status=self._status,
             store=self._store.act,
             anchored=lambda _seq, _head: None,
-            rejected=lambda _: None,
+            rejected=lambda _: self.rejected(),
             event=item_of,
             changes=self.changes,
             receipts=self._receipts,
@@ -217,7 +221,7 @@ class ToParent:
 
     def _status(self) -> tuple[int, str, float, list[str]]:
         seq, head = self._store.own_head
-        return seq, head, self._coverage, []
+        return seq, head, self._coverage, self.troubles()
 
     def _receipts(self, receipts: Sequence[wire.Receipt]) -> None:
         for receipt in receipts:

@@ -5,3 +5,7 @@ CREATE TABLE export_alert (
 );
 -- Each event asks where its alarm stands; without this that reads all alarms of its owner.
 CREATE INDEX mirror_owner_alarm ON mirror (owner, alarm);
+-- What people decide about dead letters at the command line, as at an edge.
+CREATE TABLE desk_order (
+    id TEXT PRIMARY KEY, body BLOB NOT NULL, made_ns BIGINT NOT NULL, done INTEGER NOT NULL DEFAULT 0
+);

@@ -22,7 +22,7 @@ from typing import Any, Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from gateway.model import NANOSECONDS, AlarmEvent, State, Suppression
-from gateway.northbound.exports.selection import OWN_TAG
+from gateway.northbound.exports.selection import OWN
 from gateway.northbound.exports.settings import CapExport
 
 NAMESPACE: Final = "urn:oasis:names:tc:emergency:cap:1.2"
@@ -114,7 +114,7 @@ def kind_of(event: AlarmEvent) -> str:
         return "ended"
     if event.after == State.RETURNED_UNACKNOWLEDGED:
         return "returned"
-    if event.tag == OWN_TAG or event.rule in TABLES["data"]["rules"]:
+    if event.tag.startswith(OWN) or event.rule in TABLES["data"]["rules"]:
         return "data"
     if event.historical:
         return "late"

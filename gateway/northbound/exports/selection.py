@@ -5,8 +5,8 @@ from __future__ import annotations
 from gateway.model import AlarmEvent
 from gateway.northbound.exports.settings import SelectSettings
 
-#: What a node's own alarms have for a tag.
-OWN_TAG = "@node"
+#: How the tags begin of what a node tells of itself, or a centre of a child; none of a plant does.
+OWN = "@"
 
 
 def selects(select: SelectSettings, event: AlarmEvent) -> bool:
@@ -15,7 +15,7 @@ def selects(select: SelectSettings, event: AlarmEvent) -> bool:
         return False
     if (event.test and not select.tests) or (event.historical and not select.historical):
         return False
-    if event.tag == OWN_TAG:
+    if event.tag.startswith(OWN):
         hazard = select.own
     else:
         hazard = not select.hazards or event.hazard in select.hazards

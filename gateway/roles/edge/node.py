@@ -27,7 +27,6 @@ from gateway.pipeline.overdue import Overdue
 from gateway.roles.edge.authority import Authority
 from gateway.roles.edge.clock_set import ClockAlarm
 from gateway.roles.edge.ended import Ended, load
-from gateway.roles.edge.exporting import Exports, destinations_of
 from gateway.roles.edge.inventory import is_told
 from gateway.roles.edge.keeping import Keeping
 from gateway.roles.edge.line import Line
@@ -41,6 +40,7 @@ from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import Storage, failures
 from gateway.roles.edge.telling import Telling
 from gateway.roles.edge.trusting import Trusting
+from gateway.roles.exporting import Exports, destinations_of
 from gateway.roles.upward import PARENT, Above, Upward
 from gateway.southbound.arrivals import Arrivals
 from gateway.southbound.clocks import Clocks
@@ -134,7 +134,14 @@ class EdgeNode:
             uplinks=lambda: self.upward.uplinks,
             told=self.orders.told,
         )
-        self.exports = Exports(site, storage=self.storage, clock=self.clock, metrics=self.metrics)
+        self.exports = Exports(
+            site.settings.export,
+            node=site.settings.node.id,
+            store=self.storage.act,
+            lost=self.storage.shed,
+            clock=self.clock,
+            metrics=self.metrics.exports,
+        )
         self.storage.start(self.line, self.session)
         self._first_events(pending, ran=ran)
         self._stack.push_async_callback(self.trusting.close)
@@ -177,7 +184,8 @@ class EdgeNode:
             self.site.settings.store,
             opened,
             node=self.plant.node,
-            destinations=[above.name for above in receivers] + destinations_of(self.site),
+            destinations=[above.name for above in receivers]
+            + destinations_of(self.site.settings.export),
             own=self._own,
             clock=self.clock,
             metrics=self.metrics,

@@ -153,7 +153,8 @@ def _row(database: Database, row: Row, now_ns: int) -> AlarmRow:
     event = decode_event(row[23])
     # No inventory lists the alarms that a centre raises about a child.
     about_child = child_rules.is_own(row[3], row[4], row[9])
-    title_zh, title_en = child_rules.TITLES[row[9]] if about_child else (row[11], row[12])
+    titles = child_rules.titles(row[3], row[4], row[9]) if about_child else None
+    title_zh, title_en = titles or (row[11], row[12])
     return AlarmRow(
         node=row[0],
         node_name=row[1],

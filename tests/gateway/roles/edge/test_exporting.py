@@ -11,7 +11,7 @@ import pytest
 from gateway.model import NANOSECONDS
 from gateway.northbound import outbox
 from gateway.northbound.exports import courier
-from gateway.roles.edge import exporting
+from gateway.roles import exporting
 from gateway.simulation.broker import LocalBroker, free_port
 from tests.gateway.northbound.exports.receiving import Address, Said
 from tests.gateway.northbound.exports.test_webhook import KEY, secret, verified

@@ -1,4 +1,4 @@
-"""The exports of an edge: a courier for each table of the site file, beside everything else.
+"""The exports of a node: a courier for each table of its file, beside everything else.
 
 They start last and stop first. Each has its rows in the outbox, so the node commits the same
 transaction whether their receivers answer or not.
@@ -7,6 +7,7 @@ transaction whether their receivers answer or not.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from types import TracebackType
@@ -14,19 +15,17 @@ from typing import Final, Self
 
 from gateway.db import StoreError
 from gateway.model import Clock
-from gateway.northbound.exports.courier import Courier
-from gateway.northbound.exports.opening import courier_of
+from gateway.northbound.exports.courier import Courier, Store
+from gateway.northbound.exports.opening import Settings, courier_of
 from gateway.northbound.exports.rows import destination, forget
-from gateway.observe import Metrics, log
-from gateway.roles.edge.site import Site
-from gateway.roles.edge.storage import Storage
+from gateway.observe import ExportMetrics, log
 
-LOG: Final = log("roles.edge.exporting")
+LOG: Final = log("roles.exporting")
 
 
-def destinations_of(site: Site) -> list[str]:
-    """Return under which names the rows of a site's exports stand in the outbox."""
-    return [destination(export.name) for export in site.settings.export]
+def destinations_of(exports: Sequence[Settings]) -> list[str]:
+    """Return under which names the rows of exports stand in the outbox."""
+    return [destination(export.name) for export in exports]
 
 
 class Exports:
@@ -34,17 +33,31 @@ class Exports:
 
     Parameters
     ----------
-    site
-        Says what is exported.
-    storage
-        Owner of the store; what an export sheds it makes a durable event of.
+    exports
+        What its file says.
+    node
+        Its id.
+    store
+        Runs a function on the store, in its thread.
+    lost
+        Told what an export sheds: how many, and why; it makes a durable event of it.
     """
 
-    def __init__(self, site: Site, *, storage: Storage, clock: Clock, metrics: Metrics) -> None:
-        self._exports = site.settings.export
-        self._names = destinations_of(site)
-        self._node = site.settings.node.id
-        self._storage = storage
+    def __init__(
+        self,
+        exports: Sequence[Settings],
+        *,
+        node: str,
+        store: Store,
+        lost: Callable[[int, str], None],
+        clock: Clock,
+        metrics: ExportMetrics,
+    ) -> None:
+        self._exports = tuple(exports)
+        self._names = destinations_of(exports)
+        self._node = node
+        self._store = store
+        self._lost = lost
         self._clock = clock
         self._metrics = metrics
         self._couriers: list[Courier] = []
@@ -59,13 +72,13 @@ class Exports:
                 courier = courier_of(
                     export,
                     node=self._node,
-                    store=self._storage.act,
-                    lost=self._storage.shed,
+                    store=self._store,
+                    lost=self._lost,
                     clock=self._clock,
-                    metrics=self._metrics.exports,
+                    metrics=self._metrics,
                 )
             except ModuleNotFoundError as error:
-                # The site is watched all the same, and the other exports run.
+                # The node watches all the same, and the other exports run.
                 why = f"{error.name} is not installed"
                 LOG.warning(
                     "an export cannot run here; its events wait in the outbox",
@@ -93,18 +106,19 @@ class Exports:
     def filled(self, channel: str) -> None:
         """Wake the couriers; called in the store thread."""
         if channel == "outbox" and self._exports and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake)
+            self._loop.call_soon_threadsafe(self.wake)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let every courier look at the outbox now."""
         for courier in self._couriers:
             courier.wake()
 
     async def _forget(self) -> None:
-        """Let go of what waits for exports that the site file has no more."""
+        """Let go of what waits for exports that the file has no more."""
         try:
-            gone: dict[str, int] = await self._storage.act(partial(forget, names=self._names))
+            gone: dict[str, int] = await self._store(partial(forget, names=self._names))
         except StoreError:
             return  # the store thread has said so; they wait for the next start
         for name, count in gone.items():
-            LOG.warning("the site file has this export no more; what waited for it is let go",
+            LOG.warning("the file has this export no more; what waited for it is let go",
                         destination=name, count=count)  # fmt: skip
