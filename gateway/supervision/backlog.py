@@ -169,7 +169,7 @@ class Backlog:
         while True:
             await asyncio.sleep(DESK_S)
             with suppress(StoreError, BusyError):
-                for identity, body in await self._store.read(_asked):
+                for identity, body in await self._store.read(_asked, apart=True):
                     await self._decide(identity, body)
 
     async def _decide(self, identity: str, body: bytes) -> None:

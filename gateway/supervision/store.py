@@ -9,7 +9,6 @@ own, each in one snapshot.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,8 +27,8 @@ from gateway.northbound import outbox
 from gateway.supervision import feed, opening
 from gateway.supervision.feed import FeedItem, Hub
 from gateway.supervision.news import NOBODY, News, Receivers, Show, Shown, Told
+from gateway.supervision.readers import Readers
 
-READERS = 3
 WAITING_WRITES = 128
 FILE = "centre.sqlite"
 
@@ -235,8 +234,6 @@ class Store:
         self.hub = hub
         self._waiting = 0
         self._alone: set[str] = set()
-        self._local = threading.local()
-        self._readers: list[Database] = []
 
     @property
     def own(self) -> Identity:
@@ -262,8 +259,8 @@ class Store:
         """Open the file and note this start in the journal."""
         self._loop = asyncio.get_running_loop()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="centre-writer")
-        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="centre-reader")
         await self._loop.run_in_executor(self._writer, self._open)
+        self._readers = Readers(self._database)
         return self
 
     async def __aexit__(
@@ -322,9 +319,12 @@ class Store:
 
         await self.write(work)
 
-    async def read(self, work: Callable[[Database], T]) -> T:
-        """Run `work` on a reader, which sees one committed state throughout."""
-        return await self._loop.run_in_executor(self._reading, self._snapshot, work)
+    async def read(self, work: Callable[[Database], T], *, apart: bool = False) -> T:
+        """Run `work` on a reader, which sees one committed state throughout.
+
+        What alarms wait for is read `apart`, on a reader that no report of people keeps busy.
+        """
+        return await self._readers.run(work, apart=apart)
 
     def _one_less(self, _: object) -> None:
         self._waiting -= 1
@@ -374,24 +374,10 @@ class Store:
         if self.outward is not None and write.exported:
             self.outward()
 
-    def _snapshot(self, work: Callable[[Database], T]) -> T:
-        reader: Database | None = getattr(self._local, "reader", None)
-        if reader is None:
-            reader = self._database.reader()
-            self._local.reader = reader
-            self._readers.append(reader)
-        reader.execute("BEGIN")
-        try:
-            return work(reader)
-        finally:
-            reader.execute("ROLLBACK")
-
     def _close(self) -> None:
-        self._reading.shutdown(wait=True)
+        self._readers.close()
         self._writer.submit(self._seal).result()
         self._writer.shutdown(wait=True)
-        for reader in self._readers:
-            reader.close()
         self._database.close()
         self._held.close()
 

@@ -151,7 +151,7 @@ class ToParent:
                 items += self._told("present", node, database, connection)
             return int(last), nodes, items
 
-        last, nodes, items = await self._store.read(work)
+        last, nodes, items = await self._store.read(work, apart=True)
         self._pending |= dict.fromkeys((("inventory", node) for node in nodes), None)
         return Whole(last, items)
 
@@ -180,7 +180,7 @@ class ToParent:
 
         for each in waiting:
             del self._pending[each]
-        count, items = await self._store.read(work)
+        count, items = await self._store.read(work, apart=True)
         # What changed once more meanwhile stands there already.
         self._pending = dict.fromkeys(waiting[count:]) | self._pending
         return items

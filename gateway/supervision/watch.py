@@ -116,7 +116,8 @@ class Watch:
             # First, so that nothing is found due by a clock that was set.
             await self._follow(now_ns - monotonic_ns, now_ns)
             found = await self._store.read(
-                lambda database: self._find(database, now_ns=now_ns, monotonic_ns=monotonic_ns)
+                lambda database: self._find(database, now_ns=now_ns, monotonic_ns=monotonic_ns),
+                apart=True,
             )
             if found:
                 self._watched = await self._store.write(lambda write: self._settle(write, found))

@@ -111,11 +111,13 @@ async def stream_orders(
 async def _orders(centre: Centre, node: str, *, token: str, last: str) -> AsyncIterator[bytes]:
     store = centre.store
     loop = asyncio.get_running_loop()
-    scope = await store.read(lambda database: _reach(database, node))
+    scope = await store.read(lambda database: _reach(database, node), apart=True)
     with centre.hub.subscribe(scope) as subscription:
         # Subscribed first, then read once more: what appears between the two is not missed.
         subscription.outdate()
-        after = await store.read(lambda database: orders.number_of(database, node, last))
+        after = await store.read(
+            lambda database: orders.number_of(database, node, last), apart=True
+        )
         yield format_sse_event(comment="orders follow")
         pinged = loop.time()
         look = True
@@ -133,12 +135,15 @@ async def _orders(centre: Centre, node: str, *, token: str, last: str) -> AsyncI
             due = loop.time() >= pinged + PING_S or subscription.outdated
             if due:
                 # A node that has come to speak through this child may have orders waiting.
-                scope = await store.read(lambda database: _reach(database, node))
+                scope = await store.read(lambda database: _reach(database, node), apart=True)
                 look |= scope != subscription.scope
                 subscription.scope = scope
             subscription.overflowed = subscription.outdated = False
             if due:
-                if await store.read(lambda database: pairing.node_of(database, token)) != node:
+                if (
+                    await store.read(lambda database: pairing.node_of(database, token), apart=True)
+                    != node
+                ):
                     return
                 yield format_sse_event(comment="ping")
                 pinged = loop.time()
@@ -151,7 +156,7 @@ def _reach(database: Database, node: str) -> Scope:
 async def _waiting(centre: Centre, node: str, after: int) -> list[Waiting]:
     now_ns = centre.clock.now_ns()
     return await centre.store.read(
-        lambda database: orders.pending(database, node, after=after, now_ns=now_ns)
+        lambda database: orders.pending(database, node, after=after, now_ns=now_ns), apart=True
     )
 
 

@@ -109,7 +109,9 @@ async def child(request: Request) -> Child:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     node = ""
     if scheme.lower() == "bearer" and token:
-        node = await centre.store.read(lambda database: pairing.node_of(database, token))
+        node = await centre.store.read(
+            lambda database: pairing.node_of(database, token), apart=True
+        )
     if not node:
         centre.metrics.refused.labels(reason="credential").inc()
         raise problem(

@@ -30,7 +30,7 @@ class Health:
 @router.get("/api/v1/health", summary="Is it well", responses={200: {"model": Health}})
 async def health(centre: CentreDep) -> Response:
     """Answer once the store has answered."""
-    await centre.store.read(newest)
+    await centre.store.read(newest, apart=True)
     now_ms = centre.clock.now_ns() // MILLISECOND
     return answer(Health("ok", centre.node, __version__, now_ms))
 
