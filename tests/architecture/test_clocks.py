@@ -70,6 +70,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "supervision/api/stream.py": {"loop.time": TRANSPORT},
     "supervision/feed.py": {"asyncio.timeout": ROUND},
     # Whether the centre itself stood still, its clock may not know.
+    "supervision/backlog.py": {"asyncio.timeout": ROUND, "asyncio.sleep": ROUND},
     "supervision/watch.py": {"asyncio.timeout": ROUND, "loop.time": ROUND},
     "tasks.py": {"asyncio.sleep": RETRY},
 }  # fmt: skip

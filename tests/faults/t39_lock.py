@@ -41,7 +41,9 @@ def mutated(mutant: str) -> Iterator[None]:
     """Take the guarantee out of this process for a while."""
     whole = Store.write
     if mutant:
-        importlib.reload(importlib.import_module(f"tests.faults.mutants.{mutant}"))
+        name = f"tests.faults.mutants.{mutant}"
+        sys.modules.pop(name, None)  # it patches what it finds, each time anew
+        importlib.import_module(name)
     try:
         yield
     finally:
