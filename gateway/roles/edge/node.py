@@ -140,9 +140,7 @@ class EdgeNode:
         self._stack.push_async_callback(self.trusting.close)
         await self._stack.enter_async_context(self.upward)
         await self._stack.enter_async_context(self.session)
-        await self._stack.enter_async_context(self.keeping)
-        await self._stack.enter_async_context(self.outgoing)
-        await self._stack.enter_async_context(self.exports)
+        # Before whatever may have to wait for the disk: they watch the site, and the disk too.
         for name, task in (
             ("seconds", self._seconds()),
             ("storage", self.storage.watch()),
@@ -150,6 +148,9 @@ class EdgeNode:
             ("disk again", self.storage.come_back()),
         ):
             self._tasks.append(asyncio.create_task(task, name=name))
+        await self._stack.enter_async_context(self.keeping)
+        await self._stack.enter_async_context(self.outgoing)
+        await self._stack.enter_async_context(self.exports)
         return self
 
     async def __aexit__(

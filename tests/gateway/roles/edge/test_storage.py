@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 import time
@@ -17,7 +18,15 @@ from gateway.northbound.spool import Configuration
 from gateway.roles.edge.recovery import open_store
 from gateway.simulation.broker import LocalBroker
 from tests.gateway.roles.edge.conftest import Disk
-from tests.gateway.roles.edge.edge import Edge, running, stored, until, verified, write_site
+from tests.gateway.roles.edge.edge import (
+    WAIT_S,
+    Edge,
+    running,
+    stored,
+    until,
+    verified,
+    write_site,
+)
 
 pytestmark = pytest.mark.broker
 NOBODY = 65534
@@ -75,6 +84,30 @@ async def test_a_disk_that_hangs_is_told_and_waited_for_by_nobody(
     assert ("@node", "storage_slow", "clear") in moved
     assert moved.count(("A", "h", "raise")) == moved.count(("B", "h", "raise")) == 1
     assert verified(store).problems == ()
+
+
+async def test_a_disk_that_hangs_at_the_start_is_waited_for_by_nobody(
+    tmp_path: Path, broker: LocalBroker, disk: Disk
+) -> None:
+    """Where not even the first sync comes back, the siren beats, the alarm rises, it lends."""
+    path = write_site(tmp_path, port=broker.port)
+    disk.hang()
+    try:
+        async with asyncio.timeout(WAIT_S), running(path) as edge:
+            await until(lambda: edge.active("@node/storage_slow"))
+            assert disk.hanging.is_set()
+            await edge.say(20.0, 150.0)
+            await until(lambda: "gw/A/h" in edge.sounding)
+            await settled(edge)
+            beats = len(edge.commands)
+            await until(lambda: len(edge.commands) > beats + 1)
+            assert stored(tmp_path / "data") == []
+            disk.answer()
+            await until(lambda: not edge.active("@node/storage_slow"))
+    finally:
+        disk.answer()
+    (shed,) = [event for event in stored(tmp_path / "data") if event.kind == "shed"]
+    assert shed.detail["count"] == 2
 
 
 async def test_the_parent_is_told_of_a_journal_that_is_durable(
