@@ -265,7 +265,7 @@ class EdgeNode:
         self.storage.tell()
 
     def _go_up(self, receivers: Sequence[Above]) -> Upward:
-        telling = Telling(
+        self.telling = Telling(
             self.site,
             storage=self.storage,
             line=self.line,
@@ -278,7 +278,7 @@ class EdgeNode:
             receivers,
             node=self.plant.node,
             folder=self.site.folder,
-            source=telling.source(rejected=self._set_aside),
+            source=self.telling.source(rejected=self._set_aside),
             carry_out=self.orders.take,
             summaries=self.site.settings.uplink.summaries,
             clock=self.clock,
