@@ -134,8 +134,13 @@ class Storage:
 
     @property
     def answers(self) -> bool:
-        """Whether the store's thread can be asked something now."""
-        return not self._slow and not self._failed and self._opened.spool is not None
+        """Whether the store's thread can be asked something now, on whatever store."""
+        return not self._slow and not self._failed
+
+    @property
+    def _may_keep(self) -> bool:
+        """Whether a snapshot can be written beside the store."""
+        return self.answers and not self._full and self.spool is not None
 
     async def drained(self) -> bool:
         """Whether the node runs on memory, and nothing that stands there alone would be lost."""
@@ -186,7 +191,7 @@ class Storage:
     def keep(self, position: int, body: bytes) -> None:
         """Begin to write a snapshot of the engine at this position, unless one is being written."""
         writing = self._keeping is not None and not self._keeping.done()
-        if self.answers and not writing and not self._full:
+        if self._may_keep and not writing:
             self._keeping = asyncio.create_task(self._keep(position, body), name="snapshot")
 
     async def keep_last(self, position: int, body: bytes) -> None:
@@ -195,7 +200,7 @@ class Storage:
             async with asyncio.timeout(LAST_S):
                 if self._keeping is not None:
                     await asyncio.wait([self._keeping])
-                if self.answers and not self._full:
+                if self._may_keep:
                     await self._keep(position, body)
 
     async def _keep(self, position: int, body: bytes) -> None:
