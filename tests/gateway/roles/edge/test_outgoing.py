@@ -176,7 +176,7 @@ async def test_what_waits_in_memory_is_bounded_and_watched_too(
         assert edge.node.storage.spool is None
         for _ in range(30):
             edge.node.line.emit([edge.node.desk.note("probe", now_ns=edge.node.clock.now_ns())])
-        shed = "SELECT COUNT(*) FROM journal WHERE CAST(entry AS TEXT) LIKE '%\"kind\":\"shed\"%'"
+        shed = 'SELECT COUNT(*) FROM journal WHERE CAST(entry AS TEXT) LIKE \'%"kind":"shed"%\''
         deadline = asyncio.get_running_loop().time() + WAIT_S
         while not (await act(lambda database: database.execute(shed)))[0][0]:
             assert asyncio.get_running_loop().time() < deadline
