@@ -22,7 +22,8 @@ from gateway.db import Database, StoreError, StoreFullError
 from gateway.identity import Identity, load_key, random_bits
 from gateway.journal import Chain
 from gateway.model import NANOSECONDS, Clock
-from gateway.northbound import outbox
+from gateway.northbound import dead_letters, outbox
+from gateway.northbound.exports.rows import PREFIX
 from gateway.northbound.settings import StoreSettings
 from gateway.northbound.spool import Spool
 from gateway.observe import Metrics, log
@@ -144,10 +145,15 @@ class Storage:
 
     async def drained(self) -> bool:
         """Whether the node runs on memory, and nothing that stands there alone would be lost."""
-        if self._opened.spool is not None or self._line.holds_something:
+        # An export holds no journal: where nobody above does, the only one is in this memory.
+        above = [name for name in self._destinations if not name.startswith(PREFIX)]
+        if self._opened.spool is not None or not above or self._line.holds_something:
             return False
         return not await self.act(
-            lambda database: sum(outbox.waiting(database, name) for name in self._destinations)
+            lambda database: (
+                dead_letters.count(database)
+                + sum(outbox.waiting(database, name) for name in self._destinations)
+            )
         )
 
     async def come_back(self) -> None:
