@@ -51,9 +51,9 @@ def edge(
 
     start_log(json=log_json)
     try:
-        site, blind = start_site(config)
-        for each in blind:
-            typer.echo(f"{each}; this process is blind until then, all else is watched", err=True)
+        site, wrong = start_site(config)
+        for each in wrong:
+            typer.echo(each, err=True)
         reason = asyncio.run(run_edge(site, clock=clock_of(clock_speed, clock_origin)))
     except ConfigError as error:
         complain(error.problems)

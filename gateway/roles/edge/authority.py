@@ -83,7 +83,7 @@ class Authority:
                 "write its new key in [[delegate]]",
             )
         if not known and not self._may_be_new(order, receiver, pin):
-            raise RefusedError("not_delegated", self._not_delegated(order))
+            raise RefusedError("not_delegated", self._not_known(order))
         if not is_signed_by(order, order.key):
             raise RefusedError(
                 "bad_signature",
@@ -128,13 +128,19 @@ class Authority:
         return delegate.allowed if delegate is not None else frozenset()
 
     def _key_of(self, origin: str, receiver: str, pin: Pin | None) -> str:
-        """Return the key by which a maker is known here; empty for one that is not."""
+        """Return the key by which a maker is known here; empty for one that is not.
+
+        A key that was believed because it came first is good for acts that move nothing: never for
+        a delegate.
+        """
         delegate = self._delegates.get(origin) if receiver != SCREEN else None
         if delegate is not None and delegate.key is not None:
             return delegate.key
         if pin is None:
             return ""
-        return pin.public_key if origin == pin.centre else pin.above.get(origin, "")
+        if origin == pin.centre:
+            return pin.public_key
+        return pin.above.get(origin, "") if delegate is None else ""
 
     def _may_be_new(self, order: Order, receiver: str, pin: Pin | None) -> bool:
         """Whether a maker that is not known here may come to be: one above, that acts or looks."""
@@ -143,14 +149,19 @@ class Authority:
         harmless = order.action in ACTS or order.action == READINGS
         return harmless and bool(order.origin) and bool(KEY.fullmatch(order.key))
 
+    def _not_known(self, order: Order) -> str:
+        if order.origin not in self._delegates:
+            return self._not_delegated(order)
+        return (
+            f"{order.action}: {order.origin} is named in [[delegate]] without a key, and it is not "
+            "the parent that this gateway is paired to; state its key there (hazgate centre "
+            "--show-key prints it)"
+        )
+
     def _not_delegated(self, order: Order) -> str:
         delegate = self._delegates.get(order.origin)
-        if delegate is not None and order.action not in delegate.allowed:
+        if delegate is not None:
             given = f"only {', '.join(sorted(delegate.allowed))} to {order.origin}"
-        elif delegate is not None:
-            given = (
-                f"it to {order.origin} without a key, and that is not the parent it is paired to"
-            )
         else:
             given = f"nothing to {order.origin or 'this centre'}"
         return (

@@ -140,9 +140,7 @@ class EdgeNode:
         self._stack.push_async_callback(self.trusting.close)
         await self._stack.enter_async_context(self.upward)
         await self._stack.enter_async_context(self.session)
-        await self._stack.enter_async_context(self.keeping)
-        await self._stack.enter_async_context(self.outgoing)
-        await self._stack.enter_async_context(self.exports)
+        # Before whatever may have to wait for the disk: they watch the site, and the disk too.
         for name, task in (
             ("seconds", self._seconds()),
             ("storage", self.storage.watch()),
@@ -150,6 +148,9 @@ class EdgeNode:
             ("disk again", self.storage.come_back()),
         ):
             self._tasks.append(asyncio.create_task(task, name=name))
+        await self._stack.enter_async_context(self.keeping)
+        await self._stack.enter_async_context(self.outgoing)
+        await self._stack.enter_async_context(self.exports)
         return self
 
     async def __aexit__(
@@ -264,7 +265,7 @@ class EdgeNode:
         self.storage.tell()
 
     def _go_up(self, receivers: Sequence[Above]) -> Upward:
-        telling = Telling(
+        self.telling = Telling(
             self.site,
             storage=self.storage,
             line=self.line,
@@ -277,7 +278,7 @@ class EdgeNode:
             receivers,
             node=self.plant.node,
             folder=self.site.folder,
-            source=telling.source(rejected=self._set_aside),
+            source=self.telling.source(rejected=self._set_aside),
             carry_out=self.orders.take,
             summaries=self.site.settings.uplink.summaries,
             clock=self.clock,

@@ -114,6 +114,24 @@ def test_a_name_without_a_key_is_the_parents_or_nobodys() -> None:
     assert site.judged(made("lake-centre", "urged")) == "not_delegated"
 
 
+@pytest.mark.parametrize("action", ["acknowledge", "urged", "readings"])
+def test_a_key_believed_on_first_use_never_serves_a_delegate(action: str) -> None:
+    """Who signed a harmless act first under a name may not decide when the name is delegated to."""
+    site = Site(DelegateSettings(to="lake-centre"))
+    pinned = Pin(
+        centre="county",
+        public_key=public_hex(KEYS["county"]),
+        above={"lake-centre": public_hex(KEYS["city"])},
+    )
+    site.trust.begin("parent", pinned)
+    assert site.judged(made("lake-centre", action, key="city")) == "not_delegated"
+    assert "state its key" in site.text
+    stated = DelegateSettings(to="lake-centre", key=public_hex(KEYS["lake-centre"]))
+    site.authority = Authority("gw", [stated], site.trust)
+    assert site.judged(made("lake-centre", action, key="city")) == "other_key"
+    assert site.judged(made("lake-centre", action)) == ""
+
+
 def test_the_name_of_the_screen_opens_nothing_elsewhere() -> None:
     """Who calls itself the screen and comes from the parent is not the screen."""
     site = Site()
