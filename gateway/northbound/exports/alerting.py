@@ -34,7 +34,7 @@ MOST: Final = 50
 FILES: Final = 10_000
 HEADERS: Final = {"Content-Type": "application/cap+xml"}
 decode_references = msgspec.json.Decoder(tuple[str, ...]).decode
-#: What was said of each alarm: its life, its occurrence, and the references.
+#: What was said of each alarm: the newest life and occurrence, and the references that stand.
 Said = dict[str, tuple[str, int, tuple[str, ...]]]
 
 
@@ -86,9 +86,8 @@ class Cap:
         trouble = ""
         for parcel in parcels:
             event = parcel.event
-            life, occurrence, earlier = said.get(event.alarm, ("", 0, ()))
-            known = earlier if (life, occurrence) == (event.life, event.occurrence) else ()
-            alert = alert_of(event, known, self._settings)
+            *_, earlier = said.get(event.alarm, ("", 0, ()))
+            alert = alert_of(event, earlier, self._settings)
             try:
                 if alert is not None:
                     await self._send(alert)
@@ -149,7 +148,7 @@ def put(folder: Path, alert: Alert) -> None:
 
 
 def note_said(said: Said, event: AlarmEvent, alert: Alert | None) -> None:
-    """Note what was said of an alarm; of one that is over, nothing need be known any more."""
+    """Note what stands of an alarm; of one that is over, nothing need be known any more."""
     if event.after == State.NORMAL:
         said.pop(event.alarm, None)
     elif alert is not None:

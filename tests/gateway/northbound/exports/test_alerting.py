@@ -49,6 +49,47 @@ async def test_two_occurrences_are_two_alerts(node: Node, address: Address) -> N
     assert said(node) == 0
 
 
+@pytest.mark.parametrize("new_life", [False, True])
+async def test_a_new_occurrence_takes_over_what_stands(
+    node: Node, address: Address, schema: Any, *, new_life: bool
+) -> None:
+    """Raised again before it was over, or in another life: an Update, and one Cancel names all."""
+    node.tell(after="UNACK")
+    node.tell(after="RTNUN", cause="clear")
+    async with node.courier(cap(node, url=address.url)):
+        await until(lambda: node.left == 0)
+    if new_life:
+        seq = node.chain.seq
+        node.new_life()
+        node.chain.seq = seq  # the row's number; the store goes on, as a centre's does
+    node.tell(after="UNACK", occurrence=1 if new_life else 2)
+    node.tell(after="NORM", cause="clear", occurrence=1 if new_life else 2)
+    async with node.courier(cap(node, url=address.url)):
+        await until(lambda: node.left == 0)
+    assert kinds(address) == ["Alert", "Update", "Update", "Cancel"]
+    for post in address.posts:
+        schema.validate(post.body.decode("utf-8"))
+    named = re.findall(rb"<references>([^<]+)", address.posts[-1].body)[0].split()
+    sent = [re.findall(rb"<identifier>([^<]+)", post.body)[0] for post in address.posts[:-1]]
+    assert [each.split(b",")[1] for each in named] == sent
+    assert said(node) == 0
+
+
+async def test_two_occurrences_sent_again_are_the_same_bytes(node: Node, address: Address) -> None:
+    """After a crash behind both, the first neither refers to the second nor takes it over."""
+    for after, occurrence in (("UNACK", 1), ("NORM", 1), ("UNACK", 2)):
+        node.tell(after=after, occurrence=occurrence)
+    outcome = await (receiver := cap(node, url=address.url)).deliver(node.parcels())
+    await receiver.close()
+    assert outcome.note is not None
+    with node.database.transaction():
+        outcome.note(node.database)
+    async with node.courier(cap(node, url=address.url)):
+        await until(lambda: node.left == 0)
+    bodies = [post.body for post in address.posts]
+    assert bodies[:3] == bodies[3:]
+
+
 async def test_an_update_refers_over_a_restart(node: Node, address: Address) -> None:
     """What was said stands in the store: a new process updates and cancels what the last began."""
     node.tell(after="UNACK")
