@@ -4,7 +4,8 @@ A row leaves the outbox when the receiver has taken it, when the receiver refuse
 it is a dead letter, with the reason), or when the export's filter leaves it out. Nothing else
 removes it but the bound of the export (`keep`), which sheds the oldest and counts them in an event.
 Between two rows of one alarm the order stays. A receiver that is away, slow or refusing holds up
-nothing but its own rows: they wait on disk, and attempts back off with jitter.
+nothing but its own rows: they wait on disk, and attempts back off with jitter. An alarm that alone
+is not taken holds up nothing but itself.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
 
 from gateway.db import Database, StoreError
 from gateway.model import NANOSECONDS, AlarmEvent, Clock, decode_event
 from gateway.northbound import outbox
+from gateway.northbound.exports.passing import TRIES, Passing
 from gateway.northbound.exports.port import (
     Outcome,
     Parcel,
@@ -92,6 +95,8 @@ class Courier:
         self._wake = asyncio.Event()
         self._wait = RETRY_FIRST_S
         self._room = receiver.most
+        self._passing = Passing(RETRY_FIRST_S, RETRY_LAST_S, random=JITTER)
+        self._passing_since = 0
         self._reason = ""
         self._since = 0
         self._next_count = 0
@@ -119,8 +124,16 @@ class Courier:
     @property
     def trouble(self) -> str:
         """What hinders it, once it has for a minute; empty while all is well."""
-        long = self._since and self._clock.monotonic_ns() - self._since >= TROUBLE_NS
-        return f"export {self.name}: {self._reason}" if long else ""
+        for since, reason in (
+            (self._since, self._reason),
+            (
+                self._passing_since,
+                f"{len(self._passing)} alarm(s) not taken: {self._passing.reason}",
+            ),
+        ):
+            if since and self._clock.monotonic_ns() - since >= TROUBLE_NS:
+                return f"export {self.name}: {reason}"
+        return ""
 
     def wake(self) -> None:
         """Look at the outbox now."""
@@ -135,7 +148,7 @@ class Courier:
                 while await self._step():
                     await self._count()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_S):
+                    async with asyncio.timeout(self._passing.wait(self._loop_s(), LOOK_S)):
                         await self._wake.wait()
                     # A flood comes in many commits: it is looked at a few times a second.
                     await asyncio.sleep(GATHER_S)
@@ -152,20 +165,52 @@ class Courier:
 
     async def _step(self) -> bool:
         """Settle one batch; return whether more may wait."""
+        without = self._passing.alarms(self._loop_s())
         rows: list[outbox.Row] = await self._store(
-            lambda database: outbox.oldest(database, self._destination, self._receiver.most)
+            lambda database: outbox.oldest(
+                database, self._destination, self._receiver.most, without=without
+            )
         )
         if not rows:
-            self._metrics.waiting.labels(self.name).set(0)
+            if not without:
+                self._passing.clear()
+                self._passing_since = 0
+                self._metrics.waiting.labels(self.name).set(0)
             return False
         parcels, left_out = self._sorted(rows)
         outcome = await self._delivered(parcels) if parcels else Outcome()
-        if not (outcome.taken or outcome.refused or left_out):
+        if not (outcome.taken or outcome.refused or outcome.doubtful or left_out):
+            # Perhaps one of them is to blame: with fewer at each attempt it will stand alone.
+            self._room = max(1, self._room // 2)
             raise ReceiverAwayError(outcome.trouble or "it names no event in its receipt")
-        await self._settle(outcome, left_out)
+        hopeless = self._pass_over(parcels, outcome)
+        await self._settle(replace(outcome, refused=[*outcome.refused, *hopeless]), left_out)
         if outcome.taken or outcome.refused:
             self._progress()
+        elif outcome.doubtful and self._passing.useless:
+            raise ReceiverAwayError(self._passing.reason)
         return True
+
+    def _pass_over(self, parcels: Sequence[Parcel], outcome: Outcome) -> list[tuple[int, str]]:
+        """Note which alarms were not taken; return what is hopeless, with the reason."""
+        sent = {parcel.number: parcel for parcel in parcels}
+        self._passing.taken([sent[number].event.alarm for number in outcome.taken])
+        before = len(self._passing)
+        hopeless = [
+            (number, f"not taken {TRIES} times, others were: {reason}")
+            for number, reason in outcome.doubtful
+            if self._passing.doubtful(
+                sent[number].event.alarm, sent[number].id, reason, self._loop_s()
+            )
+        ]
+        if len(self._passing) > before == 0:
+            LOG.warning("the receiver does not take some alarms; they wait, the others go on",
+                        export=self.name, reason=self._passing.reason)  # fmt: skip
+        if not self._passing:
+            self._passing_since = 0
+        else:
+            self._passing_since = self._passing_since or self._clock.monotonic_ns()
+        return hopeless
 
     def _sorted(self, rows: Sequence[outbox.Row]) -> tuple[list[Parcel], list[int]]:
         """Return what to send at once, and the rows before its end that the filter leaves out."""
@@ -192,7 +237,8 @@ class Courier:
                 self._room = max(1, len(parcels) // 2)
                 return await self._delivered(parcels[: self._room])
             outcome = Outcome(refused=[(parcels[0].number, str(error))])
-        self._room = min(self._receiver.most, self._room * 2)
+        if outcome.taken or outcome.refused:
+            self._room = min(self._receiver.most, self._room * 2)
         return outcome
 
     async def _settle(self, outcome: Outcome, left_out: Sequence[int]) -> None:
@@ -214,6 +260,11 @@ class Courier:
         await self._store(settle)
         self._metrics.events.labels(self.name).inc(len(outcome.taken))
         self._metrics.refused.labels(self.name).inc(len(outcome.refused))
+
+    @staticmethod
+    def _loop_s() -> float:
+        loop = asyncio.get_running_loop()
+        return loop.time()
 
     async def _count(self) -> None:
         """Count what waits, now and then; shed what is beyond the bound, and count that too."""
