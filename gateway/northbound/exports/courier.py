@@ -35,6 +35,8 @@ from gateway.tasks import keep_going
 
 RETRY_FIRST_S: Final = 0.5
 RETRY_LAST_S: Final = 60.0
+#: How long a batch may take; a receiver keeps a bound of its own for each thing it waits for.
+DELIVER_S: Final = 120.0
 #: How often it looks at the outbox unasked, and counts what waits.
 LOOK_S: Final = 15.0
 #: Between being woken and looking, s: each look asks the store's thread, which has alarms to write.
@@ -99,14 +101,17 @@ class Courier:
         self._passing_since = 0
         self._reason = ""
         self._since = 0
-        self._next_count = 0
-        self._task: asyncio.Task[None] | None = None
+        #: When the post under way began; 0 while there is none.
+        self._begun = 0
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         for gauge in (self._metrics.waiting, self._metrics.connected):
             gauge.labels(self.name).set(0)
-        work = keep_going(f"export {self.name}", self._deliver)
-        self._task = asyncio.create_task(work, name=f"export {self.name}")
+        # What waits is counted and bounded beside the posts: one that hangs must not hide it.
+        for name, work in (("export", self._deliver), ("export's bound", self._watch)):
+            what = f"{name} {self.name}"
+            self._tasks.append(asyncio.create_task(keep_going(what, work), name=what))
         return self
 
     async def __aexit__(
@@ -115,21 +120,19 @@ class Courier:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._receiver.close()
 
     @property
     def trouble(self) -> str:
         """What hinders it, once it has for a minute; empty while all is well."""
+        some = f"{len(self._passing)} alarm(s) not taken: {self._passing.reason}"
         for since, reason in (
             (self._since, self._reason),
-            (
-                self._passing_since,
-                f"{len(self._passing)} alarm(s) not taken: {self._passing.reason}",
-            ),
+            (self._begun, "it does not answer"),
+            (self._passing_since, some),
         ):
             if since and self._clock.monotonic_ns() - since >= TROUBLE_NS:
                 return f"export {self.name}: {reason}"
@@ -143,10 +146,9 @@ class Courier:
         while True:
             pause = 0.0
             try:
-                await self._count()
                 self._wake.clear()
                 while await self._step():
-                    await self._count()
+                    pass
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._passing.wait(self._loop_s(), LOOK_S)):
                         await self._wake.wait()
@@ -158,8 +160,6 @@ class Courier:
                 pause = error.wait_s
             except StoreError as error:
                 self._away(str(error))
-            with suppress(StoreError):
-                await self._count()
             await asyncio.sleep(max(pause, self._wait * JITTER.uniform(0.5, 1.0)))
             self._wait = min(RETRY_LAST_S, self._wait * 2)
 
@@ -229,14 +229,20 @@ class Courier:
         return parcels, left_out
 
     async def _delivered(self, parcels: Sequence[Parcel]) -> Outcome:
+        self._begun = self._clock.monotonic_ns()
         try:
-            outcome = await self._receiver.deliver(parcels)
+            async with asyncio.timeout(DELIVER_S):
+                outcome = await self._receiver.deliver(parcels)
+        except TimeoutError:
+            raise ReceiverAwayError(f"it does not answer within {DELIVER_S:g} s") from None
         except PostRefusedError as error:
             if len(parcels) > 1:
                 # Half as many, until the one that is to blame stands alone.
                 self._room = max(1, len(parcels) // 2)
                 return await self._delivered(parcels[: self._room])
             outcome = Outcome(refused=[(parcels[0].number, str(error))])
+        finally:
+            self._begun = 0
         if outcome.taken or outcome.refused:
             self._room = min(self._receiver.most, self._room * 2)
         return outcome
@@ -266,12 +272,15 @@ class Courier:
         loop = asyncio.get_running_loop()
         return loop.time()
 
+    async def _watch(self) -> None:
+        """Count what waits and keep the bound, now and then, whatever the receiver does."""
+        while True:
+            with suppress(StoreError):
+                await self._count()
+            await asyncio.sleep(LOOK_S)
+
     async def _count(self) -> None:
-        """Count what waits, now and then; shed what is beyond the bound, and count that too."""
-        now = self._clock.monotonic_ns()
-        if now < self._next_count:
-            return
-        self._next_count = now + int(LOOK_S * NANOSECONDS)
+        """Count what waits; shed what is beyond the bound, and count that too."""
         gone: int = await self._store(
             lambda database: shed(database, self._destination, self._keep)
         )

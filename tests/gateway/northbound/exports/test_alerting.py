@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from gateway.northbound.exports import alerting
 from gateway.northbound.exports.alerting import Cap
+from gateway.northbound.exports.cap import Alert
 from gateway.northbound.exports.settings import CapExport
 from tests.gateway.northbound.exports.receiving import DESTINATION, Address, Node, Said
 from tests.gateway.northbound.site import until
@@ -158,3 +160,39 @@ async def test_a_folder_that_nobody_reads_is_not_filled(
             file.unlink()
         await until(lambda: node.left == 0)
     assert len(list((tmp_path / "x").iterdir())) == 2
+
+
+async def test_a_folder_that_hangs_keeps_what_was_taken_before(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system that does not answer is told as away; the files before it are known."""
+    monkeypatch.setattr(alerting, "FOLDER_S", 0.2)
+    answers, real = threading.Event(), alerting.put
+    written: list[str] = []
+
+    def put(folder: Path, alert: Alert) -> None:
+        written.append(alert.identifier)
+        if len(written) == 3:
+            answers.wait(30)
+        real(folder, alert)
+
+    monkeypatch.setattr(alerting, "put", put)
+    node.tell_many(5)
+    async with node.courier(cap(node, folder=str(tmp_path))) as courier:
+        await until(lambda: node.left == 3)
+        await until(lambda: "no answer within" in courier._reason)
+        answers.set()
+        await until(lambda: node.left == 0)
+    assert len(list(tmp_path.glob("*.xml"))) == 5
+
+
+async def test_a_slow_address_is_given_what_a_round_holds(
+    node: Node, address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch ends after a while with what was taken, and the next one goes on behind it."""
+    monkeypatch.setattr(alerting, "ROUND_S", 0.0)
+    node.tell_many(5)
+    receiver = cap(node, url=address.url)
+    outcome = await receiver.deliver(node.parcels())
+    await receiver.close()
+    assert list(outcome.taken) == [1]

@@ -50,6 +50,8 @@ class Taker:
             raise ReceiverAwayError("the connection broke")
         if step == "half":
             numbers = numbers[: len(numbers) // 2]
+        if step == "hang":
+            await asyncio.Event().wait()
         if step == "none":
             return Outcome()
         self.taken += numbers
@@ -129,6 +131,8 @@ async def test_attempts_back_off_and_a_wait_is_kept(
     real = asyncio.sleep
 
     async def sleep(seconds: float) -> None:
+        if seconds == couriers.LOOK_S:  # its count, which waits for itself
+            await real(seconds)
         waits.append(seconds)
         await real(0)
 
@@ -190,6 +194,35 @@ async def test_an_export_that_is_away_is_told_once_and_seen(
     lines = (told.out + told.err).splitlines()
     assert sum("does not take events" in line for line in lines) == 1
     assert sum("takes events again" in line for line in lines) == 1
+
+
+async def test_a_post_that_hangs_is_told_and_hides_no_bound(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits is counted and shed meanwhile, and it is a trouble after a minute."""
+    monkeypatch.setattr(couriers, "LOOK_S", 0.05)
+    node.tell_many(3)
+    courier = node.courier(Taker("hang"), keep=1000)
+    async with courier:
+        await until(lambda: courier._begun)
+        assert courier.trouble == ""
+        node.tell_many(1500)
+        await until(lambda: node.lost)
+        assert node.lost == [(503, "export city: more than 1000 events waited")]
+        await until(lambda: metric(node, "waiting_events") == 1000)
+        node.clock.set(node.clock.now_ns() + 61 * NANOSECONDS)
+        assert courier.trouble == "export city: it does not answer"
+
+
+async def test_a_post_that_hangs_is_given_up(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while it is sent again, to a receiver that may answer now."""
+    monkeypatch.setattr(couriers, "DELIVER_S", 0.1)
+    node.tell_many(3)
+    taker = Taker("hang", "hang")
+    async with node.courier(taker) as courier:
+        await until(lambda: "does not answer" in courier._reason)
+        await until(lambda: node.left == 0)
+    assert taker.taken == [1, 2, 3]
 
 
 async def test_posts_are_bounded_in_bytes(node: Node) -> None:
