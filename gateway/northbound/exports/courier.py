@@ -29,7 +29,7 @@ from gateway.northbound.exports.port import (
     Receiver,
     ReceiverAwayError,
 )
-from gateway.northbound.exports.rows import shed
+from gateway.northbound.exports.rows import shed, unchanged
 from gateway.observe import ExportMetrics, log
 from gateway.tasks import keep_going
 
@@ -184,7 +184,8 @@ class Courier:
             self._room = max(1, self._room // 2)
             raise ReceiverAwayError(outcome.trouble or "it names no event in its receipt")
         hopeless = self._pass_over(parcels, outcome)
-        await self._settle(replace(outcome, refused=[*outcome.refused, *hopeless]), left_out)
+        whole = replace(outcome, refused=[*outcome.refused, *hopeless])
+        await self._settle(whole, left_out, of=rows)
         if outcome.taken or outcome.refused:
             self._progress()
         elif outcome.doubtful and self._passing.useless:
@@ -247,7 +248,9 @@ class Courier:
             self._room = min(self._receiver.most, self._room * 2)
         return outcome
 
-    async def _settle(self, outcome: Outcome, left_out: Sequence[int]) -> None:
+    async def _settle(
+        self, outcome: Outcome, left_out: Sequence[int], *, of: Sequence[outbox.Row]
+    ) -> None:
         if outcome.refused:
             LOG.error("the receiver refuses events for ever; kept as dead letters",
                       export=self.name, count=len(outcome.refused),
@@ -259,9 +262,12 @@ class Courier:
                 # Before the rows go: after a crash between the two they come again, and are known.
                 with database.transaction(durable=False):
                     outcome.note(database)
-            outbox.received(database, self._destination, [*outcome.taken, *left_out])
-            if outcome.refused:
-                outbox.set_aside(database, self._destination, outcome.refused, at_ns=now)
+            # The store may have been lost meanwhile: in the new one the numbers are other events'.
+            same = unchanged(database, self._destination, of)
+            gone = [number for number in (*outcome.taken, *left_out) if number in same]
+            outbox.received(database, self._destination, gone)
+            if refused := [each for each in outcome.refused if each[0] in same]:
+                outbox.set_aside(database, self._destination, refused, at_ns=now)
 
         await self._store(settle)
         self._metrics.events.labels(self.name).inc(len(outcome.taken))

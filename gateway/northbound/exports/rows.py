@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.db import Database
+from gateway.journal import as_bytes
 from gateway.northbound import outbox
 
 #: Before the names of destinations that are exports.
@@ -25,6 +26,22 @@ def shed(database: Database, name: str, keep: int) -> int:
     seqs = [row.seq for row in outbox.oldest(database, name, over)]
     with database.transaction():
         return outbox.remove(database, name, seqs)
+
+
+def unchanged(database: Database, name: str, rows: Sequence[outbox.Row]) -> set[int]:
+    """Return the numbers under which these very events still wait.
+
+    After the store of a node was lost its numbers begin anew, for other events.
+    """
+    marks = ", ".join("?" * len(rows))
+    held = {
+        int(seq): as_bytes(entry)
+        for seq, entry in database.execute(
+            f"SELECT seq, entry FROM outbox WHERE destination = ? AND seq IN ({marks})",  # noqa: S608 - marks
+            (name, *(row.seq for row in rows)),
+        )
+    }
+    return {row.seq for row in rows if held.get(row.seq) == as_bytes(row.entry)}
 
 
 def forget(database: Database, names: Sequence[str]) -> dict[str, int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.db import Database
 from gateway.model import NANOSECONDS
 from gateway.northbound import outbox
 from gateway.northbound.exports import courier as couriers
@@ -234,6 +235,32 @@ async def test_posts_are_bounded_in_bytes(node: Node) -> None:
         await until(lambda: node.left == 0)
     assert max(len(post) for post in taker.posts) <= couriers.BATCH_BYTES // 60_000
     assert taker.taken == list(range(1, 41))
+
+
+@pytest.mark.parametrize("poison", [set(), {1}])
+async def test_a_receipt_for_a_lost_store_removes_nothing_of_the_new_one(
+    node: Node, poison: set[int]
+) -> None:
+    """The store falls to memory while a post is under way: its numbers are other events' there."""
+    node.tell("gw1/old/h")
+    told: list[str] = []
+
+    class Slow(Taker):
+        async def deliver(self, parcels: Sequence[Parcel]) -> Outcome:
+            told.extend(parcel.event.alarm for parcel in parcels)
+            if len(told) == 1:
+                node.database.close()
+                node.database = Database(None, "edge")
+                node.new_life()
+                node.tell("gw1/new/h")
+                if poison:
+                    return Outcome(refused=[(1, "never")])
+            return await super().deliver(parcels)
+
+    async with node.courier(Slow()):
+        await until(lambda: node.left == 0)
+    assert told == ["gw1/old/h", "gw1/new/h"]
+    assert node.dead() == []
 
 
 async def test_rows_of_an_export_that_is_no_more_are_let_go(node: Node) -> None:
