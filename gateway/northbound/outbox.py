@@ -213,9 +213,15 @@ def shed(database: Database, destination: str, *, most: int, alarms_most: int) -
                 over -= octets
             if not seqs:
                 break
-            with database.transaction():
-                gone += remove(database, destination, seqs)
-                count_shed(database, destination, len(seqs))
+            gone += shed_some(database, destination, seqs)
+    return gone
+
+
+def shed_some(database: Database, destination: str, seqs: Sequence[int]) -> int:
+    """Delete these events, and count them as shed in the same transaction; return how many."""
+    with database.transaction():
+        gone = remove(database, destination, seqs)
+        count_shed(database, destination, gone)
     return gone
 
 

@@ -287,18 +287,28 @@ class Courier:
 
     async def _count(self) -> None:
         """Count what waits; shed what is beyond the bound, and count that too."""
-        gone: int = await self._store(
-            lambda database: shed(database, self._destination, self._keep)
-        )
-        if gone:
-            LOG.error("events were shed: more waited than the export keeps",
-                      export=self.name, count=gone, keep=self._keep)  # fmt: skip
-            self._metrics.shed.labels(self.name).inc(gone)
-            self._lost(gone, f"export {self.name}: more than {self._keep} events waited")
+        # Some at a time: between two the store's thread has alarms to write.
+        while await self._store(lambda database: shed(database, self._destination, self._keep)):
+            pass
+        await self._tell_shed()
         waiting: int = await self._store(
             lambda database: outbox.waiting(database, self._destination)
         )
         self._metrics.waiting.labels(self.name).set(waiting)
+
+    async def _tell_shed(self) -> None:
+        """Tell what was shed, also by the process before this one."""
+        untold: int = await self._store(
+            lambda database: outbox.shed_untold(database, self._destination)
+        )
+        if not untold:
+            return
+        LOG.error("events were shed: more waited than the export keeps",
+                  export=self.name, count=untold, keep=self._keep)  # fmt: skip
+        self._metrics.shed.labels(self.name).inc(untold)
+        self._lost(untold, f"export {self.name}: more than {self._keep} events waited")
+        # After the event, in the store's order: a crash between them counts twice, never not.
+        await self._store(lambda database: outbox.count_shed(database, self._destination, -untold))
 
     def _away(self, reason: str) -> None:
         if reason != self._reason:

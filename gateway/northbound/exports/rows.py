@@ -19,13 +19,15 @@ def destination(name: str) -> str:
 
 
 def shed(database: Database, name: str, keep: int) -> int:
-    """Remove the oldest rows of a destination beyond `keep`; return how many."""
+    """Shed some of the oldest rows beyond `keep`; return how many: 0 once none is."""
     over = outbox.waiting(database, name) - keep
     if over <= 0:
         return 0
-    seqs = [row.seq for row in outbox.oldest(database, name, over)]
-    with database.transaction():
-        return outbox.remove(database, name, seqs)
+    rows = database.execute(
+        "SELECT seq FROM outbox WHERE destination = ? ORDER BY seq LIMIT ?",
+        (name, min(over, outbox.AT_ONCE)),
+    )
+    return outbox.shed_some(database, name, [int(seq) for (seq,) in rows])
 
 
 def unchanged(database: Database, name: str, rows: Sequence[outbox.Row]) -> set[int]:

@@ -19,7 +19,7 @@ from gateway.northbound.exports.port import (
     PostRefusedError,
     ReceiverAwayError,
 )
-from gateway.northbound.exports.rows import forget
+from gateway.northbound.exports.rows import forget, shed
 from gateway.northbound.exports.settings import SelectSettings
 from tests.gateway.northbound.exports.receiving import DESTINATION, NAME, Node
 from tests.gateway.northbound.site import until
@@ -175,6 +175,21 @@ async def test_what_is_beyond_the_bound_is_shed_and_counted(node: Node) -> None:
     assert metric(node, "shed_events_total") == 500
     [first] = outbox.oldest(node.database, DESTINATION, 1)
     assert first.seq == 501
+
+
+async def test_what_was_shed_before_a_crash_is_told_after_it(tmp_path: Path) -> None:
+    """The count stands in the store with the deletion, some rows at a time, until it is told."""
+    node = Node(tmp_path / "store.db")
+    node.tell_many(1700)
+    assert shed(node.database, DESTINATION, 1000) == outbox.AT_ONCE
+    assert node.left == 1200
+    node.database.close()
+    again = Node(tmp_path / "store.db")
+    async with again.courier(Taker(*[ReceiverAwayError("away")] * 1000), keep=1000):
+        await until(lambda: again.lost)
+        await until(lambda: outbox.shed_untold(again.database, DESTINATION) == 0)
+    assert again.lost == [(700, "export city: more than 1000 events waited")]
+    again.database.close()
 
 
 async def test_an_export_that_is_away_is_told_once_and_seen(
