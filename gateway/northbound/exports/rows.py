@@ -47,13 +47,32 @@ def unchanged(database: Database, name: str, rows: Sequence[outbox.Row]) -> set[
 
 
 def forget(database: Database, names: Sequence[str]) -> dict[str, int]:
-    """Remove the rows of exports that are none of these; return how many waited for each."""
-    found = database.execute(
-        "SELECT destination FROM outbox_size WHERE destination LIKE ?", (f"{PREFIX}%",)
-    )
-    gone = [str(name) for (name,) in found if name not in names]
+    """Remove what there is of exports that are none of these.
+
+    Returns
+    -------
+    dict of str to int
+        How many events waited for each, dead letters among them.
+    """
+    found = {
+        str(name)
+        for table in ("outbox_size", "dead_letter", "export_alert")
+        for (name,) in database.execute(
+            f"SELECT DISTINCT destination FROM {table} WHERE destination LIKE ?",  # noqa: S608 - own
+            (f"{PREFIX}%",),
+        )
+    }
+    gone = sorted(found - set(names))
     if not gone:
         return {}
     with database.transaction():
-        counts = {name: outbox.clear(database, name) for name in gone}
+        counts = {name: _cleared(database, name) for name in gone}
     return {name: count for name, count in counts.items() if count}
+
+
+def _cleared(database: Database, name: str) -> int:
+    database.execute("DELETE FROM export_alert WHERE destination = ?", (name,))
+    letters = database.execute(
+        "DELETE FROM dead_letter WHERE destination = ? RETURNING seq", (name,)
+    )
+    return outbox.clear(database, name) + len(letters)

@@ -11,7 +11,8 @@ import pytest
 
 from gateway.db import Database
 from gateway.model import NANOSECONDS
-from gateway.northbound import outbox
+from gateway.northbound import dead_letters, outbox
+from gateway.northbound.dead_letters import RETRY, Release
 from gateway.northbound.exports import courier as couriers
 from gateway.northbound.exports.port import (
     Outcome,
@@ -285,3 +286,28 @@ async def test_rows_of_an_export_that_is_no_more_are_let_go(node: Node) -> None:
     assert forget(node.database, [DESTINATION]) == {"export:other": 1}
     assert node.left == 3
     assert outbox.waiting(node.database, "parent") == 1
+
+
+async def test_a_removed_export_leaves_nothing_that_could_be_sent_again(node: Node) -> None:
+    """Its dead letters and what it said go with it, those of the others stay."""
+    node.tell()
+    [row] = outbox.oldest(node.database, DESTINATION, 1)
+    for name in (DESTINATION, "export:other", "export:older"):
+        if name != DESTINATION:
+            outbox.append(node.database, [row], [name])
+        outbox.set_aside(node.database, name, [(row.seq, "never")], at_ns=1)
+        node.database.execute(
+            "INSERT INTO export_alert (destination, alarm, life, occurrence, refs) "
+            "VALUES (?, ?, ?, 1, ?)",
+            (name, row.alarm, "ab", b"[]"),
+        )
+    # An older version let go of what waited alone.
+    outbox.clear(node.database, "export:older")
+    again = Release(id="a", action=RETRY, receiver="export:older")
+    assert dead_letters.release(node.database, again) == 0
+    assert outbox.waiting(node.database, "export:older") == 0
+    assert forget(node.database, [DESTINATION]) == {"export:older": 1, "export:other": 1}
+    assert [letter.receiver for letter in dead_letters.listed(node.database, 10)] == [DESTINATION]
+    assert node.database.execute("SELECT destination FROM export_alert") == [(DESTINATION,)]
+    assert dead_letters.release(node.database, Release(id="b", action=RETRY)) == 1
+    assert node.left == 1
