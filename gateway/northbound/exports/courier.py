@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 from gateway.db import Database, StoreError
 from gateway.model import NANOSECONDS, AlarmEvent, Clock, decode_event
 from gateway.northbound import outbox
+from gateway.northbound.backoff import Backoff
 from gateway.northbound.exports.passing import TRIES, Passing
 from gateway.northbound.exports.port import (
     Outcome,
@@ -95,7 +96,7 @@ class Courier:
         self._clock = clock
         self._metrics = metrics
         self._wake = asyncio.Event()
-        self._wait = RETRY_FIRST_S
+        self._backoff = Backoff(RETRY_FIRST_S, RETRY_LAST_S, random=JITTER)
         self._room = receiver.most
         self._passing = Passing(RETRY_FIRST_S, RETRY_LAST_S, random=JITTER)
         self._passing_since = 0
@@ -160,8 +161,7 @@ class Courier:
                 pause = error.wait_s
             except StoreError as error:
                 self._away(str(error))
-            await asyncio.sleep(max(pause, self._wait * JITTER.uniform(0.5, 1.0)))
-            self._wait = min(RETRY_LAST_S, self._wait * 2)
+            await asyncio.sleep(pause + self._backoff.next())
 
     async def _step(self) -> bool:
         """Settle one batch; return whether more may wait."""
@@ -321,5 +321,6 @@ class Courier:
     def _progress(self) -> None:
         if self._since:
             LOG.info("the receiver takes events again", export=self.name)
-        self._reason, self._since, self._wait = "", 0, RETRY_FIRST_S
+        self._reason, self._since = "", 0
+        self._backoff.reset()
         self._metrics.connected.labels(self.name).set(1)

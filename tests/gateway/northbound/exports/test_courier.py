@@ -148,9 +148,10 @@ async def test_attempts_back_off_and_a_wait_is_kept(
         async with asyncio.timeout(30):
             while node.left:
                 await real(0.01)
-    for wait, most in zip(waits, (1, 2, 4, 8, 8), strict=False):
-        assert most / 2 <= wait <= most
-    assert waits[5] >= 120.0
+    for wait, most in zip(waits, (2, 4, 8, 8, 8), strict=False):
+        assert 1 <= wait <= most
+    # Behind what it asked for, as another wait: those it asked at once do not come back at once.
+    assert 121.0 <= waits[5] <= 128.0
 
 
 async def test_the_filter_leaves_out_and_nothing_of_it_stays(node: Node) -> None:
