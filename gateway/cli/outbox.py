@@ -1,4 +1,4 @@
-"""What waits for the parent and the screen, and what they will never take."""
+"""What waits for the parent, the screen and the exports, and what they will never take."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ SeqOption = Annotated[
     int, typer.Option("--seq", min=0, help="Number of the event, as the list shows it.")
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="Every dead letter.")]
-ReceiverOption = Annotated[str, typer.Option("--receiver", help="Only this one's: parent, screen.")]
+ReceiverOption = Annotated[
+    str, typer.Option("--receiver", help="Only this one's: parent, screen, export:NAME.")
+]
 
 
 def register(app: typer.Typer) -> None:

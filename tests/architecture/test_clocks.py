@@ -33,7 +33,10 @@ ALLOWED: dict[str, dict[str, str]] = {
     "cli/run.py": {"SystemClock": ENTRY},
     "cli/site.py": {"time.time_ns": PERSON, "time.monotonic": PERSON},
     "northbound/downlink.py": {"asyncio.sleep": RETRY},
-    "northbound/exports/courier.py": {"asyncio.sleep": RETRY, "asyncio.timeout": ROUND},
+    "northbound/exports/alerting.py": {"asyncio.timeout": PATIENCE, "loop.time": PATIENCE},
+    "northbound/exports/courier.py": {
+        "asyncio.sleep": RETRY, "asyncio.timeout": ROUND, "loop.time": RETRY,
+    },
     "northbound/exports/influx.py": {"time.sleep": RETRY},
     "northbound/exports/outward.py": {"asyncio.timeout": PATIENCE},
     "northbound/history.py": {"asyncio.timeout": PATIENCE},

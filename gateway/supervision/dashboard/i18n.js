@@ -108,7 +108,7 @@ const TEXTS = {
   "own.storage_held": ["有程序占住存储读取，日志不断增大", "A reader holds the store, its log grows"],
   "own.clock_set": ["网关时钟被调整", "The gateway's clock was set"],
   "own.broker_lost": ["与消息服务器失去连接", "No connection to the broker"],
-  "own.dead_letter": ["有上报事件被上级拒收", "Events that the parent never takes"],
+  "own.dead_letter": ["有事件被接收方拒收", "Events that a receiver never takes"],
   "own.outbox_lagging": ["上报积压，上级未接收", "Events wait, the parent is away"],
   "own.parent_changed": ["上级平台密钥与配对时不符，其指令一律拒绝", "Centre above has another key, its orders are refused"],
   "gateway.itself": ["网关自身", "The gateway itself"],
