@@ -33,6 +33,8 @@ TOLD: Final = 5
 STATUS: Final = 70
 #: A start that goes on asks systemd for so much more time at each look, microseconds.
 MORE_TIME: Final = 60_000_000
+#: What begins anew in its place is not yet watched, and is given so long to say that it is ready.
+ANEW: Final = f"WATCHDOG=1\nWATCHDOG_USEC={LIMIT_STARTING * 1_000_000}"
 FRAMES: Final = 4
 
 
@@ -74,6 +76,7 @@ class Watchdog:
     ) -> None:
         self._ended.set()
         self._thread.join()
+        notify(ANEW)
 
     def follow(self) -> None:
         """Watch the loop that this runs on, from now on."""
@@ -91,12 +94,12 @@ class Watchdog:
         """
         self._told = told
         self._limit = LIMIT
-        notify("READY=1")
+        stated = os.environ.get("WATCHDOG_USEC", "")
+        notify("READY=1" + (f"\nWATCHDOG_USEC={stated}" if stated else ""))
 
     def rest(self) -> None:
         """Restart nothing any more: the process is ending, and whoever ends it watches that."""
         self._resting = True
-        notify("STOPPING=1")
 
     def _beat(self) -> None:
         if self._loop is None:
@@ -110,7 +113,7 @@ class Watchdog:
     def _run(self) -> None:
         seen, quiet = 0, 0
         while not self._ended.wait(self._round_s):
-            if self._loop is None or self._resting:
+            if self._loop is None:
                 continue
             if self._beats != seen:
                 seen, quiet = self._beats, 0
@@ -119,13 +122,14 @@ class Watchdog:
                 continue
             quiet += 1
             self._stood = quiet
-            if quiet >= self._limit:
+            if quiet >= self._limit and not self._resting:
                 self._begin_anew(quiet)
                 return
 
     def _begin_anew(self, quiet: int) -> None:
         why = f"the event loop stood still for {quiet * self._round_s:g} s in {self._where()}"
         complain(why)
+        notify(ANEW)
         try:
             self._restart(why)
         finally:
