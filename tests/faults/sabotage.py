@@ -47,7 +47,9 @@ def wait() -> None:
 
 def take_group(self: Committer) -> bool:
     """End the store thread as nothing ordinary does."""
+    global broken  # noqa: PLW0603
     if broken and os.environ[WHAT] == "store":
+        broken = False
         raise SystemExit("sabotage")
     return whole(self)
 

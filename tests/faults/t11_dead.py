@@ -35,8 +35,8 @@ async def plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
 @fault_test(
     "T11",
     "A callback that raises and a taking of messages that hears nothing are told as an alarm "
-    "within 10 s; an event loop that stands still, a store thread or a taking that dies makes the edge "
-    "begin anew within 30 s, and the journal says why.",
+    "within 10 s; an event loop that stands still, a store thread or a taking that dies makes "
+    "the edge begin anew within 30 s, and the journal says why.",
     observes=("I1", "I2", "I3", "I7", "I8", "I10"),
     plan=plan,
     limit_s=300.0,
@@ -70,6 +70,7 @@ async def dead_within(room: Room) -> Evidence:
         if what in ANEW:
             back = await took(lambda: bench.tap.subscriptions > before, AGAIN_S + 5)
             evidence.recover("begun anew and subscribed", back, limit_s=AGAIN_S)
+            await took(lambda: bench.metric("broker_connected") == 1.0, 10)
         if what != "deaf" and evidence.recovered and evidence.recovered[0].seconds is not None:
             await bench.sounded(evidence, 2, "after")
         return await _ended(bench, evidence, what)

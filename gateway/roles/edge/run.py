@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 from wsgiref.simple_server import WSGIServer
@@ -15,7 +14,7 @@ from wsgiref.simple_server import WSGIServer
 from prometheus_client import start_http_server
 
 from gateway.clock import SystemClock
-from gateway.model import Clock
+from gateway.model import NANOSECONDS, Clock
 from gateway.observe import log
 from gateway.roles.edge.disk_again import RETURNS, returns
 from gateway.roles.edge.node import EdgeNode
@@ -28,7 +27,7 @@ from gateway.watchdog import Watchdog
 RESTARTED: Final = "HAZGATE_RESTARTED"
 DIED: Final = "a part of the gateway died"
 #: What dies sooner after its start is left to the supervisor, who pauses between two starts.
-YOUNG_S: Final = 60.0
+YOUNG_NS: Final = 60 * NANOSECONDS
 LOG = log("roles.edge")
 
 
@@ -55,7 +54,6 @@ async def run_edge(
     watchdog
         Watches the loop.
     """
-    began = time.monotonic()
     if watchdog is not None:
         watchdog.follow()
     ended = stop or asyncio.Event()
@@ -76,6 +74,7 @@ async def run_edge(
         site, clock=clock or SystemClock(), again=execute_again, restarted=restarted
     )
     async with building as node, _callbacks(node):
+        began_ns = node.clock.monotonic_ns()
         server = _metrics(node)
         if watchdog is not None:
             watchdog.ready(node.fault.tell)
@@ -87,7 +86,7 @@ async def run_edge(
         if died is not None:
             again.append(f"{DIED}: {died!r}")
             node.fault.tell(again[-1])
-            if time.monotonic() - began < YOUNG_S:
+            if node.clock.monotonic_ns() - began_ns < YOUNG_NS:
                 raise died
         if server is not None:
             server.shutdown()

@@ -122,7 +122,7 @@ async def test_a_part_that_dies_makes_it_start_anew(
     tmp_path: Path, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch, *, young: bool
 ) -> None:
     """The taking of messages among them; what dies at once is left to the supervisor's pause."""
-    monkeypatch.setattr(run, "YOUNG_S", 3600.0 if young else 0.0)
+    monkeypatch.setattr(run, "YOUNG_NS", 10**15 if young else 0)
     node, edge, _ = await begun(tmp_path, broker.port)
     monkeypatch.setattr(node.line, "advance", dies)
     async with asyncio.timeout(30):
