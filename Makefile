@@ -35,7 +35,7 @@ servers:  ## install the real servers the tests need, where this user may
 	@sh deploy/test-servers.sh
 
 test: setup servers  ## the tests, under ten minutes
-	$(BIN)/python -m pytest -q -m "not more" -n 2 --dist loadgroup $(TESTS)
+	$(BIN)/python -m pytest -q -m "not more" -n 2 --dist loadfile $(TESTS)
 
 test-more: setup servers  ## the slower suites
 	$(BIN)/python -m pytest -q -m more $(TESTS)

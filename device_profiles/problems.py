@@ -31,6 +31,7 @@ PATTERNS: Final[Mapping[str, str]] = {
         'a topic without "#", in which "+" stands for one whole level'
     ),
     r"^[^#+\x00]*$": 'a topic without the wildcards "+" and "#"',
+    r"^[0-9a-f]{64}$": "64 hexadecimal digits, as hazgate centre --show-key prints them",
     r"^\d{6,12}$": "6 to 12 digits, the code of the administrative division",
     r"^[0-9A-HJ-NPQRTUWXY]{18}$": "18 digits and capital letters without I, O, S, V and Z",
     r"^[^:\s]+:\d{1,5}$": 'host:port, as in "127.0.0.1:9108"',

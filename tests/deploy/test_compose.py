@@ -33,7 +33,7 @@ from tests.deploy.shipped import (
 ROLES = ("centre", "edge")
 each_role = pytest.mark.parametrize("role", ROLES)
 OURS = {
-    "127.0.0.1", "broker.site", "centre.example", "victoria-metrics.site",
+    "127.0.0.1", "broker.site", "centre.example", "city.example", "victoria-metrics.site",
     "broker.park.example", "hooks.park.example", "cap.park.example", "platform.province.example",
 }  # fmt: skip
 

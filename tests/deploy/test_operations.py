@@ -105,7 +105,7 @@ def test_every_path_is_known() -> None:
         name = re.sub(r"lake-cold-store-gw1", "{node}", Path(path).name)
         assert name in PROGRAM, path
     for path in places(SHIPPED) - places(TEXT):
-        assert path.startswith(("/run/credentials", "/etc/hazgate/divisions.csv")) or any(
+        assert path.startswith(("/run/credentials", "/etc/hazgate/divisions.csv", *stores)) or any(
             path.startswith(f"{folder}/") for folder in ("/etc/mosquitto", "/etc/hazgate")
         ), path
 

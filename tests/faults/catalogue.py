@@ -75,11 +75,15 @@ class Room:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """A mutant, the invariants it must be seen to break, and the cases that may show it."""
+    """A mutant, the invariants it must be seen to break, and the cases that may show it.
+
+    It is a module of `mutants`, or, `inside`, a name by which the test itself takes something out.
+    """
 
     mutant: str
     breaks: frozenset[str]
     cases: Callable[[], Awaitable[Sequence[Case]]]
+    inside: bool = False
 
 
 Run = Callable[[Room], Awaitable[Evidence]]

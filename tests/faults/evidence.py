@@ -129,6 +129,10 @@ class Evidence:
         """Note a violation that the run saw itself."""
         self.found.setdefault(invariant, []).append(sentence)
 
+    def judged(self, invariant: str) -> None:
+        """Note that the run looked for violations of an invariant itself."""
+        self.found.setdefault(invariant, [])
+
     def sound(self, what: str, seconds: float | None, *, limit_s: float = SIREN_S) -> None:
         """Note when the siren was commanded."""
         self.sounded = [*(self.sounded or []), Sounded(what, seconds, limit_s)]

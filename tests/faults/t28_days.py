@@ -127,7 +127,7 @@ async def plan(whole: bool) -> list[Case]:  # noqa: FBT001
     "T28",
     "After a day without the parent, with restarts and a full disk in it, every alarm arrives in "
     "order and once, the present state first, and nothing waited for the backlog.",
-    observes=("I3", "I6", "I8", "I10"),
+    observes=("I2", "I3", "I6", "I8", "I10"),
     plan=plan,
     limit_s=3600.0,
     controls=(
@@ -324,6 +324,7 @@ def judge(room: Room, data: Path, hours: int, evidence: Evidence) -> None:
         ),
     ) or []  # fmt: skip
     arrived = dict(theirs)
+    evidence.judged("I2")
     lost = [seq for seq, entry in mine if arrived.get(seq) != entry]
     if lost:
         evidence.fail("I2", f"{len(lost)} of {len(mine)} events never arrived, first {lost[0]}")

@@ -108,7 +108,7 @@ def as_left(left: Path, folder: Path) -> EdgeStore:
 async def settled(edge: EdgeHere) -> None:
     """Wait until everything said has been acknowledged."""
     async with asyncio.timeout(30):
-        while edge.node.line.unacknowledged or edge.node.line.desk.status("chain-gw/T00/hh").active:
+        while edge.node.line.owed.receipts or edge.node.line.desk.status("chain-gw/T00/hh").active:
             await asyncio.sleep(0.02)
 
 

@@ -39,6 +39,7 @@ LIMIT_S: Final = 60.0
     controls=(
         Control(
             mutant="no_held_alarm",
+            inside=True,
             breaks=frozenset({"I6"}),
             cases=only([Case(number=0, seed=3590)]),
         ),
@@ -99,7 +100,7 @@ async def burst(edge: EdgeHere) -> None:
         await edge.say(2, 700.0)
         await edge.say(2, 20.0)
     async with asyncio.timeout(60):
-        while edge.node.line.unacknowledged:
+        while edge.node.line.owed.receipts:
             await asyncio.sleep(0.005)
 
 

@@ -50,6 +50,7 @@ Rows = dict[str, list[tuple[object, ...]]]
     controls=(
         Control(
             mutant="migrated_in_parts",
+            inside=True,
             breaks=frozenset({"I1"}),
             cases=only([Case(number=0, seed=5590, what="from 0")]),
         ),

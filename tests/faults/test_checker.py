@@ -142,7 +142,8 @@ def break_the_chain(evidence: Evidence) -> None:
 
 def leave_one_waiting(evidence: Evidence) -> None:
     """Let an event wait in the outbox."""
-    edge(evidence, "INSERT INTO outbox SELECT 'parent', seq, entry FROM journal WHERE seq = 3")
+    row = "SELECT 'parent', seq, entry FROM journal WHERE seq = 3"
+    edge(evidence, f"INSERT INTO outbox (destination, seq, entry) {row}")
 
 
 def disagree(evidence: Evidence) -> None:

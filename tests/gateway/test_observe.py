@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.observe import LATENCY_BUCKETS, Metrics, log, start_log
+from gateway.observe import LATENCY_BUCKETS, ExportMetrics, Metrics, log, start_log
 
 
 @pytest.fixture
@@ -91,7 +91,10 @@ def test_every_metric_is_ours_and_explained() -> None:
     assert all(family.name.startswith("hazgate_") for family in families)
     assert all(family.documentation for family in families)
     declared = [
-        value for value in vars(metrics).values() if not isinstance(value, CollectorRegistry)
+        value
+        for holder in (metrics, metrics.exports)
+        for value in vars(holder).values()
+        if not isinstance(value, CollectorRegistry | ExportMetrics)
     ]
     measured = {family.name for family in families if not family.name.endswith("_created")}
     assert len(declared) == len({value._name for value in declared}) == len(measured)

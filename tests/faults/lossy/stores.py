@@ -74,7 +74,9 @@ def edge_load(folder: Path, recording: Recording, *, commits: int, chance: rando
             write_transitions(database, moved, ["parent"], key)
             set_position(database, position)
             if number % 7 == 3:
-                write_snapshot(database, position, chance.randbytes(9000))
+                write_snapshot(
+                    database, position, chance.randbytes(9000), made_ns=NOON + number * NANOSECONDS
+                )
         recording.note(Kept(desk.chain.seq, position))
         if number % 3 == 2:
             waiting = outbox.oldest(database, "parent", 5)

@@ -297,7 +297,11 @@ async def test_an_order_to_a_centre_ends_in_an_event(tiers: Tiers) -> None:
     await until(connected)
     identity = await tiers.city.centre.store.write(
         lambda write: orders.create(
-            write, "county", action="acknowledge", operator="li", alarm="county/@gw1/x", revision=1
+            write,
+            "county",
+            "acknowledge",
+            operator="li",
+            fields={"alarm": "county/@gw1/x", "revision": 1},
         )
     )
     await until(

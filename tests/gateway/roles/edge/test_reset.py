@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.model import State
+from gateway.northbound import wire
 from gateway.simulation.broker import LocalBroker, mosquitto
 from tests.gateway.roles.edge.edge import running, stored, until, write_site
 from tests.gateway.roles.edge.test_orders import ends, order
@@ -22,7 +23,11 @@ async def test_reset_wants_a_good_reading_inside_the_limit(tmp_path: Path) -> No
     """Over range or unreadable after the clear, a reset is refused; on a GOOD reading it works."""
     with LocalBroker(tmp_path / "broker", program=mosquitto()) as broker:
         async with running(write_site(tmp_path, port=broker.port)) as edge:
-            take, status = edge.node.orders.take, edge.node.desk.status
+            status = edge.node.desk.status
+
+            def take(each: wire.Order) -> None:
+                edge.node.orders.take_local(each.id, wire.encode(each))
+
             await edge.say(150.0, 20.0, point="b")
             await until(lambda: status("gw/B/h").state == State.LATCHED_UNACKNOWLEDGED)
             take(order(edge, "seen", "B/h", "acknowledge"))

@@ -89,11 +89,11 @@ async def test_the_parent_is_told_of_a_journal_that_is_durable(
         await edge.say(600.0)
         await until(lambda: edge.active("A/hh"))
         last = stored(store)[-1]
-        seq, head, *_ = edge.node._status()
+        seq, head, *_ = edge.node.upward._source.status()
         assert edge.node.desk.chain.seq > seq == last.seq
         disk.answer()
-        await until(lambda: edge.node._status()[0] == edge.node.desk.chain.seq)
-        assert edge.node._status()[1] == edge.node.desk.chain.head != head
+        await until(lambda: edge.node.upward._source.status()[0] == edge.node.desk.chain.seq)
+        assert edge.node.upward._source.status()[1] == edge.node.desk.chain.head != head
 
 
 async def test_a_hanging_disk_costs_bounded_memory(
