@@ -130,8 +130,11 @@ async def _callbacks(node: EdgeNode) -> AsyncIterator[None]:
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         loop.default_exception_handler(context)
         error = context.get("exception")
-        # What a network or a disk refuses is told elsewhere.
-        if isinstance(error, Exception) and not isinstance(error, OSError):
+        # What a network or a disk refuses is told elsewhere. So is what nobody asked a future for: a
+        # library's connection that broke leaves such.
+        future = context.get("future")
+        dropped = future is not None and not isinstance(future, asyncio.Task)
+        if isinstance(error, Exception) and not isinstance(error, OSError) and not dropped:
             node.fault.tell(f"{context.get('message', 'unhandled')}: {error!r}")
 
     loop.set_exception_handler(handle)

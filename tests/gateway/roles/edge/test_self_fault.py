@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import NoReturn
 
@@ -64,6 +65,29 @@ async def test_a_callback_that_raises_is_an_alarm(tmp_path: Path, broker: LocalB
     ((_, reason),) = [each for each in told(tmp_path) if each[0] == "fault"]
     assert "nobody foresaw this" in reason
     assert asyncio.get_running_loop().get_exception_handler() is None
+
+
+async def test_what_a_broken_connection_leaves_is_no_fault(
+    tmp_path: Path, broker: LocalBroker
+) -> None:
+    """Neither an error of the network nor a future that nobody asks is the program's own fault."""
+
+    def refuse() -> NoReturn:
+        raise ConnectionResetError("by peer")
+
+    node, edge, stop = await begun(tmp_path, broker.port)
+    loop = asyncio.get_running_loop()
+    loop.call_soon(refuse)
+    dropped = loop.create_future()
+    dropped.set_exception(LookupError("nobody asks"))
+    del dropped
+    gc.collect()
+    seen = loop.create_future()
+    loop.call_later(0.1, seen.set_result, None)
+    await seen
+    assert not active(node)
+    stop.set()
+    assert await edge == ""
 
 
 async def test_an_alarm_ends_a_while_after_the_last_fault(
