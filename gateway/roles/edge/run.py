@@ -130,8 +130,8 @@ async def _callbacks(node: EdgeNode) -> AsyncIterator[None]:
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         loop.default_exception_handler(context)
         error = context.get("exception")
-        # What a network or a disk refuses is told elsewhere. So is what nobody asked a future for: a
-        # library's connection that broke leaves such.
+        # What a network or a disk refuses is told elsewhere; a future that nobody asks is what a
+        # library's broken connection leaves.
         future = context.get("future")
         dropped = future is not None and not isinstance(future, asyncio.Task)
         if isinstance(error, Exception) and not isinstance(error, OSError) and not dropped:
