@@ -265,6 +265,7 @@ NODE_ALARMS = (
     ),
     ("dead_letter", Priority.HIGH, "Events that a receiver never takes", "有事件被接收方拒收"),
     ("outbox_lagging", Priority.MEDIUM, "Events wait, the parent is away", "上报积压，上级未接收"),
+    ("self_fault", Priority.HIGH, "Fault of the gateway's own program", "网关程序自身故障"),
 )
 
 

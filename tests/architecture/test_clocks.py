@@ -55,6 +55,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     # Messages wait so long for their acknowledgement: a broker's real window is at stake.
     "roles/edge/owed.py": {"loop.call_later": TRANSPORT},
     "roles/edge/run.py": {"SystemClock": ENTRY},
+    "watchdog.py": {"loop.call_later": ROUND},
     "roles/edge/storage.py": {
         "asyncio.sleep": ROUND, "asyncio.timeout": PATIENCE, "loop.time": DISK,
     },

@@ -18,6 +18,7 @@ from gateway.model import NANOSECONDS, Act
 from gateway.northbound.signing import is_signed_by
 from gateway.northbound.trust import Pin, Trust
 from gateway.northbound.wire import Order
+from gateway.roles.edge.parent_time import Told
 from gateway.roles.edge.screen import SCREEN
 from gateway.roles.edge.settings import DelegateSettings
 
@@ -99,7 +100,7 @@ class Authority:
             )
         return True
 
-    def allow(self, order: Order, receiver: str, *, now_ns: int) -> None:
+    def allow(self, order: Order, receiver: str, *, now: Told) -> None:
         """Check that the maker of a proven order may give it, and that its time has not run out.
 
         Raises
@@ -111,14 +112,14 @@ class Authority:
             raise RefusedError("not_an_order", f"{order.action!r} is no action of this version")
         if order.action in ACTIONS and order.action not in self._actions(order.origin, receiver):
             raise RefusedError("not_delegated", self._not_delegated(order))
-        in_time(order, now_ns=now_ns)
+        in_time(order, now=now)
         if not order.signature:
             return
-        if not order.expires_ns or order.expires_ns - now_ns > LONGEST_NS:
+        if not order.expires_ns or order.expires_ns - now.now_ns > LONGEST_NS:
             raise RefusedError(
                 "bad_end",
-                f"{order.action}: {ends(order)}, more than a day after {clock(now_ns)} by this "
-                "gateway's clock; set the clocks right and repeat it",
+                f"{order.action}: {ends(order)}, more than a day after {clock(now.now_ns)} by "
+                f"{now.whose}; set the clocks right and repeat it",
             )
 
     def _actions(self, origin: str, receiver: str) -> frozenset[str]:
@@ -170,19 +171,20 @@ class Authority:
         )
 
 
-def in_time(order: Order, *, now_ns: int) -> None:
-    """Check that an order's time has not run out by this node's clock; both are told.
+def in_time(order: Order, *, now: Told) -> None:
+    """Check that an order's time has not run out, and by whose clock it has.
 
     Raises
     ------
     RefusedError
         It has.
     """
-    if order.expires_ns and now_ns > order.expires_ns:
+    if order.expires_ns and now.now_ns > order.expires_ns:
         raise RefusedError(
             "expired",
-            f"{order.action}: it came after its expiry: {ends(order)}, and it is {clock(now_ns)} "
-            "by this gateway's clock; repeat it if still wanted, or set the clock right",
+            f"{order.action}: it came after its expiry: {ends(order)}, and it is "
+            f"{clock(now.now_ns)} by {now.whose}; repeat it if still wanted, or set the clock "
+            "right",
         )
 
 

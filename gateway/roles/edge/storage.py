@@ -43,6 +43,8 @@ SLOW_S: Final = 0.5
 FAILURES: Final = "HAZGATE_STORE_FAILURES"
 #: Why a node on memory starts anew.
 BACK: Final = "the disk takes a store again"
+#: With this begins why it starts anew after its store failed.
+FAILED: Final = "the store failed: "
 MEBIBYTE: Final = 1024 * 1024
 #: Spool records that may wait in memory while the disk hangs.
 WAITING_BYTES: Final = 64 * MEBIBYTE
@@ -374,7 +376,7 @@ class Storage:
         if anew and failures() == 0:
             # Nothing more is written there, and the new start waits for no disk.
             self._failed = True
-            self._again(reason)
+            self._again(FAILED + reason)
             return
         # A memory store, a new life, and everything that stands told anew.
         self._metrics.store_trouble.set(3)

@@ -107,6 +107,7 @@ const TEXTS = {
   "own.storage_lost": ["存储失效，断电将丢失数据", "Storage lost, not crash-safe"],
   "own.storage_held": ["有程序占住存储读取，日志不断增大", "A reader holds the store, its log grows"],
   "own.clock_set": ["网关时钟被调整", "The gateway's clock was set"],
+  "own.self_fault": ["网关程序自身故障", "Fault of the gateway's own program"],
   "own.broker_lost": ["与消息服务器失去连接", "No connection to the broker"],
   "own.dead_letter": ["有事件被接收方拒收", "Events that a receiver never takes"],
   "own.outbox_lagging": ["上报积压，上级未接收", "Events wait, the parent is away"],

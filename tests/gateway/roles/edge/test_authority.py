@@ -13,6 +13,7 @@ from gateway.northbound.signing import sign
 from gateway.northbound.trust import Pin, Trust
 from gateway.northbound.wire import Order
 from gateway.roles.edge.authority import ACTIONS, LONGEST_NS, Authority
+from gateway.roles.edge.parent_time import OWN, Told
 from gateway.roles.edge.settings import DelegateSettings
 
 NOW = 1_790_000_000 * NANOSECONDS
@@ -55,7 +56,7 @@ class Site:
         """The word for the refusal; empty where it is allowed."""
         try:
             self.authority.prove(order, receiver)
-            self.authority.allow(order, receiver, now_ns=now_ns)
+            self.authority.allow(order, receiver, now=Told(now_ns, OWN))
         except RefusedError as error:
             self.text = str(error)
             return error.reason
