@@ -116,6 +116,23 @@ async def test_whoever_says_anything_is_not_lost(world: World, says: str) -> Non
     assert len(await world.rows(EVENTS, ALARM)) == 1
 
 
+async def test_who_is_no_child_any_more_is_not_lost(world: World) -> None:
+    """What was said of a child ends when it moves below another centre, and stays ended."""
+    child, town = await world.child(), await world.relay()
+    await child.send(("inventory", child.inventory()))
+    await child.beat()
+    await silent(world, 45)
+    standing = "SELECT state FROM mirror WHERE alarm = ?"
+    assert await world.rows(standing, ALARM) == [("UNACK",)]
+    admin = await world.admin()
+    moved = await admin.post("/api/v1/nodes/gw1/via", json={"via": town.node})
+    assert moved.status_code == 204
+    await silent(world, 20)
+    assert await world.rows(standing, ALARM) == [("RTNUN",)]
+    events = [decode_event(row[0]).cause for row in await world.rows(EVENTS, ALARM)]
+    assert events == ["raise", "clear"]
+
+
 async def test_its_events_stand_in_the_journal_of_the_child(world: World) -> None:
     """A child's journal shows the centre's alarms among its events, and the centre's verifies."""
     child = await world.child()
