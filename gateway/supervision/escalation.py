@@ -1,10 +1,11 @@
 """Copies of alarms for the departments in charge, their receipts, and who hears of it without one.
 
-A copy is made in the transaction in which an alarm comes to stand: one per occurrence and
-department, whatever the alarm does then. It is owed until an account of that department gives its
-receipt, also where the alarm has ended before. When the receipt is due and has not come, the next
-step of the route is sent a copy of its own; the last may be the tier above, which hears of it by an
-alarm of this centre about the node (`receipt_overdue`).
+A copy is made in the transaction in which an alarm comes to stand, or in which its rise arrives
+after what followed it: one per occurrence and department, whatever the alarm does then. It is owed
+until an account of that department gives its receipt, also where the alarm has ended before. When
+the receipt is due and has not come, the next step of the route is sent a copy of its own; the last
+may be the tier above, which hears of it by an alarm of this centre about the node
+(`receipt_overdue`).
 """
 
 from __future__ import annotations
