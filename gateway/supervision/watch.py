@@ -83,6 +83,7 @@ class Watch:
         self._watched = 0
         self._noted_ns = 0
         self._ahead_ns: int | None = None
+        self._followed_ns = 0
         self._stepped = False
         self._stood_still = 0
 
@@ -123,7 +124,7 @@ class Watch:
             monotonic_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
             stood_still = self._stood_still
             # First, so that nothing is found due by a clock that was set.
-            await self._follow(now_ns - monotonic_ns, now_ns)
+            await self._follow(now_ns, monotonic_ns)
             found = await self._store.read(
                 lambda database: self._find(database, now_ns=now_ns, monotonic_ns=monotonic_ns)
             )
@@ -135,15 +136,19 @@ class Watch:
                 self._stood_still -= stood_still
             return found
 
-    async def _follow(self, ahead_ns: int, now_ns: int) -> None:
+    async def _follow(self, now_ns: int, monotonic_ns: int) -> None:
         """Notice that the clock was set since the look before, and move what ends by it."""
+        ahead_ns = now_ns - monotonic_ns
         by_ns = 0 if self._ahead_ns is None else ahead_ns - self._ahead_ns
+        looked_ns = monotonic_ns - self._followed_ns
         if abs(by_ns) >= JUMP_NS:
             await self._store.write(
-                lambda write: clock_step.move(write, before_ns=now_ns - by_ns, after_ns=now_ns)
+                lambda write: clock_step.move(
+                    write, before_ns=now_ns - by_ns, after_ns=now_ns, looked_ns=looked_ns
+                )
             )
             self._stepped = True
-        self._ahead_ns = ahead_ns
+        self._ahead_ns, self._followed_ns = ahead_ns, monotonic_ns
 
     async def _listen(self) -> None:
         """Notice, also while a look is under way, that the centre stood still."""
