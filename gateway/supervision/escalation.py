@@ -26,6 +26,10 @@ NEVER_COPIED = {"receipt_overdue"}
 #: More are escalated at the next look.
 AT_ONCE = 500
 
+OVERDUE = (
+    "SELECT node, COUNT(*) FROM copy WHERE escalated_to = ? AND receipt_ns = 0 "
+    "AND escalated_ns > 0 GROUP BY node"
+)
 _ROUTES = (
     "SELECT department, receipt_ns, steps FROM route WHERE hazard IN (?, ?) AND rank <= ? "
     "AND division IN ({above}) ORDER BY receipt_ns DESC, number DESC"
@@ -136,11 +140,7 @@ def receive(write: Write, identity: str, *, account: str, comment: str) -> bool:
 
 def overdue(database: Database) -> dict[str, int]:
     """Return, by node, the copies that have reached the tier above and are still owed."""
-    rows = database.execute(
-        "SELECT node, COUNT(*) FROM copy WHERE receipt_ns = 0 AND escalated_ns > 0 "
-        "AND escalated_to = ? GROUP BY node",
-        (PARENT,),
-    )
+    rows = database.execute(OVERDUE, (PARENT,))
     return {row[0]: row[1] for row in rows}
 
 
