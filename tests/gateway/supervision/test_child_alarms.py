@@ -10,7 +10,6 @@ import pytest
 from gateway.clock import ManualClock
 from gateway.journal import verify
 from gateway.model import NANOSECONDS, decode_event
-from gateway.northbound import wire
 from gateway.supervision.tiers import Role
 from tests.gateway.supervision.world import NOON_NS, PASSWORD, Child, Opener, World
 
@@ -97,40 +96,6 @@ async def test_a_lost_gateway_is_an_alarm_and_returns(world: World) -> None:
     assert [event.cause for event in events] == ["raise", "acknowledge", "clear"]
     assert {event.node for event in events} == {"county"}
     assert [event.revision for event in events] == [1, 2, 3]
-
-
-@pytest.mark.parametrize("says", ["intake", "orders"])
-async def test_whoever_says_anything_is_not_lost(world: World, says: str) -> None:
-    """A child whose heartbeats do not come through is heard by whatever else it says."""
-    child = await world.child()
-    await child.beat()
-    for _ in range(5):
-        await silent(world, 20)
-        if says == "intake":
-            await child.events(child.event("raise"))
-        else:
-            async with world.stream(child.client, wire.ORDERS, **child.headers):
-                pass
-    assert await world.rows(EVENTS, ALARM) == []
-    await silent(world, 45)
-    assert len(await world.rows(EVENTS, ALARM)) == 1
-
-
-async def test_who_is_no_child_any_more_is_not_lost(world: World) -> None:
-    """What was said of a child ends when it moves below another centre, and stays ended."""
-    child, town = await world.child(), await world.relay()
-    await child.send(("inventory", child.inventory()))
-    await child.beat()
-    await silent(world, 45)
-    standing = "SELECT state FROM mirror WHERE alarm = ?"
-    assert await world.rows(standing, ALARM) == [("UNACK",)]
-    admin = await world.admin()
-    moved = await admin.post("/api/v1/nodes/gw1/via", json={"via": town.node})
-    assert moved.status_code == 204
-    await silent(world, 20)
-    assert await world.rows(standing, ALARM) == [("RTNUN",)]
-    events = [decode_event(row[0]).cause for row in await world.rows(EVENTS, ALARM)]
-    assert events == ["raise", "clear"]
 
 
 async def test_its_events_stand_in_the_journal_of_the_child(world: World) -> None:
