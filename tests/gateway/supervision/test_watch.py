@@ -9,7 +9,9 @@ import pytest
 from gateway.model import NANOSECONDS
 from gateway.northbound import wire
 from gateway.supervision import links
+from gateway.supervision.escalation import OVERDUE
 from gateway.supervision.tiers import Role
+from gateway.supervision.watch import STALE
 from tests.gateway.supervision.world import World
 
 
@@ -119,6 +121,22 @@ async def test_pairing_again_ends_a_fork(world: World) -> None:
     assert await fork()
     await world.pair(child)
     assert not await fork()
+
+
+async def test_a_look_reads_only_what_is_due(world: World) -> None:
+    """What a look asks each second is found by an index, however much there is that is not due."""
+
+    async def steps(statement: str, *parameters: Any) -> list[str]:
+        rows = await world.rows(f"EXPLAIN QUERY PLAN {statement}", *parameters)
+        return [str(row[3]) for row in rows if "INDEX" in str(row[3])]
+
+    stale = await steps(STALE, 1, 1, 1)
+    assert [step.split("INDEX ")[1] for step in stale] == [
+        "latest_fresh (fresh=? AND stale_ns<?)",
+        "latest_received (fresh=? AND received_ns>?)",
+    ]
+    (overdue,) = await steps(OVERDUE, "parent")
+    assert "INDEX copy_escalated (escalated_to=? AND receipt_ns=? AND escalated_ns>?)" in overdue
 
 
 async def test_unreadable_heartbeat_is_answered(world: World) -> None:
