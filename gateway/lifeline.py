@@ -19,8 +19,12 @@ PR_SET_PDEATHSIG: Final = 1
 
 
 def environment() -> dict[str, str]:
-    """Return the environment for a child that is to end with this process."""
-    return {**os.environ, PARENT: str(os.getpid())}
+    """Return the environment for a child that is to end with this process.
+
+    It does not speak for this process with whoever started that.
+    """
+    own = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
+    return {**own, PARENT: str(os.getpid())}
 
 
 def tie() -> None:

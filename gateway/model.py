@@ -161,11 +161,11 @@ class AlarmEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the journal, and what the wire carries, byte for byte, through every tier.
 
     `kind` is "alarm" for a transition of an alarm; other kinds ("life", "start", "order", "act",
-    "parent", "clock", "shed", "configuration", "store") concern the node itself and leave the
-    fields of an alarm empty. The identity is (node, life, epoch, seq). `prev` is the SHA-256 of the
-    bytes of the event before it, so the events of a life form a chain that anyone who has them can
-    check. `clock_offset_ns` added to `source_ns` is the time that the device stated, where it lay
-    too far ahead to be believed. `contributions` are those of the raise, in every event of an
+    "parent", "clock", "fault", "shed", "configuration", "store") concern the node itself and leave
+    the fields of an alarm empty. The identity is (node, life, epoch, seq). `prev` is the SHA-256 of
+    the bytes of the event before it, so the events of a life form a chain that anyone who has them
+    can check. `clock_offset_ns` added to `source_ns` is the time that the device stated, where it
+    lay too far ahead to be believed. `contributions` are those of the raise, in every event of an
     occurrence; where there are none the field is left out, and a reader that knows it not reads
     past it.
     """

@@ -52,11 +52,12 @@ class Siren:
         self._named: list[str] = []
         self._sounding = 0
         self._count = 0
-        self._marked_ns: int | None = None
+        #: When a marker last passed the whole chain, by a clock that nobody sets.
+        self.marked_ns: int | None = None
 
     def marked(self, *, monotonic_ns: int) -> None:
         """Note that a marker has passed the whole chain; by a clock that nobody sets."""
-        self._marked_ns = monotonic_ns
+        self.marked_ns = monotonic_ns
 
     def update(self, sounding: Collection[AlarmDefinition], *, now_ns: int) -> None:
         """Tell the panel if what it hears of what sounds has changed.
@@ -71,7 +72,7 @@ class Siren:
 
     def beat(self, *, now_ns: int, monotonic_ns: int) -> None:
         """Tell the panel what sounds, as each second while markers come through."""
-        if self._marked_ns is not None and monotonic_ns - self._marked_ns <= MARKER_NS:
+        if self.marked_ns is not None and monotonic_ns - self.marked_ns <= MARKER_NS:
             self.tell(now_ns=now_ns)
 
     def tell(self, *, now_ns: int) -> None:

@@ -1,4 +1,4 @@
-"""What waits for the parent and the screen, and what they will never take."""
+"""What waits for the parent, the screen and the exports, and what they will never take."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from gateway.config import ConfigError, load
 from gateway.db import StoreError, StoreInUseError
 from gateway.model import Clock
 from gateway.observe import start_log
+from gateway.watchdog import Watchdog
 
 SpeedOption = Annotated[float, typer.Option(hidden=True, min=0.1, max=1000.0)]
 OriginOption = Annotated[int, typer.Option(hidden=True)]
@@ -46,15 +47,17 @@ def edge(
 
     Example: hazgate edge --config site.toml
     """
-    from gateway.roles.edge.run import execute_again, run_edge
+    from gateway.roles.edge.run import execute_again, restart, run_edge
     from gateway.roles.edge.site import start_site
 
     start_log(json=log_json)
     try:
-        site, blind = start_site(config)
-        for each in blind:
-            typer.echo(f"{each}; this process is blind until then, all else is watched", err=True)
-        reason = asyncio.run(run_edge(site, clock=clock_of(clock_speed, clock_origin)))
+        site, wrong = start_site(config)
+        for each in wrong:
+            typer.echo(each, err=True)
+        with Watchdog(restart) as watchdog:
+            clock = clock_of(clock_speed, clock_origin)
+            reason = asyncio.run(run_edge(site, clock=clock, watchdog=watchdog))
     except ConfigError as error:
         complain(error.problems)
     except StoreInUseError as error:
@@ -81,7 +84,7 @@ def centre(
 
     Example: hazgate centre --config centre.toml
     """
-    from gateway.roles.centre import CentreSettings, run_centre
+    from gateway.roles.centre import CentreSettings, RunningCentre, run_centre
     from gateway.supervision.divisions import DivisionsError
 
     try:
@@ -93,15 +96,24 @@ def centre(
         # Heartbeats come by the machine's own clock, however fast the demo's runs.
         watch = settings.watch.stretched(clock_speed)
         settings = settings.model_copy(update={"watch": watch})
-        asyncio.run(
-            run_centre(settings, clock=clock_of(clock_speed, clock_origin), renew=reset_password)
-        )
+        clock = clock_of(clock_speed, clock_origin)
+        with Watchdog(left_to_the_supervisor) as watchdog:
+
+            def ready(_: RunningCentre) -> None:
+                watchdog.follow()
+                watchdog.ready()
+
+            asyncio.run(run_centre(settings, clock=clock, ready=ready, renew=reset_password))
     except ConfigError as error:
         complain(error.problems)
     except (DivisionsError, StoreError) as error:
         complain([str(error)])
     except OSError as error:
         complain([f"{config}: the centre cannot start: {error}; is its address free and its own?"])
+
+
+def left_to_the_supervisor(_why: str) -> None:
+    """Begin nothing anew in this process: whoever started a centre starts it again."""
 
 
 def key_of(folder: Path) -> str:

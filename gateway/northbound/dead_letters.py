@@ -61,8 +61,13 @@ def count(database: Database) -> int:
 
 
 def release(database: Database, what: Release) -> int:
-    """Send again, or discard, what an operator named; return how many events that were."""
+    """Send again, or discard, what an operator named; return how many events that were.
+
+    Nothing is sent again to a receiver that this node has no more: it would wait for ever.
+    """
     where, values = "(? = '' OR destination = ?) AND (? = 0 OR seq = ?)", _values(what)
+    if what.action == RETRY:
+        where += " AND destination IN (SELECT destination FROM outbox_size)"
     released = 0
     while True:
         with database.transaction():

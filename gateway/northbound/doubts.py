@@ -18,7 +18,8 @@ LIVE: Final = "live"
 BACKLOG: Final = "backlog"
 #: Refusals of one event, each followed by the parent's taking of others.
 TRIES: Final = 3
-#: Events refused one by one, with none taken: it is the parent that is wrong.
+#: Events refused one by one for the first time, with none taken: it is the parent that is wrong.
+#: Of those refused before so many are sent once more, until one is taken.
 IN_A_ROW: Final = 8
 #: Events that are passed over at most.
 PASSED_OVER: Final = 2_000
@@ -42,7 +43,7 @@ class Doubts:
         self.most = {LIVE: MAX_ITEMS, BACKLOG: MAX_ITEMS}
         self._refused: dict[int, _Doubt] = {}
         self._unnamed: set[int] = set()
-        self._row = 0
+        self._row = self._repeats = 0
 
     @property
     def skip(self) -> set[int]:
@@ -52,7 +53,7 @@ class Doubts:
     def again(self) -> None:
         """Begin anew with what was passed over: on a new connection, or after all else was sent."""
         self._unnamed.clear()
-        self._row = 0
+        self._row = self._repeats = 0
         for doubt in self._refused.values():
             doubt.due = True
 
@@ -63,18 +64,27 @@ class Doubts:
             return True
         if len(self._refused) >= PASSED_OVER:
             self._refused.clear()
-        doubt = self._refused.setdefault(seqs[0], _Doubt(reason))
+        before = self._refused.pop(seqs[0], None)
+        # Put last: where not all are sent once more, others have their turn the next time.
+        doubt = self._refused[seqs[0]] = before or _Doubt(reason)
         doubt.tries += doubt.since
         doubt.since = doubt.due = False
         doubt.reason = reason
-        self._row += 1
-        return self._row < IN_A_ROW
+        if before is None:
+            self._row += 1
+            return self._row < IN_A_ROW
+        # That it is refused again says nothing new of the parent: no reason to leave it alone.
+        self._repeats += 1
+        if self._repeats >= IN_A_ROW:
+            for each in self._refused.values():
+                each.due = False
+        return True
 
     def taken(self, seqs: list[int], *, of: str = BACKLOG) -> None:
         """Note that the parent took these: it reads what can be read."""
         if len(seqs) >= self.most[of]:
             self.most[of] = min(MAX_ITEMS, self.most[of] * 2)
-        self._row = 0
+        self._row = self._repeats = 0
         for seq in seqs:
             self._refused.pop(seq, None)
         for doubt in self._refused.values():

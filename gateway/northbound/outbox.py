@@ -42,6 +42,7 @@ def oldest(
     *,
     up_to: int | None = None,
     skip: Collection[int] = (),
+    without: Collection[str] = (),
 ) -> list[Row]:
     """Return up to `limit` events for a receiver, in the order they were made.
 
@@ -51,11 +52,14 @@ def oldest(
         Number of the last one wanted; None for no end.
     skip
         Numbers that are left out.
+    without
+        Alarms of which nothing is wanted.
     """
+    but = f"AND alarm NOT IN ({', '.join('?' * len(without))}) " if without else ""
     rows = database.execute(
-        "SELECT seq, alarm, entry FROM outbox WHERE destination = ? AND seq <= ? "
+        f"SELECT seq, alarm, entry FROM outbox WHERE destination = ? AND seq <= ? {but}"  # noqa: S608 - marks
         "ORDER BY seq LIMIT ?",
-        (destination, 2**63 - 1 if up_to is None else up_to, limit + len(skip)),
+        (destination, 2**63 - 1 if up_to is None else up_to, *without, limit + len(skip)),
     )
     return [Row(*row) for row in rows if row[0] not in skip][:limit]
 
@@ -209,9 +213,15 @@ def shed(database: Database, destination: str, *, most: int, alarms_most: int) -
                 over -= octets
             if not seqs:
                 break
-            with database.transaction():
-                gone += remove(database, destination, seqs)
-                count_shed(database, destination, len(seqs))
+            gone += shed_some(database, destination, seqs)
+    return gone
+
+
+def shed_some(database: Database, destination: str, seqs: Sequence[int]) -> int:
+    """Delete these events, and count them as shed in the same transaction; return how many."""
+    with database.transaction():
+        gone = remove(database, destination, seqs)
+        count_shed(database, destination, gone)
     return gone
 
 

@@ -3,6 +3,9 @@
 A parent that is away, slow or refusing costs nothing here: the outbox waits on disk, summaries wait
 in bounded memory, and attempts back off with jitter so that a county's gateways do not all return
 in the same second. An edge and a centre have the same uplink; what it sends is their `Source`'s.
+
+That the node lives is said beside all this, whether anything is delivered or not: else a parent
+that is slow or asks to wait would take the silence it asked for as the loss of the node.
 """
 
 from __future__ import annotations
@@ -88,6 +91,8 @@ class Uplink:
         self._clock = clock
         self._metrics = metrics
         self._wake = asyncio.Event()
+        self._met = asyncio.Event()
+        self._answers = asyncio.Event()
         self._posting = Posting(url, token, verify=verify, clock=clock)
         self._sending = Sending(
             self._posting,
@@ -148,20 +153,25 @@ class Uplink:
 
     async def _deliver(self) -> None:
         while True:
+            asked_s = wait = 0.0
             try:
                 await self._session()
-                wait = 0.0
             except UplinkUnavailableError as error:
                 self._away(str(error))
                 # Whom a parent asks to wait for the same time does not come back at the same time.
-                wait = error.wait_s + self._backoff.next()
+                asked_s, wait = error.wait_s, self._backoff.next()
             except UplinkRejectedError as error:
                 self._away(str(error))
                 wait = self._backoff.longest()
             except (StoreError, UplinkUnreadableError, UplinkTooLargeError) as error:
                 self._away(str(error))
                 wait = self._backoff.next()
-            await asyncio.sleep(wait)
+            await asyncio.sleep(asked_s)
+            self._answers.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    # A parent that answers a heartbeat is there again.
+                    await self._answers.wait()
             self._set(connected=False)
 
     async def _session(self) -> None:
@@ -206,14 +216,28 @@ class Uplink:
         return more
 
     async def _beat(self) -> None:
+        """Say each 15 s that the node lives, and at once where a connection begins."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         while True:
-            if self.connected:
-                try:
-                    await self._heartbeat()
-                except REFUSED as error:
+            due = began + HEARTBEAT_S * RANDOM.uniform(EARLY, 1.0)
+            met = True
+            try:
+                async with asyncio.timeout_at(due):
+                    await self._met.wait()
+            except TimeoutError:
+                met = False
+            self._met.clear()
+            began, away = loop.time(), not self.connected
+            try:
+                await self._heartbeat()
+            except REFUSED as error:
+                if not away:
                     LOG.warning("heartbeat not taken", reason=str(error))
-            early = RANDOM.uniform(EARLY, 1.0)
-            await asyncio.sleep(HEARTBEAT_S * early if self.connected else 0.5 * early)
+            else:
+                # Not the one of a connection that has ended meanwhile: it would end each wait.
+                if away and not met:
+                    self._answers.set()
 
     async def _heartbeat(self) -> None:
         who = self._source.identity()
@@ -224,7 +248,8 @@ class Uplink:
             epoch=who.epoch,
             last_seq=seq,
             head=head,
-            lag=self._sending.lag,
+            # Without a connection at least the present state waits.
+            lag=self._sending.lag if self.connected else max(1, self._sending.lag),
             coverage=coverage,
             clock_ns=self._clock.now_ns(),
             version=__version__,
@@ -245,5 +270,6 @@ class Uplink:
         if connected and not self.connected:
             LOG.info("connected to the parent")
             self._reason = ""
+            self._met.set()
         self.connected = connected
         self._metrics.parent_connected.set(int(connected))

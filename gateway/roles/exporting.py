@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
@@ -63,10 +63,12 @@ class Exports:
         self._couriers: list[Courier] = []
         self._missing: list[str] = []
         self._stack = AsyncExitStack()
+        self._forgetting: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
 
     async def __aenter__(self) -> Self:
-        await self._forget()
+        # Nobody waits for it: the disk may hang.
+        self._forgetting = asyncio.create_task(self._forget(), name="forget exports")
         for export in self._exports:
             try:
                 courier = courier_of(
@@ -96,6 +98,10 @@ class Exports:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._forgetting
         await self._stack.aclose()
 
     @property

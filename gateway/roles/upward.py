@@ -52,6 +52,8 @@ class Upward:
         Takes orders with the name of the receiver they came from, and their bytes.
     trust
         Who the receivers are, where this node carries out orders itself.
+    answered
+        Told each receiver's name and its time as it answers a heartbeat.
     summaries
         How many periods of them may wait for each.
     """
@@ -68,6 +70,7 @@ class Upward:
         clock: Clock,
         metrics: Gauges,
         trust: Trust | None = None,
+        answered: Callable[[str, int], None] = lambda _name, _clock_ns: None,
     ) -> None:
         self._summaries = summaries
         self.uplinks: list[Uplink] = []
@@ -79,6 +82,7 @@ class Upward:
         self._clock = clock
         self._metrics = metrics
         self._trust = trust
+        self._answered = answered
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
@@ -128,6 +132,7 @@ class Upward:
         met = asyncio.Event()
 
         def answered(answer: wire.HeartbeatAnswer) -> None:
+            self._answered(above.name, answer.clock_ns)
             if self._trust is not None:
                 self._trust.answered(above.name, answer)
             met.set()

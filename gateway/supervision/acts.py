@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.db import Database
 from gateway.model import Act, AlarmEvent
+from gateway.supervision import mirror
 from gateway.supervision.store import Write
 from gateway.supervision.views import alarms as alarm_view
 
@@ -18,13 +19,23 @@ KNOWN: Final = frozenset(act.value for act in Act)
 
 
 def learn(write: Write, event: AlarmEvent) -> None:
-    """Keep the act that an event tells of, if it tells of one and its teller may."""
+    """Keep the act that an event tells of, if it tells of one and its teller may.
+
+    Raises
+    ------
+    RefusedError
+        A gateway tells of an act about another node.
+    """
     if event.kind != "act":
         return
     detail = event.detail
     told_by_centre = "node" in detail
     node = str(detail["node"]) if told_by_centre else event.node
+    mirror.vouch(write, event, node)
     origin = event.node if told_by_centre else str(detail.get("origin", ""))
+    if origin == write.node != event.node:
+        # What this centre did it has kept itself: a site that says more of it is not believed.
+        return
     identity, act = str(detail.get("order", "")), str(detail.get("action", ""))
     if not (identity and origin) or act not in KNOWN:
         return

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gateway.db import Database, Row
-from gateway.supervision import child_alarms, escalation, links
+from gateway.supervision import child_alarms, escalation, links, mirror
 from gateway.supervision.child_alarms import Edge
+from gateway.supervision.child_rules import RULES
 from gateway.supervision.conditions import Delays, Facts, verdicts
 from gateway.supervision.links import Pulses
 from gateway.supervision.online import Change
@@ -19,6 +20,10 @@ from gateway.supervision.settings import WatchSettings
 
 #: From best to worst.
 LINKS = ("up", "late", "lost")
+
+OVERDUE = "receipt_overdue"
+#: What is said of a child for as long as it is one.
+ABOUT_CHILDREN = frozenset(RULES) - {OVERDUE}
 
 _SELECT = (
     "SELECT n.node, n.fork, n.rewritten, h.link, h.lag, h.coverage, h.clock_ns, h.received_ns "
@@ -95,10 +100,15 @@ class Children:
             self._judge_relayed(look, row)
         for node in sorted((active.keys() | overdue.keys()) - mine):
             # Of what lies below, this centre has to say only what its own departments owe.
-            edge = (overdue.get(node, 0) > 0, "receipt_overdue" in active.get(node, ()))
+            stand = active.get(node, frozenset())
+            edge = (overdue.get(node, 0) > 0, OVERDUE in stand)
             if begun and edge[0] != edge[1]:
                 value = float(overdue.get(node, 0))
-                look.edges.append(Edge(node, "receipt_overdue", edge[0], value))
+                look.edges.append(Edge(node, OVERDUE, edge[0], value))
+            if node not in {self._centre, mirror.ITSELF}:
+                # One that moved away or speaks no more is nobody's loss: what was said of it ends.
+                ended = sorted(stand & ABOUT_CHILDREN)
+                look.edges += [Edge(node, rule, active=False) for rule in ended if begun]
         return Judged(tuple(look.links), tuple(look.changes), tuple(look.edges))
 
     def noted(self, changes: tuple[Change, ...], *, anew: bool) -> None:

@@ -1,10 +1,11 @@
 """Copies of alarms for the departments in charge, their receipts, and who hears of it without one.
 
-A copy is made in the transaction in which an alarm comes to stand: one per occurrence and
-department, whatever the alarm does then. It is owed until an account of that department gives its
-receipt, also where the alarm has ended before. When the receipt is due and has not come, the next
-step of the route is sent a copy of its own; the last may be the tier above, which hears of it by an
-alarm of this centre about the node (`receipt_overdue`).
+A copy is made in the transaction in which an alarm comes to stand, or in which its rise arrives
+after what followed it: one per occurrence and department, whatever the alarm does then. It is owed
+until an account of that department gives its receipt, also where the alarm has ended before. When
+the receipt is due and has not come, the next step of the route is sent a copy of its own; the last
+may be the tier above, which hears of it by an alarm of this centre about the node
+(`receipt_overdue`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ NEVER_COPIED = {"receipt_overdue"}
 #: More are escalated at the next look.
 AT_ONCE = 500
 
+OVERDUE = (
+    "SELECT node, COUNT(*) FROM copy WHERE escalated_to = ? AND receipt_ns = 0 "
+    "AND escalated_ns > 0 GROUP BY node"
+)
 _ROUTES = (
     "SELECT department, receipt_ns, steps FROM route WHERE hazard IN (?, ?) AND rank <= ? "
     "AND division IN ({above}) ORDER BY receipt_ns DESC, number DESC"
@@ -135,11 +140,7 @@ def receive(write: Write, identity: str, *, account: str, comment: str) -> bool:
 
 def overdue(database: Database) -> dict[str, int]:
     """Return, by node, the copies that have reached the tier above and are still owed."""
-    rows = database.execute(
-        "SELECT node, COUNT(*) FROM copy WHERE receipt_ns = 0 AND escalated_ns > 0 "
-        "AND escalated_to = ? GROUP BY node",
-        (PARENT,),
-    )
+    rows = database.execute(OVERDUE, (PARENT,))
     return {row[0]: row[1] for row in rows}
 
 

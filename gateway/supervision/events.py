@@ -7,8 +7,8 @@ outbox for this centre's own parent and for its exports.
 
 from __future__ import annotations
 
-from gateway.model import AlarmEvent
-from gateway.supervision import acts, mirror, orders, sequence
+from gateway.model import AlarmEvent, Cause
+from gateway.supervision import acts, escalation, mirror, orders, sequence
 from gateway.supervision.store import Write
 
 
@@ -43,8 +43,11 @@ def keep(write: Write, event: AlarmEvent, entry: bytes, *, hashed: str, via: str
     orders.close_by_event(write, event)
     acts.learn(write, event)
     if event.kind == "alarm" and event.alarm:
-        mirror.apply(write, event, entry)
+        moved = mirror.apply(write, event, entry)
         about = mirror.place(write, event)
+        if event.cause == Cause.RAISE and not moved:
+            # The present state came first, and the mirror is past it: it rose all the same.
+            escalation.send(write, event, about, stood=False)
         if about != event.node:
             write.execute(
                 "INSERT INTO child_event (position, node, alarm) VALUES (?, ?, ?)",

@@ -22,6 +22,9 @@ from gateway.supervision import escalation, sequence
 from gateway.supervision.store import Write
 from gateway.supervision.views import alarms as alarm_view
 
+#: In place of a tag in an alarm that a gateway has about itself, after the sign.
+ITSELF = "node"
+
 decode_present = msgspec.json.Decoder(Present).decode
 
 
@@ -62,7 +65,8 @@ def standing(state: str, suppression: str) -> bool:
 def place(write: Write, event: AlarmEvent) -> str:
     """Return the node under which an alarm stands: whose it is, or the child that it is about.
 
-    A centre is believed of a node that speaks here through the same child as itself.
+    A centre is believed of a node that speaks here through the same child as itself; a gateway of
+    none but itself.
     """
     child = event.tag.removeprefix("@")
     own = event.alarm == f"{event.node}/@{child}/{event.rule}"
@@ -70,10 +74,32 @@ def place(write: Write, event: AlarmEvent) -> str:
         return event.node
     rows = write.execute(
         "SELECT 1 FROM node c JOIN node s ON s.node = ? WHERE c.node = ? AND (s.node = ? "
-        "OR COALESCE(NULLIF(c.via, ''), c.node) = COALESCE(NULLIF(s.via, ''), s.node))",
+        "OR ((s.via <> '' OR s.relays = 1) "
+        "AND COALESCE(NULLIF(c.via, ''), c.node) = COALESCE(NULLIF(s.via, ''), s.node)))",
         (event.node, child, write.node),
     )
     return child if rows else event.node
+
+
+def vouch(write: Write, event: AlarmEvent, about: str) -> None:
+    """See that who speaks of a node may: of another than itself only a centre.
+
+    What comes through a relay was seen to by the tier to which its node speaks itself, which alone
+    knows as what that node was paired.
+
+    Raises
+    ------
+    RefusedError
+        A gateway speaks of another node.
+    """
+    if event.node in {about, write.node}:
+        return
+    rows = write.execute("SELECT via, relays FROM node WHERE node = ?", (event.node,))
+    if rows and not rows[0][0] and not rows[0][1]:
+        raise RefusedError(
+            f"{event.kind}: {event.node} speaks of {about}, and was not paired as a centre",
+            foreign=True,
+        )
 
 
 def apply(write: Write, event: AlarmEvent, entry: bytes) -> bool:
@@ -82,13 +108,16 @@ def apply(write: Write, event: AlarmEvent, entry: bytes) -> bool:
     Raises
     ------
     RefusedError
-        It names an alarm that a centre has about a child, and is not that centre's.
+        It names an alarm that a centre has about a child, and is not that centre's or no centre's.
     """
     whose, _, rest = event.alarm.partition("/")
     if rest.startswith("@") and whose != event.node:
         raise RefusedError(
             f"event: {event.alarm} is an alarm of {whose}, not of {event.node}", foreign=True
         )
+    about = rest.partition("/")[0].removeprefix("@")
+    if rest.startswith("@") and about != ITSELF:
+        vouch(write, event, about)
     node = place(write, event)
     known = _known(write, event.node, event.alarm)
     if known is not None:

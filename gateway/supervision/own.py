@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.db import Database
 from gateway.journal import digest
 from gateway.model import AlarmEvent
 from gateway.supervision import events, opening, sequence
@@ -58,14 +57,6 @@ def keep(write: Write, event: AlarmEvent, entry: bytes) -> None:
     sequence.arrived(write, event.node, event.life, [event.seq])
     write.journal("told", alarm=event.alarm, detail={identity: hashed})
     node_view.publish(write, write.node)
-
-
-def revision_of(database: Database, node: str, alarm: str) -> tuple[int, int]:
-    """Return occurrence and revision at which an alarm stands, 0 and 0 for one that never moved."""
-    rows = database.execute(
-        "SELECT occurrence, revision FROM mirror WHERE node = ? AND alarm = ?", (node, alarm)
-    )
-    return (int(rows[0][0]), int(rows[0][1])) if rows else (0, 0)
 
 
 def _is_known(write: Write) -> bool:

@@ -6,7 +6,8 @@ screens: a screen never has to guess that something has become stale.
 
 Durations run on the monotonic clock. Where the wall clock jumps, that is journalled, what falls due
 by it moves along, and the ledger of on-line time begins a new span. Time in which the centre itself
-stood still is silence of nobody.
+stood still is silence of nobody; time that a look takes is not such a time, for children are heard
+meanwhile.
 """
 
 from __future__ import annotations
@@ -29,13 +30,18 @@ from gateway.supervision.views import nodes as node_view
 from gateway.supervision.views import points as point_view
 
 EVERY_S = 1.0
-#: A look that comes so late was not made by a centre that was listening meanwhile.
+#: A centre whose event loop moves again after so long was not listening meanwhile.
 STOOD_STILL_S = 5.0
 STALE_AT_ONCE = 2_000
 RAW_KEPT_NS = 3600 * NANOSECONDS
 AHEAD_NS = 1 * NANOSECONDS
 #: A wall clock is slewed by less between two looks.
 JUMP_NS = 1 * NANOSECONDS
+#: Two statements, each by an index of its own: else every fresh value is read each second.
+STALE = (
+    "SELECT node, tag FROM latest WHERE fresh = 1 AND stale_ns <= ? UNION ALL "
+    "SELECT node, tag FROM latest WHERE fresh = 1 AND received_ns > ? LIMIT ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +88,21 @@ class Watch:
         self._watched = 0
         self._noted_ns = 0
         self._ahead_ns: int | None = None
-        self._stood_still = self._stepped = False
+        self._followed_ns = 0
+        self._stepped = False
+        self._stood_still = 0
 
     async def __aenter__(self) -> Self:
         """Begin to listen and to look."""
         self._pulses = Pulses(self._clock.monotonic_ns())
         self._children = Children(self._store.node, self._settings, self._pulses)
         await self._store.read(self._children.await_all)
-        self._task = asyncio.create_task(self._run(), name="centre-watch")
+        self._moved_s = asyncio.get_running_loop().time()
+        self._moved_ns = self._clock.monotonic_ns()
+        self._tasks = (
+            asyncio.create_task(self._run(), name="centre-watch"),
+            asyncio.create_task(self._listen(), name="centre-watch-listens"),
+        )
         return self
 
     async def __aexit__(
@@ -100,7 +113,8 @@ class Watch:
     ) -> None:
         """Stop looking, and note up to when it was done."""
         self._stop.set()
-        await self._task
+        for task in self._tasks:
+            await task
         if self._watched:
             with contextlib.suppress(StoreError, BusyError):
                 await self._store.write(lambda write: online.note(write, self._watched, ()))
@@ -113,8 +127,9 @@ class Watch:
         """Look once; write and tell what is due, and return it."""
         async with self._looking:
             monotonic_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
+            stood_still = self._stood_still
             # First, so that nothing is found due by a clock that was set.
-            await self._follow(now_ns - monotonic_ns, now_ns)
+            await self._follow(now_ns, monotonic_ns)
             found = await self._store.read(
                 lambda database: self._find(database, now_ns=now_ns, monotonic_ns=monotonic_ns),
                 apart=True,
@@ -122,29 +137,50 @@ class Watch:
             if found:
                 self._watched = await self._store.write(lambda write: self._settle(write, found))
                 self._children.noted(found.children.changes, anew=found.anew)
-                self._noted_ns, self._stood_still, self._stepped = monotonic_ns, False, False
+                self._noted_ns, self._stepped = monotonic_ns, False
+                # What happened while this look was under way begins a span of its own.
+                self._stood_still -= stood_still
             return found
 
-    async def _follow(self, ahead_ns: int, now_ns: int) -> None:
+    async def _follow(self, now_ns: int, monotonic_ns: int) -> None:
         """Notice that the clock was set since the look before, and move what ends by it."""
+        ahead_ns = now_ns - monotonic_ns
         by_ns = 0 if self._ahead_ns is None else ahead_ns - self._ahead_ns
+        looked_ns = monotonic_ns - self._followed_ns
         if abs(by_ns) >= JUMP_NS:
             await self._store.write(
-                lambda write: clock_step.move(write, before_ns=now_ns - by_ns, after_ns=now_ns)
+                lambda write: clock_step.move(
+                    write, before_ns=now_ns - by_ns, after_ns=now_ns, looked_ns=looked_ns
+                )
             )
             self._stepped = True
-        self._ahead_ns = ahead_ns
+        self._ahead_ns, self._followed_ns = ahead_ns, monotonic_ns
+
+    async def _listen(self) -> None:
+        """Notice, also while a look is under way, that the centre stood still."""
+        while not self._stop.is_set():
+            self._move()
+            await self._next()
+
+    def _move(self) -> None:
+        """Leave out the time since this was last called, if nothing else ran in it either."""
+        loop_s, now_ns = asyncio.get_running_loop().time(), self._clock.monotonic_ns()
+        if loop_s - self._moved_s > STOOD_STILL_S:
+            away_ns = now_ns - self._moved_ns
+            self._pulses.pause(max(0, away_ns - int(EVERY_S * NANOSECONDS)))
+            self._stood_still += 1
+            log("watch").warning("stood still", seconds=round(away_ns / NANOSECONDS, 1))
+        self._moved_s, self._moved_ns = loop_s, now_ns
+
+    async def _next(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(EVERY_S):
+                await self._stop.wait()
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        looked, looked_ns = loop.time(), self._clock.monotonic_ns()
         while not self._stop.is_set():
-            if loop.time() - looked > STOOD_STILL_S:
-                away_ns = self._clock.monotonic_ns() - looked_ns
-                self._pulses.pause(max(0, away_ns - int(EVERY_S * NANOSECONDS)))
-                self._stood_still = True
-                log("watch").warning("stood still", seconds=round(away_ns / NANOSECONDS, 1))
-            looked, looked_ns = loop.time(), self._clock.monotonic_ns()
+            # Before anything is judged, whichever of the two tasks moves first.
+            self._move()
             try:
                 await self.look()
             except (StoreError, BusyError) as error:
@@ -155,17 +191,14 @@ class Watch:
                 if self._troubled:
                     log("watch").info("looks again")
                 self._troubled = False
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_S):
-                    await self._stop.wait()
+            await self._next()
 
     def _find(self, database: Database, *, now_ns: int, monotonic_ns: int) -> Found:
-        anew = self._stepped or self._stood_still or not self._watched
+        anew = self._stepped or self._stood_still > 0 or not self._watched
         if anew:
             self._children.noted((), anew=True)
         stale = database.execute(
-            "SELECT node, tag FROM latest WHERE fresh = 1 AND (stale_ns <= ? OR received_ns > ?) "
-            "LIMIT ?",
+            STALE,
             (now_ns, now_ns + AHEAD_NS, STALE_AT_ONCE),
         )
         old = database.execute(
@@ -176,7 +209,7 @@ class Watch:
         )
         return Found(
             children=self._children.judge(database, now_ns=now_ns, monotonic_ns=monotonic_ns),
-            stale=tuple((row[0], row[1]) for row in stale),
+            stale=tuple(dict.fromkeys((row[0], row[1]) for row in stale)),
             expired=child_alarms.expired(database, now_ns=now_ns),
             orders=orders.due(database, now_ns=now_ns),
             copies=escalation.due(database, now_ns=now_ns),

@@ -33,7 +33,10 @@ ALLOWED: dict[str, dict[str, str]] = {
     "cli/run.py": {"SystemClock": ENTRY},
     "cli/site.py": {"time.time_ns": PERSON, "time.monotonic": PERSON},
     "northbound/downlink.py": {"asyncio.sleep": RETRY},
-    "northbound/exports/courier.py": {"asyncio.sleep": RETRY, "asyncio.timeout": ROUND},
+    "northbound/exports/alerting.py": {"asyncio.timeout": PATIENCE, "loop.time": PATIENCE},
+    "northbound/exports/courier.py": {
+        "asyncio.sleep": RETRY, "asyncio.timeout": ROUND, "loop.time": RETRY,
+    },
     "northbound/exports/influx.py": {"time.sleep": RETRY},
     "northbound/exports/outward.py": {"asyncio.timeout": PATIENCE},
     "northbound/history.py": {"asyncio.timeout": PATIENCE},
@@ -52,6 +55,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     # Messages wait so long for their acknowledgement: a broker's real window is at stake.
     "roles/edge/owed.py": {"loop.call_later": TRANSPORT},
     "roles/edge/run.py": {"SystemClock": ENTRY},
+    "watchdog.py": {"loop.call_later": ROUND},
     "roles/edge/storage.py": {
         "asyncio.sleep": ROUND, "asyncio.timeout": PATIENCE, "loop.time": DISK,
     },

@@ -63,6 +63,8 @@ class Bench:
         Whether there is one; without, nothing goes up.
     tables
         Stand in the site file as they are.
+    program
+        What the edge is, where no mutant is run.
     """
 
     def __init__(
@@ -77,21 +79,26 @@ class Bench:
         environment: dict[str, str] | None = None,
         poison: float = 0.0,
         tables: str = "",
+        program: str = "gateway",
     ) -> None:
-        program = mosquitto()
-        if program is None:
+        server = mosquitto()
+        if server is None:
             raise UnavailableError("mosquitto is not installed")
         self.room = room
         self.folder = room.folder
         self.chance = random.Random(room.case.seed)
         self.data = data or self.folder / "data"
         self.metrics_port = free_port()
-        module = f"tests.faults.mutants.{room.mutant}" if room.mutant else "gateway"
+        mutant = f"tests.faults.mutants.{room.mutant}" if room.mutant else ""
         self.edge = Program(
-            "edge", self.folder, module=module, before=before, environment=environment
+            "edge",
+            self.folder,
+            module=mutant or program,
+            before=before,
+            environment=environment,
         )
-        self.centre = Program("centre", self.folder, module=module)
-        self.broker = LocalBroker(self.folder / "broker", program=program)
+        self.centre = Program("centre", self.folder, module=mutant or "gateway")
+        self.broker = LocalBroker(self.folder / "broker", program=server)
         self.load = Load(random.Random(room.case.seed + 1), points, delayed=delayed, poison=poison)
         self.load.stored = self._stored
         self.tap = Tap(self.load.note)

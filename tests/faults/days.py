@@ -97,6 +97,7 @@ class Hand:
         changed: Callable[[str | None], None],
     ) -> None:
         self.connected, self.fenced, self.paused = False, False, False
+        self.connection = 1
         self.given = self.acknowledged = 0
         self._deliver, self._changed, self._clock = deliver, changed, clock
         del settings, node, filters

@@ -150,6 +150,12 @@ def is_allowed(address: Address, allow: Sequence[Network]) -> bool:
     return any(address.version == own.version and address in own for own in allow)
 
 
+def is_own_machine(host: str) -> bool:
+    """Whether a host is written as this machine itself; a name is not followed."""
+    found = _literal(host)
+    return found is not None and found.is_loopback
+
+
 def _literal(host: str) -> Address | None:
     """Return the address that a host is written as, None for a name."""
     try:

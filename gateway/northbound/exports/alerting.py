@@ -7,6 +7,7 @@ leaves the outbox. A folder takes a file whole or not at all; who reads it remov
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -33,8 +34,12 @@ MOST: Final = 50
 #: Files that may lie unread: more, and nobody reads them; the outbox keeps the rest.
 FILES: Final = 10_000
 HEADERS: Final = {"Content-Type": "application/cap+xml"}
+#: A folder that takes longer for a file hangs.
+FOLDER_S: Final = 20.0
+#: After so long a batch ends with what was taken: it is known, whatever hangs after it.
+ROUND_S: Final = 30.0
 decode_references = msgspec.json.Decoder(tuple[str, ...]).decode
-#: What was said of each alarm: its life, its occurrence, and the references.
+#: What was said of each alarm: the newest life and occurrence, and the references that stand.
 Said = dict[str, tuple[str, int, tuple[str, ...]]]
 
 
@@ -84,11 +89,14 @@ class Cap:
         taken: list[int] = []
         refused: list[tuple[int, str]] = []
         trouble = ""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + ROUND_S
         for parcel in parcels:
+            if loop.time() > end and (taken or refused):
+                break
             event = parcel.event
-            life, occurrence, earlier = said.get(event.alarm, ("", 0, ()))
-            known = earlier if (life, occurrence) == (event.life, event.occurrence) else ()
-            alert = alert_of(event, known, self._settings)
+            *_, earlier = said.get(event.alarm, ("", 0, ()))
+            alert = alert_of(event, earlier, self._settings)
             try:
                 if alert is not None:
                     await self._send(alert)
@@ -114,7 +122,10 @@ class Cap:
     async def _send(self, alert: Alert) -> None:
         if self._settings.folder is not None:
             try:
-                await self._aside.run(put, Path(self._settings.folder), alert)
+                async with asyncio.timeout(FOLDER_S):
+                    await self._aside.run(put, Path(self._settings.folder), alert)
+            except TimeoutError:
+                raise ReceiverAwayError(f"folder: no answer within {FOLDER_S:g} s") from None
             except OSError as error:
                 raise ReceiverAwayError(f"folder: {error}") from None
         if self._outward is not None:
@@ -149,7 +160,7 @@ def put(folder: Path, alert: Alert) -> None:
 
 
 def note_said(said: Said, event: AlarmEvent, alert: Alert | None) -> None:
-    """Note what was said of an alarm; of one that is over, nothing need be known any more."""
+    """Note what stands of an alarm; of one that is over, nothing need be known any more."""
     if event.after == State.NORMAL:
         said.pop(event.alarm, None)
     elif alert is not None:

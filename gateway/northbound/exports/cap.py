@@ -1,10 +1,12 @@
-"""CAP 1.2: one Alert an occurrence of an alarm, Updates that refer to it, a Cancel at its end.
+"""CAP 1.2: an Alert when an alarm begins, Updates that refer to it, a Cancel at its end.
 
-What is sent follows from the event and from what was sent of the same occurrence before, and from
-nothing else: an event that is sent again gives the same bytes. `sent` is when the node made the
-event. An alert has no `expires`: it stands until its Cancel, since an alarm whose alert ran out
-would look like a plant that is well. Signs that XML does not know, and those that turn the reading
-direction of a text, are replaced by U+FFFD.
+An alarm that is raised anew before it was over, or in another life of its node, updates what
+stands: a second Alert would leave the first standing for ever, since no Cancel would name it. What
+is sent follows from the event and from what was sent of its alarm before, and from nothing else: an
+event that is sent again gives the same bytes. `sent` is when the node made the event. An alert has
+no `expires`: it stands until its Cancel, since an alarm whose alert ran out would look like a plant
+that is well. Signs that XML does not know, and those that turn the reading direction of a text, are
+replaced by U+FFFD.
 
 Source: OASIS CAP-v1.2 (2010), sections 3.2 and 3.3.2 (times).
 """
@@ -64,15 +66,16 @@ def alert_of(event: AlarmEvent, earlier: Sequence[str], settings: CapExport) -> 
     Parameters
     ----------
     earlier
-        References of what was sent of this occurrence, the oldest first.
+        References of what stands of this alarm, of whichever occurrence; the oldest first.
     settings
         Who speaks, and how.
     """
     identifier = _NOT_IDENTIFIER.sub("_", f"{event.node}.{event.life}.{event.seq}")
     sent = stamp(event.received_ns, settings.utc_offset)
     own = f"{settings.sender},{identifier},{sent}"
-    # Sent again after a crash, it stands there itself.
-    before = tuple(earlier[: earlier.index(own)] if own in earlier else earlier)
+    # Sent again after a crash, it stands there itself, or later ones do.
+    known = earlier[: earlier.index(own)] if own in earlier else earlier
+    before = tuple(each for each in known if not _is_later(each, event))
     ended = event.after == State.NORMAL
     if ended and not before:
         return None
@@ -133,6 +136,12 @@ def stamp(time_ns: int, utc_offset: str) -> str:
 def clean(text: str) -> str:
     """Return a text without what XML does not know or what turns a reader's eye around."""
     return _NOT_XML.sub("\ufffd", text)
+
+
+def _is_later(reference: str, event: AlarmEvent) -> bool:
+    """Whether a reference names a later event of the same life."""
+    life, _, seq = reference.split(",")[1].rpartition(".")
+    return life == _NOT_IDENTIFIER.sub("_", f"{event.node}.{event.life}") and int(seq) > event.seq
 
 
 def _info(

@@ -36,7 +36,7 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a batch; rows that are in neither list are sent again.
+    """What became of a batch; rows that are in no list are sent again.
 
     Parameters
     ----------
@@ -44,6 +44,9 @@ class Outcome:
         Rows whose receipt has come.
     refused
         Rows that will never be taken, each with the receiver's reason.
+    doubtful
+        Rows that were sent, and that its answer neither takes nor refuses while it speaks of them
+        alone, each with what it says: their alarms are passed over for a while.
     trouble
         Why others must be sent again.
     note
@@ -52,6 +55,7 @@ class Outcome:
 
     taken: Sequence[int] = ()
     refused: Sequence[tuple[int, str]] = ()
+    doubtful: Sequence[tuple[int, str]] = ()
     trouble: str = ""
     note: Callable[[Database], None] | None = None
 

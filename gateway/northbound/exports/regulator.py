@@ -2,7 +2,8 @@
 
 A post carries an alarm once at most: its next event leaves when this one has its receipt, so that
 the platform never gets them in another order. What its answer does not name, or names with a code
-that means neither taken nor never, is sent again; the platform knows a repeated event by its id.
+that means neither taken nor never, is sent again, and the others' events meanwhile; the platform
+knows a repeated event by its id.
 A test never leaves, whatever the filter says.
 
 Unverified: the protocol is known from second-hand descriptions; see the field map.
@@ -11,7 +12,7 @@ Unverified: the protocol is known from second-hand descriptions; see the field m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,7 @@ class Regulator:
         }
         answer = await self._outward.post(body, headers)
         outcome = receipts(means.field_map, answer, sent)
-        return Outcome(
-            taken=[*tests, *outcome.taken], refused=outcome.refused, trouble=outcome.trouble
-        )
+        return replace(outcome, taken=[*tests, *outcome.taken])
 
     async def close(self) -> None:
         """Close its connections."""
@@ -150,6 +149,8 @@ def receipts(field_map: FieldMap, answer: Answer, sent: Sequence[Parcel]) -> Out
         }
     elif whole in told.taken:
         codes = {parcel.id: (whole, "") for parcel in sent}
+    elif whole and len(sent) == 1:
+        codes = {sent[0].id: (whole, at(document, told.message))}
     else:
         codes = {}
     verdicts = [(parcel.number, *codes.get(parcel.id, ("", ""))) for parcel in sent]
@@ -160,6 +161,11 @@ def receipts(field_map: FieldMap, answer: Answer, sent: Sequence[Parcel]) -> Out
             (number, f"code {code}: {str(message)[:200]}")
             for number, code, message in verdicts
             if code in told.refused
+        ],
+        doubtful=[
+            (number, f"code {code or 'none'}: {str(message)[:200]}")
+            for number, code, message in verdicts
+            if codes and code not in (*told.taken, *told.refused)
         ],
         trouble=trouble,
     )

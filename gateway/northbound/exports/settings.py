@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -17,7 +18,7 @@ from pydantic import (
 from device_profiles.problems import PathProblemsError
 from gateway.config import Written, WrittenPath, examine
 from gateway.model import Priority
-from gateway.northbound.exports.addresses import Network, judge_network, judge_url
+from gateway.northbound.exports.addresses import Network, is_own_machine, judge_network, judge_url
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Division = Annotated[str, Field(pattern=r"^\d{6,12}$")]
@@ -102,6 +103,19 @@ class MqttExport(_Export):
     def _both_or_neither(self) -> Self:
         if bool(self.cert_file) != bool(self.key_file):
             raise ValueError("cert_file and key_file go together; give both or none")
+        return self
+
+    @model_validator(mode="after")
+    def _no_secret_in_the_clear(self) -> Self:
+        parts = urlsplit(self.url)
+        if parts.scheme == "mqtts" or is_own_machine(parts.hostname or ""):
+            return self
+        if self.username or self.password_file:
+            why = (
+                f"{self.url!r} is not encrypted, and whoever listens would read the user name and "
+                "the password; write mqtts://, or leave both out"
+            )
+            raise PathProblemsError([(("url",), why)])
         return self
 
 

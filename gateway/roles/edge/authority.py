@@ -18,6 +18,7 @@ from gateway.model import NANOSECONDS, Act
 from gateway.northbound.signing import is_signed_by
 from gateway.northbound.trust import Pin, Trust
 from gateway.northbound.wire import Order
+from gateway.roles.edge.parent_time import Told
 from gateway.roles.edge.screen import SCREEN
 from gateway.roles.edge.settings import DelegateSettings
 
@@ -83,7 +84,7 @@ class Authority:
                 "write its new key in [[delegate]]",
             )
         if not known and not self._may_be_new(order, receiver, pin):
-            raise RefusedError("not_delegated", self._not_delegated(order))
+            raise RefusedError("not_delegated", self._not_known(order))
         if not is_signed_by(order, order.key):
             raise RefusedError(
                 "bad_signature",
@@ -99,7 +100,7 @@ class Authority:
             )
         return True
 
-    def allow(self, order: Order, receiver: str, *, now_ns: int) -> None:
+    def allow(self, order: Order, receiver: str, *, now: Told) -> None:
         """Check that the maker of a proven order may give it, and that its time has not run out.
 
         Raises
@@ -111,14 +112,14 @@ class Authority:
             raise RefusedError("not_an_order", f"{order.action!r} is no action of this version")
         if order.action in ACTIONS and order.action not in self._actions(order.origin, receiver):
             raise RefusedError("not_delegated", self._not_delegated(order))
-        in_time(order, now_ns=now_ns)
+        in_time(order, now=now)
         if not order.signature:
             return
-        if not order.expires_ns or order.expires_ns - now_ns > LONGEST_NS:
+        if not order.expires_ns or order.expires_ns - now.now_ns > LONGEST_NS:
             raise RefusedError(
                 "bad_end",
-                f"{order.action}: {ends(order)}, more than a day after {clock(now_ns)} by this "
-                "gateway's clock; set the clocks right and repeat it",
+                f"{order.action}: {ends(order)}, more than a day after {clock(now.now_ns)} by "
+                f"{now.whose}; set the clocks right and repeat it",
             )
 
     def _actions(self, origin: str, receiver: str) -> frozenset[str]:
@@ -128,13 +129,19 @@ class Authority:
         return delegate.allowed if delegate is not None else frozenset()
 
     def _key_of(self, origin: str, receiver: str, pin: Pin | None) -> str:
-        """Return the key by which a maker is known here; empty for one that is not."""
+        """Return the key by which a maker is known here; empty for one that is not.
+
+        A key that was believed because it came first is good for acts that move nothing: never for
+        a delegate.
+        """
         delegate = self._delegates.get(origin) if receiver != SCREEN else None
         if delegate is not None and delegate.key is not None:
             return delegate.key
         if pin is None:
             return ""
-        return pin.public_key if origin == pin.centre else pin.above.get(origin, "")
+        if origin == pin.centre:
+            return pin.public_key
+        return pin.above.get(origin, "") if delegate is None else ""
 
     def _may_be_new(self, order: Order, receiver: str, pin: Pin | None) -> bool:
         """Whether a maker that is not known here may come to be: one above, that acts or looks."""
@@ -143,14 +150,19 @@ class Authority:
         harmless = order.action in ACTS or order.action == READINGS
         return harmless and bool(order.origin) and bool(KEY.fullmatch(order.key))
 
+    def _not_known(self, order: Order) -> str:
+        if order.origin not in self._delegates:
+            return self._not_delegated(order)
+        return (
+            f"{order.action}: {order.origin} is named in [[delegate]] without a key, and it is not "
+            "the parent that this gateway is paired to; state its key there (hazgate centre "
+            "--show-key prints it)"
+        )
+
     def _not_delegated(self, order: Order) -> str:
         delegate = self._delegates.get(order.origin)
-        if delegate is not None and order.action not in delegate.allowed:
+        if delegate is not None:
             given = f"only {', '.join(sorted(delegate.allowed))} to {order.origin}"
-        elif delegate is not None:
-            given = (
-                f"it to {order.origin} without a key, and that is not the parent it is paired to"
-            )
         else:
             given = f"nothing to {order.origin or 'this centre'}"
         return (
@@ -159,19 +171,20 @@ class Authority:
         )
 
 
-def in_time(order: Order, *, now_ns: int) -> None:
-    """Check that an order's time has not run out by this node's clock; both are told.
+def in_time(order: Order, *, now: Told) -> None:
+    """Check that an order's time has not run out, and by whose clock it has.
 
     Raises
     ------
     RefusedError
         It has.
     """
-    if order.expires_ns and now_ns > order.expires_ns:
+    if order.expires_ns and now.now_ns > order.expires_ns:
         raise RefusedError(
             "expired",
-            f"{order.action}: it came after its expiry: {ends(order)}, and it is {clock(now_ns)} "
-            "by this gateway's clock; repeat it if still wanted, or set the clock right",
+            f"{order.action}: it came after its expiry: {ends(order)}, and it is "
+            f"{clock(now.now_ns)} by {now.whose}; repeat it if still wanted, or set the clock "
+            "right",
         )
 
 

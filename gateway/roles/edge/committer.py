@@ -207,10 +207,14 @@ class Committer:
     def _run(self) -> None:
         ended = False
         while not ended:
-            self._bell.wait()
-            self._bell.clear()
-            while self._queue and not ended:
-                ended = self._take_group()
+            try:
+                self._bell.wait()
+                self._bell.clear()
+                while self._queue and not ended:
+                    ended = self._take_group()
+            except BaseException as error:
+                # Whatever would end this thread: a store that nobody writes to is a lost one.
+                self._lose(_Group(), error)
         if not self._lost:
             self._storing.close()
         if self._witness is not None:
@@ -233,10 +237,8 @@ class Committer:
         self.busy_since = time.monotonic()
         try:
             self._write(group, last=ended)
-        except Exception as error:
-            self._lost = True
-            self._abandon(group)
-            self._trouble("spent" if isinstance(error, StoreFullError) else "lost", str(error))
+        except BaseException as error:
+            self._lose(group, error)
         self.busy_since = 0.0
         return ended
 
@@ -325,6 +327,13 @@ class Committer:
                 future.set_result(result)
 
         self._tell(settle)
+
+    def _lose(self, group: _Group, error: BaseException) -> None:
+        self._lost = True
+        self._abandon(group)
+        self._trouble(
+            "spent" if isinstance(error, StoreFullError) else "lost", str(error) or repr(error)
+        )
 
     def _abandon(self, group: _Group) -> None:
         for work in group.work:

@@ -1,7 +1,8 @@
 """A node on a store in memory goes back to its disk by itself.
 
 It does so by a new start, and only while that costs nothing: every event of the memory's life has
-been received, no alarm of the plant stands and no delay runs, since the disk knows nothing of them.
+been received by a parent or a screen, none is a dead letter, no alarm of the plant stands and no
+delay runs, since the disk knows nothing of them. Where nobody is above, an operator starts it anew.
 What stood on the disk before stands again: too much rather than too little.
 """
 

@@ -34,10 +34,12 @@ from gateway.roles.edge.orders import OrderDesk
 from gateway.roles.edge.outgoing import Outgoing
 from gateway.roles.edge.own_alarms import OwnAlarms
 from gateway.roles.edge.pacing import Pacing
+from gateway.roles.edge.parent_time import ParentTime
 from gateway.roles.edge.recovery import Opened, memory_store, newest, open_store, take_up
 from gateway.roles.edge.screen import LocalScreen
+from gateway.roles.edge.self_fault import SelfFault
 from gateway.roles.edge.site import Site
-from gateway.roles.edge.storage import Storage, failures
+from gateway.roles.edge.storage import BACK, FAILED, Storage, failures
 from gateway.roles.edge.telling import Telling
 from gateway.roles.edge.trusting import Trusting
 from gateway.roles.exporting import Exports, destinations_of
@@ -65,9 +67,13 @@ class EdgeNode:
         The node's time.
     again
         Called when the store fails for the first time; the process then executes itself anew.
+    restarted
+        Why this process began anew; empty where it was started.
     """
 
-    def __init__(self, site: Site, *, clock: Clock, again: Callable[[str], None]) -> None:
+    def __init__(
+        self, site: Site, *, clock: Clock, again: Callable[[str], None], restarted: str = ""
+    ) -> None:
         self.site = site
         self.clock = clock
         self.metrics = Metrics()
@@ -76,6 +82,7 @@ class EdgeNode:
         self.desk: Desk
         self.session: BrokerSession
         self._again = again
+        self._restarted = restarted
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self._own_definitions = node_alarms(self.plant.node, self.plant.division)
@@ -147,9 +154,7 @@ class EdgeNode:
         self._stack.push_async_callback(self.trusting.close)
         await self._stack.enter_async_context(self.upward)
         await self._stack.enter_async_context(self.session)
-        await self._stack.enter_async_context(self.keeping)
-        await self._stack.enter_async_context(self.outgoing)
-        await self._stack.enter_async_context(self.exports)
+        # Before whatever may have to wait for the disk: they watch the site, and the disk too.
         for name, task in (
             ("seconds", self._seconds()),
             ("storage", self.storage.watch()),
@@ -157,6 +162,9 @@ class EdgeNode:
             ("disk again", self.storage.come_back()),
         ):
             self._tasks.append(asyncio.create_task(task, name=name))
+        await self._stack.enter_async_context(self.keeping)
+        await self._stack.enter_async_context(self.outgoing)
+        await self._stack.enter_async_context(self.exports)
         return self
 
     async def __aexit__(
@@ -249,9 +257,11 @@ class EdgeNode:
         self.trusting = Trusting(
             receivers, folder=self.site.folder, line=self.line, own=self._own, clock=self.clock
         )
+        self.fault = SelfFault(self.line, self._own, self.clock)
         self.orders = OrderDesk(
             self.line,
             clock=self.clock,
+            times=ParentTime(self.clock),
             authority=Authority(self.plant.node, settings.delegate, self.trusting.trust),
             ended=self._ended,
             readings=self._readings,
@@ -264,15 +274,18 @@ class EdgeNode:
         start = self.desk.note(
             "start",
             now_ns=now,
-            detail={"version": __version__, "configuration": self.site.hash, "spool_records": ran},
+            detail={"version": __version__, "configuration": self.site.hash, "spool_records": ran}
+            | ({"restarted": self._restarted} if self._restarted else {}),
         )
         first = [*pending, start, *self.desk.retire(now_ns=now)]
         self.line.start(first, resumed=bool(pending))
         self.line.behind(max(self._known_ns, int(self.line.engine.heard.max(initial=0))))
         self.storage.tell()
+        if self._restarted and not self._restarted.startswith((FAILED, BACK)):
+            self.fault.tell(self._restarted)
 
     def _go_up(self, receivers: Sequence[Above]) -> Upward:
-        telling = Telling(
+        self.telling = Telling(
             self.site,
             storage=self.storage,
             line=self.line,
@@ -285,12 +298,13 @@ class EdgeNode:
             receivers,
             node=self.plant.node,
             folder=self.site.folder,
-            source=telling.source(rejected=self._set_aside),
+            source=self.telling.source(rejected=self._set_aside),
             carry_out=self.orders.take,
             summaries=self.site.settings.uplink.summaries,
             clock=self.clock,
             metrics=self.metrics,
             trust=self.trusting.trust,
+            answered=self.orders.times.answered,
         )
 
     async def _receivers(self) -> list[Above]:
@@ -379,8 +393,9 @@ class EdgeNode:
             if self.orders.second(now):
                 clock_alarm.tell(passed)
                 self.line.siren.beat(now_ns=now, monotonic_ns=passed)
-                if self.site.settings.siren is not None:
-                    self.session.mark()
+                standing = self.session.connected and not self.session.fenced
+                self.fault.look(self.session.connection if standing else 0)
+                self.session.mark()
                 self.metrics.standing.set(self.desk.standing)
                 self.metrics.silent.set(int(self.line.liveness.silent.sum()))
             if passed >= next_summary:

@@ -23,6 +23,7 @@ from gateway.roles.edge.authority import ACTS, READINGS, Authority, in_time
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.ended import Ended
 from gateway.roles.edge.line import Line
+from gateway.roles.edge.parent_time import OWN, ParentTime, Told
 from gateway.roles.edge.storage import Storage
 
 #: What the wire calls an action -> what it is to an alarm.
@@ -42,7 +43,9 @@ class OrderDesk:
     line
         Carries them out.
     clock
-        Judges expiry.
+        The gateway's own; it judges the expiry of the command line's orders.
+    times
+        Judges the expiry of orders that come from above.
     authority
         Says who may give them.
     ended
@@ -58,6 +61,7 @@ class OrderDesk:
         line: Line,
         *,
         clock: Clock,
+        times: ParentTime,
         authority: Authority,
         ended: Ended,
         readings: Callable[[wire.Order], None],
@@ -66,6 +70,7 @@ class OrderDesk:
     ) -> None:
         self._release = release
         self._line = line
+        self.times = times
         self._clock = clock
         self._authority = authority
         self._ended = ended
@@ -81,7 +86,6 @@ class OrderDesk:
 
     def take(self, receiver: str, order: wire.Order, _body: bytes = b"") -> None:
         """Carry out an order that came from a receiver of this node's events, or refuse it."""
-        now = self._clock.now_ns()
         try:
             proven = self._authority.prove(order, receiver)
         except RefusedError as error:
@@ -93,7 +97,7 @@ class OrderDesk:
             LOG.info("an order came again that has ended", order=order.id, origin=order.origin)
             return
         try:
-            self._authority.allow(order, receiver, now_ns=now)
+            self._authority.allow(order, receiver, now=self.times.now(receiver))
             self._in_this_life(order)
             self._carry_out(order)
         except RefusedError as error:
@@ -123,7 +127,7 @@ class OrderDesk:
         if (DESK, identity) in self._ended:
             return
         try:
-            in_time(order, now_ns=self._clock.now_ns())
+            in_time(order, now=Told(self._clock.now_ns(), OWN))
             if order.action in {RETRY, DISCARD}:
                 self._release(msgspec.json.decode(body, type=Release))
             else:

@@ -1,4 +1,4 @@
-"""An edge as a process: signals, metrics, and one new start after a failed store."""
+"""An edge as a process: signals, metrics, and a new start where the store, or a part, died."""
 
 from __future__ import annotations
 
@@ -7,18 +7,27 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import start_http_server
 
 from gateway.clock import SystemClock
-from gateway.model import Clock
+from gateway.model import NANOSECONDS, Clock
 from gateway.observe import log
 from gateway.roles.edge.disk_again import RETURNS, returns
 from gateway.roles.edge.node import EdgeNode
+from gateway.roles.edge.self_fault import LONGEST
 from gateway.roles.edge.site import Site
-from gateway.roles.edge.storage import BACK, FAILURES, failures
+from gateway.roles.edge.storage import BACK, FAILED, FAILURES, failures
+from gateway.watchdog import Watchdog
 
+#: Where a process that begins anew is told why.
+RESTARTED: Final = "HAZGATE_RESTARTED"
+DIED: Final = "a part of the gateway died"
+#: What dies sooner after its start is left to the supervisor, who pauses between two starts.
+YOUNG_NS: Final = 60 * NANOSECONDS
 LOG = log("roles.edge")
 
 
@@ -28,8 +37,9 @@ async def run_edge(
     clock: Clock | None = None,
     ready: Callable[[EdgeNode], None] | None = None,
     stop: asyncio.Event | None = None,
+    watchdog: Watchdog | None = None,
 ) -> str:
-    """Run until stopped; return why the store wants a new start, or an empty string.
+    """Run until stopped; return why a new start is wanted, or an empty string.
 
     Parameters
     ----------
@@ -41,7 +51,11 @@ async def run_edge(
         Called once the node is built and connecting.
     stop
         Set to end it; SIGTERM and SIGINT do the same.
+    watchdog
+        Watches the loop.
     """
+    if watchdog is not None:
+        watchdog.follow()
     ended = stop or asyncio.Event()
     again: list[str] = []
 
@@ -54,30 +68,80 @@ async def run_edge(
         # Not in a thread other than the main one, where a test may run an edge.
         with contextlib.suppress(ValueError, RuntimeError):
             loop.add_signal_handler(number, ended.set)
-    async with EdgeNode(site, clock=clock or SystemClock(), again=execute_again) as node:
-        metrics = site.settings.metrics
-        server = None
-        if metrics is not None:
-            host, _, port = metrics.listen.rpartition(":")
-            try:
-                server, _ = start_http_server(int(port), host, registry=node.metrics.registry)
-            except (OSError, OverflowError) as error:
-                # The site is watched all the same.
-                LOG.warning("no metrics", listen=metrics.listen, reason=str(error))
+    # Told once: what this process starts, or begins anew for, is another matter.
+    restarted = os.environ.pop(RESTARTED, "")
+    building = EdgeNode(
+        site, clock=clock or SystemClock(), again=execute_again, restarted=restarted
+    )
+    async with building as node, _callbacks(node):
+        began_ns = node.clock.monotonic_ns()
+        server = _metrics(node)
+        if watchdog is not None:
+            watchdog.ready(node.fault.tell)
         if ready is not None:
             ready(node)
-        waiting = asyncio.create_task(ended.wait())
-        failed = asyncio.create_task(node.failed())
-        await asyncio.wait({waiting, failed}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        if failed.done() and not failed.cancelled():
-            failed.result()
-        failed.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await failed
+        died = await _end(node, ended)
+        if watchdog is not None:
+            watchdog.rest()
+        if died is not None:
+            again.append(f"{DIED}: {died!r}")
+            node.fault.tell(again[-1])
+            if node.clock.monotonic_ns() - began_ns < YOUNG_NS:
+                raise died
         if server is not None:
             server.shutdown()
     return again[0] if again else ""
+
+
+def _metrics(node: EdgeNode) -> WSGIServer | None:
+    """Serve the metrics, where the site wants them and they can be served."""
+    metrics = node.site.settings.metrics
+    if metrics is None:
+        return None
+    host, _, port = metrics.listen.rpartition(":")
+    try:
+        server, _ = start_http_server(int(port), host, registry=node.metrics.registry)
+    except (OSError, OverflowError) as error:
+        # The site is watched all the same.
+        LOG.warning("no metrics", listen=metrics.listen, reason=str(error))
+        return None
+    return server
+
+
+async def _end(node: EdgeNode, ended: asyncio.Event) -> BaseException | None:
+    """Wait until the node is asked to end, or something of it dies; return what it died of."""
+    waiting = asyncio.create_task(ended.wait())
+    failed = asyncio.create_task(node.failed())
+    await asyncio.wait({waiting, failed}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if failed.done() and not failed.cancelled():
+        return failed.exception()
+    failed.cancel()
+    await asyncio.gather(failed, return_exceptions=True)
+    return None
+
+
+@contextlib.asynccontextmanager
+async def _callbacks(node: EdgeNode) -> AsyncIterator[None]:
+    """Let a callback that raises be the gateway's own fault, and not a line in a log alone."""
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        loop.default_exception_handler(context)
+        error = context.get("exception")
+        # What a network or a disk refuses is told elsewhere; a future that nobody asks is what a
+        # library's broken connection leaves.
+        future = context.get("future")
+        dropped = future is not None and not isinstance(future, asyncio.Task)
+        if isinstance(error, Exception) and not isinstance(error, OSError) and not dropped:
+            node.fault.tell(f"{context.get('message', 'unhandled')}: {error!r}")
+
+    loop.set_exception_handler(handle)
+    try:
+        yield
+    finally:
+        loop.set_exception_handler(before)
 
 
 def execute_again(reason: str) -> None:
@@ -85,11 +149,25 @@ def execute_again(reason: str) -> None:
 
     After a failure of the store its count is one higher; back on the disk, it begins anew.
     """
+    counts: dict[str, str] = {}
     if reason == BACK:
         LOG.warning("back from memory to the disk; starting anew", reason=reason)
         counts = {FAILURES: "0", RETURNS: str(returns() + 1)}
-    else:
+    elif reason.startswith(FAILED):
         LOG.error("the store failed; starting anew once", reason=reason)
         counts = {FAILURES: str(failures() + 1)}
-    environment = {**os.environ, **counts}
+    else:
+        LOG.error("a part of the gateway died; starting anew", reason=reason)
+    _execute(reason, counts)
+
+
+def restart(reason: str) -> None:
+    """Start this very program anew from the watchdog's thread: no log, whose lock may be held."""
+    with contextlib.suppress(OSError):
+        _execute(reason, {})
+
+
+def _execute(reason: str, counts: dict[str, str]) -> None:
+    why = reason.replace("\0", " ")[:LONGEST]
+    environment = {**os.environ, **counts, RESTARTED: why}
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)

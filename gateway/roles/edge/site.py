@@ -94,7 +94,8 @@ def load_untrained(path: Path) -> Site:
 def start_site(path: Path) -> tuple[Site, list[str]]:
     """Do what `load_site` does, for an edge that must run: a process it cannot judge is blind.
 
-    Gas is watched without it. Returned beside the site is what is wrong with the models.
+    Gas is watched without it, and without a delegate whose orders are refused. Returned beside the
+    site is what is wrong with models and delegates.
 
     Raises
     ------
@@ -105,10 +106,19 @@ def start_site(path: Path) -> tuple[Site, list[str]]:
 
     def usable(settings: SiteFile) -> Models:
         read = read_models(settings.derived, path)
-        wrong.extend(f"{path}: {tag}: {why}" for tag, why in read.items() if isinstance(why, str))
+        wrong.extend(
+            f"{path}: {tag}: {why}; this process is blind until then, all else is watched"
+            for tag, why in read.items()
+            if isinstance(why, str)
+        )
         return {tag: model for tag, model in read.items() if not isinstance(model, str)}
 
-    return _Reading(path, models=usable).site(), wrong
+    site = _Reading(path, models=usable).site()
+    wrong.extend(
+        f"{path}: delegate {text}; its orders are refused until then"
+        for _, text in strangers(site.settings, path.absolute().parent)
+    )
+    return site, wrong
 
 
 def inspect_site(path: Path, *, now_ns: int) -> Site:

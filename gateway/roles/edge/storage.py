@@ -22,7 +22,8 @@ from gateway.db import Database, StoreError, StoreFullError
 from gateway.identity import Identity, load_key, random_bits
 from gateway.journal import Chain
 from gateway.model import NANOSECONDS, Clock
-from gateway.northbound import outbox
+from gateway.northbound import dead_letters, outbox
+from gateway.northbound.exports.rows import PREFIX
 from gateway.northbound.settings import StoreSettings
 from gateway.northbound.spool import Spool
 from gateway.observe import Metrics, log
@@ -42,6 +43,8 @@ SLOW_S: Final = 0.5
 FAILURES: Final = "HAZGATE_STORE_FAILURES"
 #: Why a node on memory starts anew.
 BACK: Final = "the disk takes a store again"
+#: With this begins why it starts anew after its store failed.
+FAILED: Final = "the store failed: "
 MEBIBYTE: Final = 1024 * 1024
 #: Spool records that may wait in memory while the disk hangs.
 WAITING_BYTES: Final = 64 * MEBIBYTE
@@ -134,15 +137,25 @@ class Storage:
 
     @property
     def answers(self) -> bool:
-        """Whether the store's thread can be asked something now."""
-        return not self._slow and not self._failed and self._opened.spool is not None
+        """Whether the store's thread can be asked something now, on whatever store."""
+        return not self._slow and not self._failed
+
+    @property
+    def _may_keep(self) -> bool:
+        """Whether a snapshot can be written beside the store."""
+        return self.answers and not self._full and self.spool is not None
 
     async def drained(self) -> bool:
         """Whether the node runs on memory, and nothing that stands there alone would be lost."""
-        if self._opened.spool is not None or self._line.holds_something:
+        # An export holds no journal: where nobody above does, the only one is in this memory.
+        above = [name for name in self._destinations if not name.startswith(PREFIX)]
+        if self._opened.spool is not None or not above or self._line.holds_something:
             return False
         return not await self.act(
-            lambda database: sum(outbox.waiting(database, name) for name in self._destinations)
+            lambda database: (
+                dead_letters.count(database)
+                + sum(outbox.waiting(database, name) for name in self._destinations)
+            )
         )
 
     async def come_back(self) -> None:
@@ -186,7 +199,7 @@ class Storage:
     def keep(self, position: int, body: bytes) -> None:
         """Begin to write a snapshot of the engine at this position, unless one is being written."""
         writing = self._keeping is not None and not self._keeping.done()
-        if self.answers and not writing and not self._full:
+        if self._may_keep and not writing:
             self._keeping = asyncio.create_task(self._keep(position, body), name="snapshot")
 
     async def keep_last(self, position: int, body: bytes) -> None:
@@ -195,7 +208,7 @@ class Storage:
             async with asyncio.timeout(LAST_S):
                 if self._keeping is not None:
                     await asyncio.wait([self._keeping])
-                if self.answers and not self._full:
+                if self._may_keep:
                     await self._keep(position, body)
 
     async def _keep(self, position: int, body: bytes) -> None:
@@ -363,7 +376,7 @@ class Storage:
         if anew and failures() == 0:
             # Nothing more is written there, and the new start waits for no disk.
             self._failed = True
-            self._again(reason)
+            self._again(FAILED + reason)
             return
         # A memory store, a new life, and everything that stands told anew.
         self._metrics.store_trouble.set(3)

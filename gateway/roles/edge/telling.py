@@ -25,6 +25,8 @@ from gateway.roles.edge.storage import Storage
 
 #: A point is covered when it was heard within this, or within three of its intervals.
 COVERED_NS = 60 * NANOSECONDS
+#: The present state waits so long for the disk, s; a slower disk's is told as it last was durable.
+PATIENCE_S = 5.0
 
 
 class Telling:
@@ -58,6 +60,7 @@ class Telling:
         self._clock = clock
         self._inventory = inventory_of(site, points=points_told)
         self._troubles = troubles
+        self._durable: wire.Present | None = None
         self._covered_ns = covered_ns(site.plant.points)
 
     def source(self, *, rejected: Callable[[], None]) -> Source:
@@ -72,14 +75,36 @@ class Telling:
         )
 
     async def _whole(self, connection: str) -> Whole:
+        present = await self._present()
+        encoded = partial(own_whole, connection, self._inventory, present)
+        return await asyncio.to_thread(encoded)
+
+    async def _present(self) -> wire.Present:
+        """Return where every alarm stands, as far as a power cut does not undo it.
+
+        What was undone comes again otherwise, under numbers that a parent would know already: it
+        would show as acknowledged, or as ended, what stands here for good.
+        """
         desk = self._line.desk
         present = wire.Present(
             life=self._storage.identity.life,
             seq=desk.chain.seq,
             alarms=[msgspec.Raw(entry) for entry in desk.present()],
         )
-        encoded = partial(own_whole, connection, self._inventory, present)
-        return await asyncio.to_thread(encoded)
+        # The store's thread answers in order: what was handed over before is durable then.
+        reached = asyncio.ensure_future(self._storage.act(lambda _: None))
+        last = self._durable
+        try:
+            if last is not None and last.life == present.life:
+                await asyncio.wait([reached], timeout=PATIENCE_S)
+                if not reached.done():
+                    # What came since waits in the outbox; a parent forgets nothing by it.
+                    return last
+            await reached
+        finally:
+            reached.cancel()
+        self._durable = present
+        return present
 
     def _status(self) -> tuple[int, str, float, list[str]]:
         desk, heard = self._line.desk, self._line.engine.heard

@@ -91,8 +91,6 @@ async def take_heartbeat(request: Request, centre: CentreDep, child: ChildDep) -
     """Answer with the centre's clock and the entry it has anchored."""
     beat = _readable(decode_heartbeat, await request.body(), what="heartbeat")
     await _check(centre, child.node, beat, what="heartbeat")
-    # Heard is heard, also where the disk does not take it: then the trouble is the centre's.
-    centre.watch.heard(child.node)
     return answer(await centre.store.write(lambda write: heartbeat.take(write, child.node, beat)))
 
 
@@ -101,6 +99,7 @@ async def stream_orders(
     centre: CentreDep, child: ChildDep, last_event_id: Annotated[str, Header()] = ""
 ) -> StreamingResponse:
     """Send the orders after the last one the child names, then each new one as it is made."""
+    centre.watch.heard(child.node)
     return StreamingResponse(
         _orders(centre, child.node, token=child.token, last=last_event_id),
         media_type="text/event-stream",
@@ -171,6 +170,8 @@ async def _check(centre: Centre, node: str, sent: Intake | Heartbeat, *, what: s
     if not sequence.are_named(sent.life, sent.epoch):
         raise problem(400, "body", f"{what}: needs a life and an epoch of 16 hexadecimal digits")
     if sent.node == node:
+        # Heard is heard, also where the disk does not take it: then the trouble is the centre's.
+        centre.watch.heard(node)
         return
     reason = f"{what}: the body names {sent.node[:64]}, the credential is {node}'s"
     centre.metrics.refused.labels(reason="node").inc()

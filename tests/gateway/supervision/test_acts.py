@@ -96,6 +96,15 @@ async def test_acts_of_others_are_learnt_from_the_site(world: World) -> None:
     assert len(await acts_of(li, child)) == 1
 
 
+async def test_no_site_says_what_this_centre_did(world: World) -> None:
+    """An act that a site ascribes to this very centre, and that was not made here, is not shown."""
+    child, li = await raised(world)
+    detail = {"order": ID, "action": "closed", "origin": "county", "result": "applied"}
+    note = child.note("act", alarm=child.alarm, occurrence=1, operator="li", detail=detail)
+    assert await child.events(note) == ["stored"]
+    assert await acts_of(li, child) == []
+
+
 async def test_sent_again_it_is_recorded_once(world: World) -> None:
     """The same id and content is the same act; the same id and another content is refused."""
     child, li = await raised(world)

@@ -89,3 +89,27 @@ async def test_a_step_is_told_once_and_ages_no_link(
     officer = await world.person("li", Role.VIEWER, "330106")
     (row,) = (await officer.get("/api/v1/nodes")).json()["nodes"]
     assert row["link"] == "up"
+
+
+@pytest.mark.parametrize("step_s", [-HOUR_S, HOUR_S])
+async def test_what_is_written_after_the_step_stays(
+    world: World, clock: SteppedClock, step_s: int
+) -> None:
+    """What comes between the step and the look that notices it bears the new time already."""
+    early, late = await world.child("gw1"), await world.child("gw2")
+    await late.send(("inventory", late.inventory()))
+    await early.beat()
+    await world.centre.watch.look()
+    heard_ns = world.clock.now_ns()
+    clock.step_ns += step_s * NANOSECONDS
+    pass_time(world, 0.5)
+    await late.beat()
+    await late.send(("summary", late.summary()))
+    written_ns = world.clock.now_ns()
+    pass_time(world, 0.5)
+    await world.centre.watch.look()
+    assert await world.rows("SELECT node, received_ns FROM heartbeat ORDER BY node") == [
+        ("gw1", heard_ns + step_s * NANOSECONDS),
+        ("gw2", written_ns),
+    ]
+    assert await world.rows("SELECT received_ns, fresh FROM latest") == [(written_ns, 1)]

@@ -138,6 +138,19 @@ async def test_one_copy_per_occurrence(world: World) -> None:
     ]  # fmt: skip
 
 
+async def test_what_rose_and_ended_meanwhile_is_told_too(world: World) -> None:
+    """Occurrences that the present state has overtaken are copied when their events arrive."""
+    child = await world.child("gw1", division="330106003")
+    await child.send(("inventory", child.inventory()))
+    earlier = [child.event(), child.event("acknowledge"), child.event("clear")]
+    earlier += [child.event(historical=True), child.event("clear")]
+    last = child.event()
+    await child.send(("present", child.present(last)))
+    assert set(await child.events(*earlier, last)) == {"stored"}
+    rows = await copies(await world.admin())
+    assert sorted((row["occurrence"], row["standing"]) for row in rows) == [(1, False), (3, True)]
+
+
 async def test_a_flood_is_one_list_without_doubles(world: World) -> None:
     """Five hundred alarms in one request are five hundred copies, also when it is repeated."""
     child = await told(world)

@@ -245,6 +245,32 @@ async def test_a_relay_cannot_move_a_node_out_of_its_division(world: World) -> N
     assert rows == [("331002", "331100")]
 
 
+async def test_a_gateway_says_nothing_of_another(world: World) -> None:
+    """Neither that another is lost nor that somebody acted there: refused, journalled."""
+    gateway, other = await world.child("gw1"), await world.child("gw2")
+    await other.events(other.event())
+    alarm = "gw1/@gw2/gateway_lost"
+    lost = gateway.event(alarm=alarm, tag="@gw2", rule="gateway_lost")
+    detail = {"order": "00112233aabbccdd", "action": "closed", "node": "gw2"}
+    act = gateway.note("act", alarm=other.alarm, occurrence=1, detail=detail)
+    assert await gateway.events(lost, act) == ["rejected"] * 2
+    assert await gateway.send(("present", gateway.present(lost))) == ["rejected"]
+    assert await world.rows("SELECT * FROM event WHERE node = 'gw1'") == []
+    assert await world.rows("SELECT * FROM mirror WHERE alarm = ?", alarm) == []
+    assert await world.rows("SELECT * FROM act") == []
+    refused = await world.own("refused")
+    assert {event.detail["node"] for event in refused} == {"gw1"}
+    assert "speaks of gw2" in str(refused[0].detail["reason"])
+
+
+async def test_a_gateway_called_as_its_own_alarms_are_is_nobodys(world: World) -> None:
+    """An alarm that a gateway has about itself is taken, and stands under it alone."""
+    gateway, _ = await world.child("gw1"), await world.child("node")
+    own = gateway.event(alarm="gw1/@node/broker_lost", tag="@node", rule="broker_lost")
+    assert await gateway.events(own) == ["stored"]
+    assert await world.rows("SELECT node FROM mirror") == [("gw1",)]
+
+
 async def test_refusals_do_not_fill_the_journal(world: World) -> None:
     """A relay that goes on telling of what is not its own is journalled once a minute."""
     await world.divisions(("331000", ""), ("331100", ""))

@@ -9,7 +9,9 @@ import pytest
 from gateway.model import NANOSECONDS
 from gateway.northbound import wire
 from gateway.supervision import links
+from gateway.supervision.escalation import OVERDUE
 from gateway.supervision.tiers import Role
+from gateway.supervision.watch import STALE
 from tests.gateway.supervision.world import World
 
 
@@ -45,9 +47,10 @@ async def test_lost_link_is_told(world: World) -> None:
         for seconds, link in ((30, "late"), (15, "lost")):
             world.pass_time(seconds)
             await world.centre.watch.look()
-            assert (await stream.next("node")).data["link"] == link
-        # The alarm about it counts on the row as well.
-        assert (await stream.next("node")).data["standing"] == 1
+            row = (await stream.next("node")).data
+            assert row["link"] == link
+        # The alarm about it counts on the same row.
+        assert row["standing"] == 1
         await child.beat()
         assert (await stream.next("node")).data["link"] == "up"
     changes = [entry.detail["after"] for entry in await world.own("link")]
@@ -119,6 +122,22 @@ async def test_pairing_again_ends_a_fork(world: World) -> None:
     assert await fork()
     await world.pair(child)
     assert not await fork()
+
+
+async def test_a_look_reads_only_what_is_due(world: World) -> None:
+    """What a look asks each second is found by an index, however much there is that is not due."""
+
+    async def steps(statement: str, *parameters: Any) -> list[str]:
+        rows = await world.rows(f"EXPLAIN QUERY PLAN {statement}", *parameters)
+        return [str(row[3]) for row in rows if "INDEX" in str(row[3])]
+
+    stale = await steps(STALE, 1, 1, 1)
+    assert [step.split("INDEX ")[1] for step in stale] == [
+        "latest_fresh (fresh=? AND stale_ns<?)",
+        "latest_received (fresh=? AND received_ns>?)",
+    ]
+    (overdue,) = await steps(OVERDUE, "parent")
+    assert "INDEX copy_escalated (escalated_to=? AND receipt_ns=? AND escalated_ns>?)" in overdue
 
 
 async def test_unreadable_heartbeat_is_answered(world: World) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import xmlschema
 
 from gateway.northbound.exports import courier
 from tests.gateway.northbound.exports.receiving import Address, Node
@@ -29,3 +32,12 @@ def node(tmp_path: Path) -> Iterator[Node]:
 async def address() -> AsyncIterator[Address]:
     async with serving(Address()) as made:  # type: ignore[type-var]
         yield made
+
+
+@pytest.fixture(scope="session")
+def schema() -> Any:
+    """CAP 1.2 as its XML Schema has it."""
+    folder = os.environ.get("HAZGATE_SCHEMAS")
+    if not folder:
+        pytest.skip("HAZGATE_SCHEMAS names no folder with cap12.xsd")
+    return xmlschema.XMLSchema(str(Path(folder) / "cap12.xsd"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from gateway.northbound.exports import alerting
 from gateway.northbound.exports.alerting import Cap
+from gateway.northbound.exports.cap import Alert
 from gateway.northbound.exports.settings import CapExport
 from tests.gateway.northbound.exports.receiving import DESTINATION, Address, Node, Said
 from tests.gateway.northbound.site import until
@@ -47,6 +49,47 @@ async def test_two_occurrences_are_two_alerts(node: Node, address: Address) -> N
     assert first in references[1][0]
     assert first not in references[4][0]
     assert said(node) == 0
+
+
+@pytest.mark.parametrize("new_life", [False, True])
+async def test_a_new_occurrence_takes_over_what_stands(
+    node: Node, address: Address, schema: Any, *, new_life: bool
+) -> None:
+    """Raised again before it was over, or in another life: an Update, and one Cancel names all."""
+    node.tell(after="UNACK")
+    node.tell(after="RTNUN", cause="clear")
+    async with node.courier(cap(node, url=address.url)):
+        await until(lambda: node.left == 0)
+    if new_life:
+        seq = node.chain.seq
+        node.new_life()
+        node.chain.seq = seq  # the row's number; the store goes on, as a centre's does
+    node.tell(after="UNACK", occurrence=1 if new_life else 2)
+    node.tell(after="NORM", cause="clear", occurrence=1 if new_life else 2)
+    async with node.courier(cap(node, url=address.url)):
+        await until(lambda: node.left == 0)
+    assert kinds(address) == ["Alert", "Update", "Update", "Cancel"]
+    for post in address.posts:
+        schema.validate(post.body.decode("utf-8"))
+    named = re.findall(rb"<references>([^<]+)", address.posts[-1].body)[0].split()
+    sent = [re.findall(rb"<identifier>([^<]+)", post.body)[0] for post in address.posts[:-1]]
+    assert [each.split(b",")[1] for each in named] == sent
+    assert said(node) == 0
+
+
+async def test_two_occurrences_sent_again_are_the_same_bytes(node: Node, address: Address) -> None:
+    """After a crash behind both, the first neither refers to the second nor takes it over."""
+    for after, occurrence in (("UNACK", 1), ("NORM", 1), ("UNACK", 2)):
+        node.tell(after=after, occurrence=occurrence)
+    outcome = await (receiver := cap(node, url=address.url)).deliver(node.parcels())
+    await receiver.close()
+    assert outcome.note is not None
+    with node.database.transaction():
+        outcome.note(node.database)
+    async with node.courier(cap(node, url=address.url)):
+        await until(lambda: node.left == 0)
+    bodies = [post.body for post in address.posts]
+    assert bodies[:3] == bodies[3:]
 
 
 async def test_an_update_refers_over_a_restart(node: Node, address: Address) -> None:
@@ -117,3 +160,39 @@ async def test_a_folder_that_nobody_reads_is_not_filled(
             file.unlink()
         await until(lambda: node.left == 0)
     assert len(list((tmp_path / "x").iterdir())) == 2
+
+
+async def test_a_folder_that_hangs_keeps_what_was_taken_before(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system that does not answer is told as away; the files before it are known."""
+    monkeypatch.setattr(alerting, "FOLDER_S", 0.2)
+    answers, real = threading.Event(), alerting.put
+    written: list[str] = []
+
+    def put(folder: Path, alert: Alert) -> None:
+        written.append(alert.identifier)
+        if len(written) == 3:
+            answers.wait(30)
+        real(folder, alert)
+
+    monkeypatch.setattr(alerting, "put", put)
+    node.tell_many(5)
+    async with node.courier(cap(node, folder=str(tmp_path))) as courier:
+        await until(lambda: node.left == 3)
+        await until(lambda: "no answer within" in courier._reason)
+        answers.set()
+        await until(lambda: node.left == 0)
+    assert len(list(tmp_path.glob("*.xml"))) == 5
+
+
+async def test_a_slow_address_is_given_what_a_round_holds(
+    node: Node, address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch ends after a while with what was taken, and the next one goes on behind it."""
+    monkeypatch.setattr(alerting, "ROUND_S", 0.0)
+    node.tell_many(5)
+    receiver = cap(node, url=address.url)
+    outcome = await receiver.deliver(node.parcels())
+    await receiver.close()
+    assert list(outcome.taken) == [1]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -43,14 +41,6 @@ events = st.builds(
     source_ns=instants, received_ns=instants, value=number, limit=number,
     predicted_ns=st.none() | instants, standard=text, clause=text,
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def schema() -> Any:
-    folder = os.environ.get("HAZGATE_SCHEMAS")
-    if not folder:
-        pytest.skip("HAZGATE_SCHEMAS names no folder with cap12.xsd")
-    return xmlschema.XMLSchema(str(Path(folder) / "cap12.xsd"))
 
 
 def event(**fields: Any) -> AlarmEvent:

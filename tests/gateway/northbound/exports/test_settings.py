@@ -88,6 +88,29 @@ def test_two_exports_of_one_name_are_refused(tmp_path: Path) -> None:
     assert "export[1].name: 'a' is the name of another export" in problem
 
 
+@pytest.mark.parametrize(
+    ("url", "more", "good"),
+    [
+        ("mqtt://broker.example", {"username": "u"}, False),
+        ("mqtt://10.0.0.7", {"username": "u", "password_file": "p"}, False),
+        ("mqtt://broker.example", {}, True),
+        ("mqtt://127.0.0.1", {"username": "u"}, True),
+        ("mqtt://[::1]:1883", {"username": "u"}, True),
+        ("mqtt://localhost", {"username": "u"}, True),
+        ("mqtts://broker.example", {"username": "u", "password_file": "p"}, True),
+    ],
+)
+def test_no_password_travels_in_the_clear(
+    tmp_path: Path, url: str, more: dict[str, str], *, good: bool
+) -> None:
+    """To another machine a user and a password go encrypted, or the check refuses them."""
+    (tmp_path / "p").write_text("secret", encoding="utf-8")
+    lines = "".join(f'{key} = "{value}"\n' for key, value in more.items())
+    found = told(tmp_path, f'[[export]]\nname = "a"\nkind = "mqtt"\nurl = "{url}"\n{lines}')
+    assert good == (not found)
+    assert good or "export[0].url: " in found[0]
+
+
 def test_good_exports_are_taken(tmp_path: Path) -> None:
     """Negative control: with their files in place they are bound, paths as the file means them."""
     secret(tmp_path / "secret", KEY)

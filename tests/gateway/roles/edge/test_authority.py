@@ -13,6 +13,7 @@ from gateway.northbound.signing import sign
 from gateway.northbound.trust import Pin, Trust
 from gateway.northbound.wire import Order
 from gateway.roles.edge.authority import ACTIONS, LONGEST_NS, Authority
+from gateway.roles.edge.parent_time import OWN, Told
 from gateway.roles.edge.settings import DelegateSettings
 
 NOW = 1_790_000_000 * NANOSECONDS
@@ -55,7 +56,7 @@ class Site:
         """The word for the refusal; empty where it is allowed."""
         try:
             self.authority.prove(order, receiver)
-            self.authority.allow(order, receiver, now_ns=now_ns)
+            self.authority.allow(order, receiver, now=Told(now_ns, OWN))
         except RefusedError as error:
             self.text = str(error)
             return error.reason
@@ -112,6 +113,24 @@ def test_a_name_without_a_key_is_the_parents_or_nobodys() -> None:
     assert site.judged(made("lake-centre", "acknowledge")) == "not_delegated"
     assert "without a key" in site.text
     assert site.judged(made("lake-centre", "urged")) == "not_delegated"
+
+
+@pytest.mark.parametrize("action", ["acknowledge", "urged", "readings"])
+def test_a_key_believed_on_first_use_never_serves_a_delegate(action: str) -> None:
+    """Who signed a harmless act first under a name may not decide when the name is delegated to."""
+    site = Site(DelegateSettings(to="lake-centre"))
+    pinned = Pin(
+        centre="county",
+        public_key=public_hex(KEYS["county"]),
+        above={"lake-centre": public_hex(KEYS["city"])},
+    )
+    site.trust.begin("parent", pinned)
+    assert site.judged(made("lake-centre", action, key="city")) == "not_delegated"
+    assert "state its key" in site.text
+    stated = DelegateSettings(to="lake-centre", key=public_hex(KEYS["lake-centre"]))
+    site.authority = Authority("gw", [stated], site.trust)
+    assert site.judged(made("lake-centre", action, key="city")) == "other_key"
+    assert site.judged(made("lake-centre", action)) == ""
 
 
 def test_the_name_of_the_screen_opens_nothing_elsewhere() -> None:

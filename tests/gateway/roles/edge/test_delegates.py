@@ -10,7 +10,7 @@ from gateway.config import ConfigError
 from gateway.northbound.trust import Pin, keep_pin
 from gateway.roles.edge.inventory import inventory_of
 from gateway.roles.edge.settings import ACTIONS
-from gateway.roles.edge.site import inspect_site, load_site
+from gateway.roles.edge.site import inspect_site, load_site, start_site
 from tests.gateway.roles.edge.edge import write_site
 
 NOW_NS = 1_790_000_000_000_000_000
@@ -55,8 +55,12 @@ def test_a_name_that_is_not_the_paired_parent_s_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"lake-centre: is not the paired parent, county"):
         inspect_site(path, now_ns=NOW_NS)
     load_site(path)
+    _, [told] = start_site(path)
+    assert "lake-centre: is not the paired parent, county" in told
+    assert "its orders are refused" in told
     keep_pin(token, Pin(centre="lake-centre", public_key=KEY))
     inspect_site(path, now_ns=NOW_NS)
+    assert start_site(path)[1] == []
 
 
 def test_the_inventory_says_who_may_decide(tmp_path: Path) -> None:

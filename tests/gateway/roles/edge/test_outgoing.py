@@ -15,7 +15,7 @@ from gateway.roles.edge.telling import coverage
 from gateway.simulation.broker import LocalBroker
 from tests.gateway.cli.shell import figures, hazgate
 from tests.gateway.northbound.site import Parent, serving
-from tests.gateway.roles.edge.edge import Edge, running, stored, until, write_site
+from tests.gateway.roles.edge.edge import WAIT_S, Edge, running, stored, until, write_site
 
 
 def above(folder: Path, parent: str, more: str = "") -> str:
@@ -158,6 +158,39 @@ async def test_a_full_outbox_sheds_and_counts(
     database.close()
     told = sum(int(event.detail["count"] or 0) for event in shed)
     assert left + told + untold == len(events)
+
+
+@pytest.mark.broker
+async def test_what_waits_in_memory_is_bounded_and_watched_too(
+    tmp_path: Path, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a disk the outbox keeps its limit, sheds are counted, a dead letter is an alarm."""
+    async with serving(Parent()) as gone:
+        pass
+    (tmp_path / "taken").write_text("a file stands where the folder should be")
+    more = above(tmp_path, gone.url)
+    path = write_site(tmp_path, port=broker.port, store="taken/data", more=more)
+    monkeypatch.setattr(outgoing, "MEBIBYTE", 40)
+    async with running(path) as edge:
+        act = edge.node.storage.act
+        assert edge.node.storage.spool is None
+        for _ in range(30):
+            edge.node.line.emit([edge.node.desk.note("probe", now_ns=edge.node.clock.now_ns())])
+        shed = 'SELECT COUNT(*) FROM journal WHERE CAST(entry AS TEXT) LIKE \'%"kind":"shed"%\''
+        deadline = asyncio.get_running_loop().time() + WAIT_S
+        while not (await act(lambda database: database.execute(shed)))[0][0]:
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.01)
+        assert await waiting(edge) < 30
+        await act(
+            lambda database: database.execute(
+                "INSERT INTO dead_letter (destination, seq, entry, reason, at_ns) "
+                "VALUES ('parent', 1, x'00', 'fork', 1)"
+            )
+        )
+        await until(lambda: edge.active("@node/dead_letter"))
+        await act(lambda database: database.execute("DELETE FROM dead_letter"))
+        await until(lambda: not edge.active("@node/dead_letter"))
 
 
 @pytest.mark.broker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 import time
@@ -9,15 +10,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from gateway.alarms.requests import Request
 from gateway.clock import SystemClock
 from gateway.db import Database
+from gateway.model import Cause, State, decode_event
+from gateway.northbound.source import Whole
 from gateway.northbound.spool import Configuration
+from gateway.northbound.wire import Present
+from gateway.roles.edge import telling as telling_module
 from gateway.roles.edge.recovery import open_store
 from gateway.simulation.broker import LocalBroker
 from tests.gateway.roles.edge.conftest import Disk
-from tests.gateway.roles.edge.edge import Edge, running, stored, until, verified, write_site
+from tests.gateway.roles.edge.edge import (
+    WAIT_S,
+    Edge,
+    running,
+    stored,
+    until,
+    verified,
+    write_site,
+)
 
 pytestmark = pytest.mark.broker
 NOBODY = 65534
@@ -77,6 +92,30 @@ async def test_a_disk_that_hangs_is_told_and_waited_for_by_nobody(
     assert verified(store).problems == ()
 
 
+async def test_a_disk_that_hangs_at_the_start_is_waited_for_by_nobody(
+    tmp_path: Path, broker: LocalBroker, disk: Disk
+) -> None:
+    """Where not even the first sync comes back, the siren beats, the alarm rises, it lends."""
+    path = write_site(tmp_path, port=broker.port)
+    disk.hang()
+    try:
+        async with asyncio.timeout(WAIT_S), running(path) as edge:
+            await until(lambda: edge.active("@node/storage_slow"))
+            assert disk.hanging.is_set()
+            await edge.say(20.0, 150.0)
+            await until(lambda: "gw/A/h" in edge.sounding)
+            await settled(edge)
+            beats = len(edge.commands)
+            await until(lambda: len(edge.commands) > beats + 1)
+            assert stored(tmp_path / "data") == []
+            disk.answer()
+            await until(lambda: not edge.active("@node/storage_slow"))
+    finally:
+        disk.answer()
+    (shed,) = [event for event in stored(tmp_path / "data") if event.kind == "shed"]
+    assert shed.detail["count"] == 2
+
+
 async def test_the_parent_is_told_of_a_journal_that_is_durable(
     tmp_path: Path, broker: LocalBroker, disk: Disk
 ) -> None:
@@ -89,11 +128,43 @@ async def test_the_parent_is_told_of_a_journal_that_is_durable(
         await edge.say(600.0)
         await until(lambda: edge.active("A/hh"))
         last = stored(store)[-1]
-        seq, head, *_ = edge.node.upward._source.status()
+        seq, head, *_ = edge.node.telling._status()
         assert edge.node.desk.chain.seq > seq == last.seq
         disk.answer()
-        await until(lambda: edge.node.upward._source.status()[0] == edge.node.desk.chain.seq)
-        assert edge.node.upward._source.status()[1] == edge.node.desk.chain.head != head
+        await until(lambda: edge.node.telling._status()[0] == edge.node.desk.chain.seq)
+        assert edge.node.telling._status()[1] == edge.node.desk.chain.head != head
+
+
+async def test_the_parent_is_told_of_alarms_as_they_are_durable(
+    tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a power cut would undo is not in the present state: it waits, then tells what is."""
+
+    def states(whole: Whole) -> dict[str, str]:
+        body = next(item.body for item in whole.items if item.kind == "present")
+        told = msgspec.json.decode(bytes(body), type=Present)
+        events = [decode_event(bytes(entry)) for entry in told.alarms]
+        assert all(event.seq <= told.seq == whole.seq for event in events)
+        return {event.rule: event.after for event in events if event.tag == "A"}
+
+    async with running(write_site(tmp_path, port=broker.port)) as edge:
+        telling = edge.node.telling
+        await edge.say(20.0, 150.0)
+        await settled(edge)
+        raised = states(await telling._whole("1/1"))
+        assert raised["h"] == State.UNACKNOWLEDGED
+        disk.hang()
+        revision = edge.node.desk.status("gw/A/h").revision
+        edge.node.line.order(
+            Request(alarm="gw/A/h", revision=revision, cause=Cause.ACKNOWLEDGE, operator="li")
+        )
+        assert edge.node.desk.status("gw/A/h").state == State.ACKNOWLEDGED
+        monkeypatch.setattr(telling_module, "PATIENCE_S", 0.05)
+        assert states(await telling._whole("1/2")) == raised
+        assert disk.hanging.is_set()
+        monkeypatch.setattr(telling_module, "PATIENCE_S", WAIT_S)
+        disk.answer()
+        assert states(await telling._whole("1/3"))["h"] == State.ACKNOWLEDGED
 
 
 async def test_a_hanging_disk_costs_bounded_memory(
