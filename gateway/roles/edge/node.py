@@ -36,14 +36,14 @@ from gateway.roles.edge.own_alarms import OwnAlarms
 from gateway.roles.edge.pacing import Pacing
 from gateway.roles.edge.parent_time import ParentTime
 from gateway.roles.edge.recovery import Opened, memory_store, newest, open_store, take_up
-from gateway.roles.edge.screen import LocalScreen
+from gateway.roles.edge.screen import receivers_of
 from gateway.roles.edge.self_fault import SelfFault
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import BACK, FAILED, Storage, failures
 from gateway.roles.edge.telling import Telling
 from gateway.roles.edge.trusting import Trusting
 from gateway.roles.exporting import Exports, destinations_of
-from gateway.roles.upward import PARENT, Above, Upward
+from gateway.roles.upward import Above, Upward
 from gateway.southbound.arrivals import Arrivals
 from gateway.southbound.clocks import Clocks
 from gateway.southbound.ingest import Ingest
@@ -113,7 +113,7 @@ class EdgeNode:
         )
         engine = Engine(plant)
         await asyncio.to_thread(engine.warm_up)
-        receivers = await self._receivers()
+        receivers = await receivers_of(site, self._stack)
         try:
             self._use(opened, receivers)
             pending, ran = await asyncio.to_thread(self._take_up, opened, engine)
@@ -306,27 +306,6 @@ class EdgeNode:
             trust=self.trusting.trust,
             answered=self.orders.times.answered,
         )
-
-    async def _receivers(self) -> list[Above]:
-        """Return parent and screen, as far as the site has them; the screen is started here."""
-        settings = self.site.settings
-        receivers = [Above(PARENT, settings.parent)] if settings.parent else []
-        if settings.screen is not None:
-            screen = LocalScreen(
-                settings.screen,
-                node=settings.node.id,
-                name=settings.node.name or settings.node.id,
-                division=settings.node.division,
-                folder=self.site.folder,
-            )
-            try:
-                await self._stack.enter_async_context(screen)
-            except OSError as error:
-                # The disk refuses: the site is watched all the same, without its screen.
-                LOG.warning("the screen cannot be started", reason=str(error))
-            else:
-                receivers.append(screen.above)
-        return receivers
 
     def _deliver(self, arrivals: Arrivals) -> bool:
         try:

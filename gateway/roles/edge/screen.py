@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from gateway import folders
 from gateway.northbound.settings import ParentSettings
+from gateway.observe import log
 from gateway.roles.edge.child import keep_running
 from gateway.roles.edge.settings import ScreenSettings
-from gateway.roles.upward import Above
+from gateway.roles.edge.site import Site
+from gateway.roles.upward import PARENT, Above
 
 SCREEN: Final = "screen"
+LOG = log("roles.edge")
 
 
 def screen_id(node: str) -> str:
@@ -84,3 +87,25 @@ class LocalScreen:
             f'[store]\nfolder = "{self._folder}"\n[pairing]\nnodes = ["{self._node}"]\n'
         )
         (self._folder / "centre.toml").write_text(text, encoding="utf-8")
+
+
+async def receivers_of(site: Site, stack: AsyncExitStack) -> list[Above]:
+    """Return parent and screen, as far as the site has them; the screen runs until `stack` ends."""
+    settings = site.settings
+    receivers = [Above(PARENT, settings.parent)] if settings.parent else []
+    if settings.screen is not None:
+        screen = LocalScreen(
+            settings.screen,
+            node=settings.node.id,
+            name=settings.node.name or settings.node.id,
+            division=settings.node.division,
+            folder=site.folder,
+        )
+        try:
+            await stack.enter_async_context(screen)
+        except OSError as error:
+            # The disk refuses: the site is watched all the same, without its screen.
+            LOG.warning("the screen cannot be started", reason=str(error))
+        else:
+            receivers.append(screen.above)
+    return receivers

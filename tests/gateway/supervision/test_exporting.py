@@ -146,7 +146,8 @@ async def test_what_an_export_sheds_is_an_event_of_the_centre(
 
         await until(counted)
         rows = await world.rows("SELECT entry FROM event WHERE kind = 'shed'")
-        assert json.loads(rows[0][0])["detail"]["count"] == 200
+        # An event of the centre's own may have come to wait as well, and pushed out one more.
+        assert json.loads(rows[0][0])["detail"]["count"] in {200, 201}
         assert await waiting(world) == 1000
 
 
