@@ -8,6 +8,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 TEP := $(wildcard ../shared/data/tep)
 export HAZGATE_TEP ?= $(if $(TEP),$(abspath $(TEP)),)
+# The schemas that exports are checked against; without them those tests are skipped.
+SCHEMAS := $(wildcard ../shared/data/schemas)
+export HAZGATE_SCHEMAS ?= $(if $(SCHEMAS),$(abspath $(SCHEMAS)),)
 # CI sets TESTS to a folder to run one part.
 TESTS ?= tests
 # One test of the fault laboratory, and where the long one keeps its results.
