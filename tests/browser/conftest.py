@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,23 +84,16 @@ class Watched:
 
 
 #: The shared plant; closed after this folder's last test, so that it burdens no other folder's.
-SHARED = ExitStack()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None, None, None]:
-    yield
-    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
-        SHARED.close()
-
-
-@pytest.fixture(scope="session", name="plant")
-def _plant(tmp_path_factory: pytest.TempPathFactory) -> Plant:
+@pytest.fixture(scope="module", name="plant")
+def _plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     if absent := missing():
         pytest.skip(f"not installed: {absent}")
     devices = dict.fromkeys((f"T{number}" for number in range(1, 10)), LIMITS)
     folder = tmp_path_factory.mktemp("plant")
-    return SHARED.enter_context(running(folder, {**devices, "AR1-AT-101": PACK}))
+    with running(folder, {**devices, "AR1-AT-101": PACK}) as plant:
+        yield plant
 
 
 @pytest.fixture(name="town")
@@ -111,7 +103,7 @@ def _town(tmp_path: Path) -> Iterator[Town]:
         yield town
 
 
-@pytest.fixture(scope="session", name="sessions")
+@pytest.fixture(scope="module", name="sessions")
 def _sessions() -> dict[tuple[str, str], StorageState]:
     """Cookies by server and account: a password is hashed slowly on purpose."""
     return {}
