@@ -83,9 +83,6 @@ class Watched:
             self.foreign.append(request.url)
 
 
-#: The shared plant; closed after this folder's last test, so that it burdens no other folder's.
-
-
 @pytest.fixture(scope="module", name="plant")
 def _plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     if absent := missing():
