@@ -129,19 +129,15 @@ class Plant:
 
 
 @contextmanager
-def running(folder: Path, devices: dict[str, str], *, speed: float = 1.0) -> Iterator[Plant]:
+def running(folder: Path, devices: dict[str, str]) -> Iterator[Plant]:
     """Run broker, centre and edge for the length of a block.
 
     Parameters
     ----------
     devices
         Rules by tag.
-    speed
-        How fast the clocks of edge and centre run: what waits for a minute is seen sooner.
     """
     port = free_port()
-    scaled = [] if speed == 1.0 else ["--clock-speed", str(speed)]
-    scaled += [] if speed == 1.0 else ["--clock-origin", str(time.time_ns())]
     centre, site = folder / "centre.toml", folder / "site.toml"
     with ExitStack() as stack:
         broker = stack.enter_context(LocalBroker(folder / "broker", program=mosquitto()))
@@ -156,10 +152,10 @@ def running(folder: Path, devices: dict[str, str], *, speed: float = 1.0) -> Ite
         text = SITE.format(**parts)
         text += "".join(DEVICE.format(tag=tag, rules=rules) for tag, rules in devices.items())
         site.write_text(text)
-        above = stack.enter_context(child(folder, "centre", centre, scaled))
+        above = stack.enter_context(child(folder, "centre", centre, []))
         url, name, password = first_login(above)
         plant = Plant(folder, broker, url, (name, password), {"centre": above.process})
-        edge = stack.enter_context(child(folder, "edge", site, scaled))
+        edge = stack.enter_context(child(folder, "edge", site, []))
         plant.processes["edge"] = edge.process
         edge.wait_for("connected to the parent", also="subscribed")
         yield plant

@@ -145,7 +145,7 @@ const TEXTS = {
   "list.filter": ["筛选：位号、区域、站点、报警内容（按 / 键）", "Filter: tag, area, site, alarm ( / )"],
   "list.all": ["全部", "All"],
   "list.unacknowledged": ["未确认", "Unacknowledged"],
-  "list.count": ["共 {n} 条，未确认 {u} 条", "{n} alarms, {u} unacknowledged"],
+  "list.count": ["共 {n} 条，未确认 {u} 条", "Alarms: {n}, unacknowledged: {u}"],
   "list.calm": ["当前没有报警", "No alarms"],
   "list.calm.stale": ["画面非实时，无法判断有无报警", "Not live: whether there are alarms is not known"],
   "list.none": ["没有符合筛选条件的报警", "No alarm matches the filter"],
