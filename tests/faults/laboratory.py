@@ -144,6 +144,7 @@ async def run_case(test: FaultTest, case: Case, *, keep: Path | None, mutant: st
         try:
             async with asyncio.timeout(test.limit_s):
                 evidence = await test.run(room)
+            room.figures |= evidence.figures()
             verdict = await asyncio.to_thread(check, evidence)
         except UnavailableError as error:
             found.missing = str(error)

@@ -88,6 +88,25 @@ async def test_what_cannot_be_run_here_says_why(tmp_path: Path) -> None:
     assert summary([row])["not_run"] == {"T99": "this machine has no such disk"}
 
 
+async def test_the_worst_of_what_was_timed_is_told_beside_its_limit() -> None:
+    """Whatever a run times or measures is a figure of the table, named with its limit."""
+    evidence = Evidence()
+    evidence.sound("a", 0.1)
+    evidence.sound("b", 0.4)
+    evidence.sound("nothing", None)
+    evidence.recover("the backlog", 3.0, limit_s=600)
+    evidence.bound("memory, MiB", 213.0, limit=300)
+    assert evidence.figures() == {
+        "siren, s (limit 1)": 0.4,
+        "the backlog again, s (limit 600)": 3.0,
+        "memory, MiB (limit 300)": 213.0,
+    }
+    scripted = Scripted()
+    [case, *_] = batches(1)
+    found = await run_case(scripted.test, case, keep=None)
+    assert found.figures == {"siren, s (limit 1)": 0.1}
+
+
 async def test_a_run_that_hangs_is_a_violation(tmp_path: Path) -> None:
     """Past its time it is ended, and its folder kept."""
     scripted = Scripted(limit_s=0.1)
