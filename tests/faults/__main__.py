@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.faults.catalogue import load_catalogue
 from tests.faults.laboratory import Laboratory, Row, say, summary, table
 from tests.faults.mounts import own_namespace
+from tests.faults.results import PAGE, page, save
 
 
 async def run(arguments: argparse.Namespace, folder: Path) -> list[Row]:
@@ -54,10 +55,15 @@ def main() -> None:
     parser.add_argument("--without-controls", action="store_true", help="run no mutants")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="tests at the same time")
     parser.add_argument("--list", action="store_true", help="print the catalogue")
+    parser.add_argument("--save", action="store_true", help="keep the results in the repository")
+    parser.add_argument("--page", action="store_true", help="write docs/reliability.md from them")
     arguments = parser.parse_args()
     if arguments.list:
         for test in load_catalogue().values():
             sys.stdout.write(f"{test.name}  {test.sentence}\n")
+        return
+    if arguments.page:
+        PAGE.write_text(page(load_catalogue()), encoding="utf-8")
         return
     # Mounts of a laboratory that is killed end with it.
     own_namespace()
@@ -67,6 +73,8 @@ def main() -> None:
     sys.stdout.write(f"\n{table(rows)}\n\nresults in {folder}\n{json.dumps(figures)}\n")
     if arguments.json:
         arguments.json.write_text(json.dumps(figures) + "\n", encoding="utf-8")
+    if arguments.save:
+        save(rows, long=arguments.long)
     # A control that cannot run here is told in the table, and does not fail the laboratory.
     escaped = any(was is False for row in rows for was in row.controls.values())
     sys.exit(1 if figures["violations"] or escaped else 0)

@@ -1,0 +1,124 @@
+"""The results that the repository keeps, and the page that shows them.
+
+`python -m tests.faults --save` leaves a file for each test, short and long apart, so that a long
+laboratory may be run a test at a time; `--page` writes `docs/reliability.md` from them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from tests.faults.catalogue import FaultTest
+from tests.faults.laboratory import Row, figures, write
+
+ROOT: Final = Path(__file__).parents[2]
+FOLDER: Final = Path(__file__).parent / "results"
+PAGE: Final = ROOT / "docs" / "reliability.md"
+#: What is below it on the page is written by the program.
+BELOW: Final = "## Results\n"
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What one test came to.
+
+    Parameters
+    ----------
+    runs, violations
+        Without the controls'.
+    controls
+        Mutant -> whether it was caught; None where it could not run.
+    seconds
+        What the runs took.
+    figures
+        What was timed and measured, in words.
+    commit, day
+        What was run, and when.
+    missing
+        Why it could not run; empty where it did.
+    """
+
+    test: str
+    runs: int
+    violations: int
+    controls: dict[str, bool | None]
+    seconds: int
+    figures: dict[str, str]
+    commit: str
+    day: str
+    missing: str = ""
+
+
+def commit() -> str:
+    """Return the short name of what is checked out, with a + where it was changed since."""
+    words = ("git", "describe", "--always", "--dirty=+", "--exclude=*")
+    return subprocess.run(
+        words, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def save(rows: Sequence[Row], *, long: bool, folder: Path = FOLDER) -> None:
+    """Keep a file for each test that was run."""
+    day = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    for row in rows:
+        result = Result(
+            test=row.test.name,
+            runs=row.runs,
+            violations=row.violations,
+            controls=row.controls,
+            seconds=round(row.seconds),
+            figures=figures(row),
+            commit=commit(),
+            day=day,
+            missing=row.missing,
+        )
+        write(folder / ("long" if long else "short") / f"{row.test.name}.json", result)
+
+
+def load(*, long: bool, folder: Path = FOLDER) -> dict[str, Result]:
+    """Return the kept results by the name of the test."""
+    found = sorted((folder / ("long" if long else "short")).glob("*.json"))
+    results = [msgspec.json.decode(path.read_bytes(), type=Result) for path in found]
+    return {result.test: result for result in results}
+
+
+def page(tests: dict[str, FaultTest], *, folder: Path = FOLDER, old: Path = PAGE) -> str:
+    """Return the page: its text as it is, and below it the tables of what is kept."""
+    text = old.read_text(encoding="utf-8").partition(BELOW)[0]
+    short, long = load(long=False, folder=folder), load(long=True, folder=folder)
+    lines = [
+        "| test | what it promises | short | long | controls caught |",
+        "|---|---|---|---|---|",
+    ]
+    for name, test in tests.items():
+        cells = [_cell(results.get(name)) for results in (short, long)]
+        lines.append(f"| {name} | {test.sentence} | {' | '.join(cells)} | {_caught(test, short)} |")
+    lines += ["", "### What was measured", ""]
+    lines += ["| test | figure | short | long |", "|---|---|---|---|"]
+    for name in tests:
+        told = [results[name].figures if name in results else {} for results in (short, long)]
+        for figure in dict.fromkeys([*told[0], *told[1]]):
+            values = " | ".join(each.get(figure, "-") for each in told)
+            lines.append(f"| {name} | {figure} | {values} |")
+    return f"{text}{BELOW}\n" + "\n".join(lines) + "\n"
+
+
+def _cell(result: Result | None) -> str:
+    if result is None:
+        return "-"
+    if result.missing:
+        return f"not run: {result.missing}"
+    return f"{result.runs:,} runs, {result.violations} violations, {result.seconds:,} s"
+
+
+def _caught(test: FaultTest, results: dict[str, Result]) -> str:
+    if test.name not in results or not test.controls:
+        return "-"
+    marks = {True: "", False: " **not caught**", None: " not run"}
+    found = results[test.name].controls
+    return ", ".join(f"`{name}`{marks[was]}" for name, was in found.items())

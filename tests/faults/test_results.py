@@ -1,0 +1,58 @@
+"""The results that are kept, and the page that shows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.faults.catalogue import Case, Control, FaultTest, Found, load_catalogue, only, repeated
+from tests.faults.evidence import Evidence
+from tests.faults.laboratory import Row
+from tests.faults.results import PAGE, load, page, save
+
+
+async def nothing(_room: object) -> Evidence:
+    """Break nothing."""
+    return Evidence()
+
+
+def a_test(name: str, *mutants: str) -> FaultTest:
+    controls = tuple(
+        Control(mutant=each, breaks=frozenset({"I1"}), cases=only([])) for each in mutants
+    )
+    return FaultTest(
+        name=name, sentence=f"{name} holds.", observes=frozenset({"I1"}),
+        plan=repeated(short=1, long=2, batch=1), run=nothing, limit_s=1.0, controls=controls,
+    )  # fmt: skip
+
+
+def test_results_are_kept_a_test_at_a_time(tmp_path: Path) -> None:
+    """What is run later stands beside what was kept, and short counts beside long ones."""
+    found = Found(case=Case(number=1, seed=1), faults=500, seconds=60.4, figures={"s": 2.0})
+    save([Row(a_test("T90"), [found], {"loud": True})], long=True, folder=tmp_path)
+    save([Row(a_test("T91"), [found])], long=True, folder=tmp_path)
+    assert list(load(long=True, folder=tmp_path)) == ["T90", "T91"]
+    assert load(long=False, folder=tmp_path) == {}
+    result = load(long=True, folder=tmp_path)["T90"]
+    assert (result.runs, result.violations, result.seconds) == (500, 0, 60)
+
+
+def test_the_page_hides_nothing_bad(tmp_path: Path) -> None:
+    """Violations, controls that got away and tests that could not run are told in its table."""
+    bad = Found(case=Case(number=1, seed=1), faults=3, violations={"I1": ["lost", "lost"]})
+    away = Found(case=Case(number=1, seed=1), missing="no /dev/fuse")
+    save([Row(a_test("T90", "loud"), [bad], {"loud": False})], long=False, folder=tmp_path)
+    save([Row(a_test("T91"), [away])], long=False, folder=tmp_path)
+    old = tmp_path / "old.md"
+    old.write_text("Text.\n\n## Results\nstale\n", encoding="utf-8")
+    tests = {"T90": a_test("T90", "loud"), "T91": a_test("T91"), "T92": a_test("T92")}
+    text = page(tests, folder=tmp_path, old=old)
+    assert text.startswith("Text.\n\n## Results\n")
+    assert "stale" not in text
+    assert "| T90 | T90 holds. | 3 runs, 2 violations, 0 s | - | `loud` **not caught** |" in text
+    assert "| T91 | T91 holds. | not run: no /dev/fuse | - |" in text
+    assert "| T92 | T92 holds. | - | - | - |" in text
+
+
+def test_the_page_is_not_stale() -> None:
+    """It is what the kept results give: write it anew with `python -m tests.faults --page`."""
+    assert page(load_catalogue()) == PAGE.read_text(encoding="utf-8")
