@@ -223,6 +223,8 @@ class Days:
         return {
             "rss_mib": int(words["VmRSS"].split()[0]) / 1024,
             "peak_mib": int(words["VmHWM"].split()[0]) / 1024,
+            "descriptors": len(list(Path("/proc/self/fd").iterdir())),
+            "threads": int(words["Threads"]),
             "connected": any(each.connected for each in self.node.upward.uplinks),
             "presented": self.presented,
             "seq": desk.chain.seq,

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from gateway.db import Database, StoreError
 from gateway.northbound import outbox
+from gateway.roles.edge.recovery import LOG_PAGES
 from gateway.simulation.broker import free_port
 from tests.chain.site import centre_text
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
@@ -36,6 +37,13 @@ A_DAY: Final = 20_000
 PRESENT_S: Final = 2.0
 FASTER: Final = 10.0
 MEMORY_MIB: Final = 300.0
+#: What the site file of `tests.faults.days` gives the spool, and the default of an outbox.
+SPOOL_MIB: Final = 512
+OUTBOX_MIB: Final = 256
+#: Pages of 4 KiB at which a commit folds the store's log itself, and as much again.
+LOG_MIB: Final = 2 * LOG_PAGES * 4096 / 2**20
+DESCRIPTORS: Final = 64
+THREADS: Final = 16
 SLOWER: Final = 1.2
 PAIRS: Final = 5
 DRAIN_S: Final = 600.0
@@ -110,6 +118,12 @@ def rows(path: Path, role: str, ask: Callable[[Database], Any]) -> Any:
         return None
     finally:
         database.close()
+
+
+def mib(folder: Path, pattern: str = "*") -> float:
+    """Return how much lies in the files of a folder."""
+    found = (path.stat().st_size for path in folder.rglob(pattern) if path.is_file())
+    return sum(found) / 2**20
 
 
 def left_in(data: Path) -> int:
@@ -205,9 +219,18 @@ async def outage(
             room.figures["shed"] = (await edge.ask("look"))["shed"]
             await asyncio.to_thread(disk.free)
     found = await edge.ask("look")
-    used = sum(path.stat().st_size for path in disk.folder.rglob("*") if path.is_file()) / 2**20
-    evidence.bound("memory of the edge, MiB", found["peak_mib"], limit=MEMORY_MIB)
-    evidence.bound("disk of the edge, MiB", used, limit=DISK_MIB)
+    data = disk.folder / "data"
+    waiting = rows(data / "store.db", "edge", lambda d: outbox.size(d, "parent"))
+    for what, most, limit in (
+        ("memory of the edge, MiB", found["peak_mib"], MEMORY_MIB),
+        ("descriptors of the edge", found["descriptors"], DESCRIPTORS),
+        ("threads of the edge", found["threads"], THREADS),
+        ("disk of the edge, MiB", mib(disk.folder), DISK_MIB),
+        ("spool of the edge, MiB", mib(data / "spool"), SPOOL_MIB),
+        ("log of the store, MiB", mib(data, "store.db-wal"), LOG_MIB),
+        ("outbox of the edge, MiB", waiting[1] / 2**20, OUTBOX_MIB),
+    ):
+        evidence.bound(what, most, limit=limit)
     if found["silent"]:
         evidence.fail("I10", f"{found['silent']} points are silent that spoke to the last")
     await edge.ask("hush")
