@@ -35,6 +35,7 @@ def result(*rates: float) -> dict[str, Any]:
     return {KEY: sorted(rates)[len(rates) // 2], "samples": {KEY: list(rates)}, "machine": "one"}
 
 
+@pytest.mark.more
 def test_a_fifth_less_is_noticed(tmp_path: Path) -> None:
     """Five runs each, one of them a hiccup: 20 % fewer messages a second fail the comparison."""
     a = result(40_000, 41_000, 39_000, 40_500, 30_000)
@@ -100,6 +101,7 @@ def test_a_single_value_must_be_far_worse() -> None:
     assert {row.key: row.verdict for row in found} == {KEY: "same", "max_ms": "-"}
 
 
+@pytest.mark.more
 def test_what_is_no_result_is_told(tmp_path: Path) -> None:
     """A file without figures, or with none in common, fails with a reason."""
     assert "no figure in common" in compared(tmp_path, {KEY: 1.0}, {"p99_ms": 1.0}).stderr

@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from bench.scale import SHARES, measure
 
 
@@ -21,6 +23,7 @@ def test_the_share_of_alarms_is_what_is_said() -> None:
     assert size.rss_mb > 50
 
 
+@pytest.mark.more
 def test_scale_ends_with_its_figures() -> None:
     """Each size is a row and has its figures."""
     done = subprocess.run(

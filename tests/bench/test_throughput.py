@@ -76,6 +76,7 @@ def measured(file: Path, *rows: str) -> dict[str, float]:
     return figures
 
 
+@pytest.mark.more
 @pytest.mark.broker
 @needs_mosquitto
 def test_a_small_run_measures_and_is_sound(tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def list_of(message: Captured) -> tuple[bytes, bytes, int, bool]:
     return message.topic, message.payload, message.qos, message.retain
 
 
+@pytest.mark.more
 @pytest.mark.broker
 @needs_mosquitto
 def test_recorded_traffic_comes_back_the_same(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def resident() -> int:
     return pages * resource.getpagesize()
 
 
+@pytest.mark.more
 def test_a_plant_of_440_000_points_fits(tmp_path: Path) -> None:
     """It costs less than 1 KB a point, with four million alarms, each found by its id."""
     before = resident()

@@ -55,6 +55,7 @@ async def test_tiers_in_processes_of_their_own_converge(tmp_path: Path) -> None:
     assert outcome.sound, found(outcome)
 
 
+@pytest.mark.more
 @pytest.mark.timeout(300)
 async def test_a_row_deleted_before_the_receipt_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -73,6 +74,7 @@ async def test_a_row_deleted_before_the_receipt_is_caught(
     assert outcome.missing > 0, found(outcome)
 
 
+@pytest.mark.more
 @pytest.mark.timeout(300)
 async def test_a_mirror_that_looks_at_no_revision_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -37,6 +37,7 @@ def test_a_zero_that_went_down_is_told_in_two_time_constants(down: float) -> Non
     assert ended > 90 * MINUTE
 
 
+@pytest.mark.more
 def test_healthy_noise_is_no_drift() -> None:
     """A month of a sensor whose zero lies half the tolerance down, and scatters by 0.75 of it."""
     assert edges(clean(60 * 24 * 30, -0.5)) == []

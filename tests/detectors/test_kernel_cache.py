@@ -149,6 +149,7 @@ def test_a_folder_that_cannot_be_made_is_passed_over(
     assert found.parent == tmp_path / "home" / "hazgate"
 
 
+@pytest.mark.more
 def test_a_kill_while_compiling_harms_nothing(
     program: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
@@ -164,6 +165,7 @@ def test_a_kill_while_compiling_harms_nothing(
             path.unlink()
 
 
+@pytest.mark.more
 def test_processes_that_compile_at_once_do_not_disturb_each_other(
     program: Callable[..., subprocess.Popen[str]],
 ) -> None:

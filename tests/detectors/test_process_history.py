@@ -63,6 +63,7 @@ def test_units_do_not_matter() -> None:
     assert swings([1e6 * one - 4e9])[0] == pytest.approx(swings([one])[0], rel=1e-6)
 
 
+@pytest.mark.more
 def test_enough_is_where_the_false_alarms_are_as_intended() -> None:
     """Plants with enough swings hold 1 % to within a half of it, those with far fewer do not."""
     shares: dict[bool, list[float]] = {True: [], False: []}

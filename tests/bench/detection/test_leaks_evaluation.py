@@ -131,6 +131,7 @@ def test_false_alarms_are_of_all_points_and_days() -> None:
     assert false.at_most == pytest.approx(7.754 / 30, rel=1e-3)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("estimator", range(len(NAMES)), ids=NAMES)
 def test_every_estimator_sees_a_clear_ramp_and_nothing_in_a_constant(estimator: int) -> None:
     """None of those compared is a straw man: each begins before the limit, once."""

@@ -43,6 +43,7 @@ def cut_everywhere(folder: Path, world: Path, recording: Recording, *, others: i
     return found
 
 
+@pytest.mark.more
 @pytest.mark.timeout(300)
 def test_the_edges_store_stands_after_a_cut_at_every_step(tmp_path: Path, world: Path) -> None:
     """Each commit is there whole or not at all, and every one that had returned is there."""
@@ -68,6 +69,7 @@ def test_an_edge_that_does_not_sync_its_commits_is_caught(
     assert all("had been committed" in text for text in found), found
 
 
+@pytest.mark.more
 @pytest.mark.timeout(300)
 async def test_the_centre_keeps_what_it_answered_at_every_step(tmp_path: Path, world: Path) -> None:
     """What was told as stored is there after each cut, and what is sent again is there once."""

@@ -30,6 +30,7 @@ def test_centre_file_is_checked(tmp_path: Path) -> None:
     assert "none.csv" in hazgate("check", path).stdout
 
 
+@pytest.mark.more
 def test_workers_change_nothing_but_speed(tmp_path: Path) -> None:
     """However many processes share the devices, the events are the same to the byte."""
     chance = random.Random(5)

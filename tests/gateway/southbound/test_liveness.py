@@ -147,6 +147,7 @@ def test_uncertain_readings_are_heard(tmp_path: Path) -> None:
         assert watch.tick(second) == []
 
 
+@pytest.mark.more
 def test_a_quiet_day_has_no_false_silence(tmp_path: Path) -> None:
     """From one second to a quarter of an hour: each message on time, within jitter, for 24 h."""
     intervals = (1, 10, 60, 900)
