@@ -16,8 +16,9 @@ from gateway.northbound.uplink import Uplink
 from gateway.roles.exporting import Exports
 from gateway.roles.passing import Passing
 from gateway.roles.upward import PARENT, Above, Upward
-from gateway.supervision.backlog import Backlog, note_shed
+from gateway.supervision.backlog import MEBIBYTE, Backlog, note_shed
 from gateway.supervision.centre import Centre
+from gateway.supervision.filling import Filling
 from gateway.supervision.news import Receivers
 from gateway.supervision.store import BusyError
 from gateway.supervision.upward import ToParent
@@ -85,6 +86,11 @@ async def reporting(
             )
             told.follow(offer=upward.offer, wake=upward.wake)
             uplinks = upward.uplinks
+            if centre.store.fills:
+                # Half the bound: what happens meanwhile needs room as well.
+                room = uplink.outbox_mib * MEBIBYTE // 2
+                filling = Filling(centre.store.act, room=room, wake=upward.wake)
+                await stack.enter_async_context(filling)
         centre.store.outward = export.wake
         await stack.enter_async_context(export)
         await stack.enter_async_context(backlog)

@@ -24,7 +24,7 @@ from gateway.identity import Identity, load_key, public_hex
 from gateway.journal import GENESIS, Chain, close_segment, write_entries
 from gateway.model import AlarmEvent, Clock
 from gateway.northbound import outbox
-from gateway.supervision import feed, opening
+from gateway.supervision import feed, filling, opening
 from gateway.supervision.feed import FeedItem, Hub
 from gateway.supervision.news import NOBODY, News, Receivers, Show, Shown, Told
 from gateway.supervision.readers import Readers
@@ -195,7 +195,10 @@ class Write:
         """Write what was left for the end, sign a segment that is full; last before the commit."""
         self._shown.show(lambda node: self.publish("reset", node, b"{}"))
         for name in dict.fromkeys(name for name, _ in self._outgoing):
-            outbox.append(self.database, [row for to, row in self._outgoing if to == name], [name])
+            rows = [row for to, row in self._outgoing if to == name]
+            if name == opening.PARENT:
+                rows = filling.due(self.database, rows)
+            outbox.append(self.database, rows, [name])
         if self._entries:
             write_entries(self.database, self._entries)
             close_segment(self.database, key, at_ns=self.now_ns)
@@ -229,6 +232,8 @@ class Store:
         self.upward: Callable[[list[News]], None] | None = None
         #: and that something waits for an export.
         self.outward: Callable[[], None] | None = None
+        #: Whether a parent that is new is owed what came before; `filling` puts it out.
+        self.fills = False
         self.node = node
         self.clock = clock
         self.hub = hub
@@ -338,7 +343,7 @@ class Store:
         now_ns = self.clock.now_ns()
         with self._database.transaction() as database:
             self._chain, self._own, new = opening.chains(database, self.node)
-            opening.keep_outbox(database, parent=self._receivers.parent)
+            self.fills = filling.begin(database, parent=self._receivers.parent)
             first = Write(database, self._chain, now_ns)
             if new:
                 first.journal("life", detail={"life": first.life})

@@ -77,6 +77,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "supervision/feed.py": {"asyncio.timeout": ROUND},
     # Whether the centre itself stood still, its clock may not know.
     "supervision/backlog.py": {"asyncio.timeout": ROUND, "asyncio.sleep": ROUND},
+    "supervision/filling.py": {"asyncio.sleep": ROUND},
     "supervision/watch.py": {"asyncio.timeout": ROUND, "loop.time": ROUND},
     "tasks.py": {"asyncio.sleep": RETRY},
 }  # fmt: skip
