@@ -144,13 +144,6 @@ def overdue(database: Database) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def move_due(write: Write, by_ns: int) -> None:
-    """Keep the time that is left where the wall clock has jumped."""
-    write.execute(
-        "UPDATE copy SET due_ns = due_ns + ? WHERE receipt_ns = 0 AND escalated_ns = 0", (by_ns,)
-    )
-
-
 def _above(write: Write, node: str) -> tuple[str, ...]:
     """Return the divisions in which a node stands: its own, the grid cell, and all above."""
     rows = write.execute(

@@ -24,7 +24,8 @@ from gateway.identity import Identity, load_key, public_hex
 from gateway.journal import GENESIS, Chain, close_segment, write_entries
 from gateway.model import AlarmEvent, Clock
 from gateway.northbound import outbox
-from gateway.supervision import feed, filling, opening
+from gateway.supervision import clock_step, feed, filling, opening
+from gateway.supervision.clock_step import Instant, SetClock
 from gateway.supervision.feed import FeedItem, Hub
 from gateway.supervision.news import NOBODY, News, Receivers, Show, Shown, Told
 from gateway.supervision.readers import Readers
@@ -138,6 +139,16 @@ class Write:
             detail=detail,
         )
         self._entries.append((event.seq, entry))
+
+    def follow(self, at: Instant) -> None:
+        """Move along what ends by a clock that was set, before anything bears the new time."""
+        if at.step_ns:
+            clock_step.move(self.database, at.step_ns)
+            before_ns = at.now_ns - at.step_ns
+            self.journal(
+                "clock",
+                detail={"before_ns": before_ns, "after_ns": at.now_ns, "step_ns": at.step_ns},
+            )
 
     def seal(self, kind: str, **fields: Any) -> tuple[AlarmEvent, bytes]:
         """Make the next of the centre's own events; `gateway.supervision.own.tell` stores it."""
@@ -340,6 +351,7 @@ class Store:
         self._key = load_key(self.folder)
         self._database = Database(self.path, "centre")
         self.path.chmod(0o600)
+        self.times = SetClock(self.clock)
         now_ns = self.clock.now_ns()
         with self._database.transaction() as database:
             self._chain, self._own, new = opening.chains(database, self.node)
@@ -356,13 +368,15 @@ class Store:
         before = (chain.seq, chain.head, own.seq, own.head)
         try:
             with self._database.transaction() as database:
-                now_ns = self.clock.now_ns()
-                write = Write(database, chain, now_ns, own=own, receivers=to, key=self._key)
+                at = self.times.look()
+                write = Write(database, chain, at.now_ns, own=own, receivers=to, key=self._key)
+                write.follow(at)
                 result = work(write)
                 write.finish(self._key)
         except BaseException:
             chain.seq, chain.head, own.seq, own.head = before
             raise
+        self.times.moved(at)
         self._note_heads()
         if write.items or write.scopes_changed or write.news or write.exported:
             self._loop.call_soon_threadsafe(self._announce, write)
