@@ -18,6 +18,7 @@ from typing import Final, Self
 import httpx
 import msgspec
 
+from gateway.backoff import Backoff
 from gateway.northbound import wire
 from gateway.observe import log
 from gateway.tasks import keep_going
@@ -28,7 +29,9 @@ RETRY_LAST_S: Final = 30.0
 SILENT_S: Final = 45.0
 #: Orders of which is remembered that they came, so that one sent twice is handed over once.
 REMEMBERED: Final = 1000
-JITTER = secrets.SystemRandom()
+#: What is answered to whom the parent does not know: asking again soon is of no use.
+UNKNOWN: Final = (401, 403)
+RANDOM: Final = secrets.SystemRandom()
 LOG = log("northbound.downlink")
 
 
@@ -80,14 +83,17 @@ class Downlink:
         await self._client.aclose()
 
     async def _follow(self) -> None:
-        wait = RETRY_FIRST_S
+        backoff = Backoff(RETRY_FIRST_S, RETRY_LAST_S, random=RANDOM)
         reason = ""
         while True:
+            refused = False
             try:
                 headers = {"Last-Event-ID": self._last} if self._last else {}
                 async with self._client.stream("GET", wire.ORDERS, headers=headers) as stream:
+                    refused = stream.status_code in UNKNOWN
                     stream.raise_for_status()
-                    wait, reason = RETRY_FIRST_S, ""
+                    backoff.reset()
+                    reason = ""
                     async for identity, data in server_sent(stream.aiter_lines()):
                         self._last = identity or self._last
                         self._take(data)
@@ -95,8 +101,7 @@ class Downlink:
                 if str(error) != reason:
                     LOG.warning("no orders from the parent", reason=repr(error))
                 reason = str(error)
-            await asyncio.sleep(wait * JITTER.uniform(0.5, 1.0))
-            wait = min(RETRY_LAST_S, wait * 2)
+            await asyncio.sleep(backoff.longest() if refused else backoff.next())
 
     def _take(self, data: str) -> None:
         try:

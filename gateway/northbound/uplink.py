@@ -19,11 +19,11 @@ from types import TracebackType
 from typing import Final, Self
 
 from gateway import __version__
+from gateway.backoff import Backoff
 from gateway.db import StoreError
 from gateway.identity import Identity
 from gateway.model import Clock
 from gateway.northbound import wire
-from gateway.northbound.backoff import Backoff
 from gateway.northbound.posting import (
     Posting,
     UplinkRejectedError,
@@ -185,6 +185,9 @@ class Uplink:
         while self._source.identity() == who:
             if await self._round(who, connection):
                 continue
+            if self._source.identity() != who:
+                # This round has taken the call that told of it.
+                break
             if not sending.lag:
                 # Everything was taken: the next outage is a new one.
                 self._backoff.reset()

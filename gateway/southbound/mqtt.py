@@ -18,6 +18,7 @@ from typing import Final, Self
 
 import numpy as np
 
+from gateway.backoff import Backoff
 from gateway.model import Clock
 from gateway.southbound.arrivals import MARKER, Arrivals, Receipt, own_topic
 from gateway.southbound.connection import Connection
@@ -27,7 +28,7 @@ from gateway.southbound.settings import BrokerSettings
 
 RETRY_FIRST_S: Final = 0.2
 RETRY_LAST_S: Final = 30.0
-JITTER = secrets.SystemRandom()
+RANDOM: Final = secrets.SystemRandom()
 
 
 class BrokerSession:
@@ -151,16 +152,14 @@ class BrokerSession:
             self._line.watch.resume()
 
     async def _run(self) -> None:
-        wait = RETRY_FIRST_S
+        backoff = Backoff(RETRY_FIRST_S, RETRY_LAST_S, random=RANDOM)
         while True:
             reason = await self._connect_once()
             if self.connected:
-                wait = RETRY_FIRST_S
+                backoff.reset()
             self._drop()
             self._changed(reason)
-            # Jitter, so that a site's gateways do not all come back in the same instant.
-            await asyncio.sleep(wait * JITTER.uniform(0.5, 1.0))
-            wait = min(RETRY_LAST_S, wait * 2)
+            await asyncio.sleep(backoff.next())
 
     async def _connect_once(self) -> str:
         """Connect and keep the connection; return why it ended, or was never made."""

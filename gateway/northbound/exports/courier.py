@@ -18,10 +18,10 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
 
+from gateway.backoff import Backoff
 from gateway.db import Database, StoreError
 from gateway.model import NANOSECONDS, AlarmEvent, Clock, decode_event
 from gateway.northbound import outbox
-from gateway.northbound.backoff import Backoff
 from gateway.northbound.exports.passing import TRIES, Passing
 from gateway.northbound.exports.port import (
     Outcome,
