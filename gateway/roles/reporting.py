@@ -18,6 +18,7 @@ from gateway.roles.passing import Passing
 from gateway.roles.upward import PARENT, Above, Upward
 from gateway.supervision.backlog import MEBIBYTE, Backlog, note_shed
 from gateway.supervision.centre import Centre
+from gateway.supervision.desk import Desk
 from gateway.supervision.filling import Filling
 from gateway.supervision.news import Receivers
 from gateway.supervision.store import BusyError
@@ -67,8 +68,14 @@ async def reporting(
             parent=parent is not None,
             clock=centre.clock,
             uplinks=lambda: uplinks,
-            wake=export.wake,
         )
+
+        def released() -> None:
+            export.wake()
+            for each in uplinks:
+                each.wake()
+            backlog.look_soon()
+
         if parent is not None:
             told = _told(centre, parent, backlog, export)
             passing = await stack.enter_async_context(Passing(centre))
@@ -94,6 +101,8 @@ async def reporting(
         centre.store.outward = export.wake
         await stack.enter_async_context(export)
         await stack.enter_async_context(backlog)
+        desk = Desk(centre.store, clock=centre.clock, released=released)
+        await stack.enter_async_context(desk)
         yield
     await asyncio.gather(*shedding)
 
