@@ -23,7 +23,8 @@ from gateway.observe import log
 from gateway.supervision import child_alarms, own
 from gateway.supervision.child_alarms import Edge
 from gateway.supervision.opening import PARENT
-from gateway.supervision.store import BusyError, Store, Write
+from gateway.supervision.store import BusyError, Store
+from gateway.supervision.write import Write
 from gateway.tasks import keep_going
 
 MEBIBYTE: Final = 2**20

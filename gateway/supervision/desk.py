@@ -21,7 +21,8 @@ from gateway.northbound import dead_letters, wire
 from gateway.northbound.dead_letters import RETRY, Release
 from gateway.supervision import retirement
 from gateway.supervision.retirement import RetirementError
-from gateway.supervision.store import BusyError, Store, Write
+from gateway.supervision.store import BusyError, Store
+from gateway.supervision.write import Write
 from gateway.tasks import keep_going
 
 #: How often the store is asked for decisions of the command line.

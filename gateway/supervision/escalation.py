@@ -17,9 +17,9 @@ from gateway.db import Database
 from gateway.identity import random_bits
 from gateway.model import AlarmEvent, Cause
 from gateway.supervision.departments import EVERY, PARENT, RANKS
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import marks
 from gateway.supervision.views import copies as view
+from gateway.supervision.write import Write
 
 #: An alarm about receipts would ask for receipts of its own.
 NEVER_COPIED = {"receipt_overdue"}

@@ -20,9 +20,9 @@ from gateway.supervision.heartbeat import Beat
 from gateway.supervision.mirror import RefusedError
 from gateway.supervision.refusals import refused
 from gateway.supervision.relays import Relay
-from gateway.supervision.store import Write
 from gateway.supervision.throttle import Damper
 from gateway.supervision.views import nodes as node_view
+from gateway.supervision.write import Write
 
 #: A node of which there is no news is shown anew once in so many rounds.
 QUIET_ROUNDS = 4

@@ -19,8 +19,8 @@ from gateway.db import Database
 from gateway.model import AlarmEvent, Cause, State, Suppression, decode_event
 from gateway.northbound.wire import MAX_EVENT_BYTES, UNREADABLE, Present
 from gateway.supervision import escalation, retirement, sequence
-from gateway.supervision.store import Write
 from gateway.supervision.views import alarms as alarm_view
+from gateway.supervision.write import Write
 
 #: In place of a tag in an alarm that a gateway has about itself, after the sign.
 ITSELF = "node"

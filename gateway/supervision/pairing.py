@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from gateway.db import Database
 from gateway.model import NANOSECONDS
-from gateway.supervision.store import Write
+from gateway.supervision.write import Write
 
 CODE_NS = 24 * 3600 * NANOSECONDS
 #: No 0, 1, I or O: people read these codes to each other.

@@ -13,8 +13,8 @@ from typing import Final
 from gateway.db import Database
 from gateway.model import State, Suppression
 from gateway.supervision import links, online
-from gateway.supervision.store import Write
 from gateway.supervision.views import alarms as alarm_view
+from gateway.supervision.write import Write
 
 #: As the centres above are told of its link.
 RETIRED: Final = "retired"

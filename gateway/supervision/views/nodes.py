@@ -12,9 +12,9 @@ import msgspec
 from gateway.db import Database, Row
 from gateway.model import NANOSECONDS
 from gateway.supervision import links, sequence
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import Scope
 from gateway.supervision.views.alarms import MILLISECOND
+from gateway.supervision.write import Write
 
 #: A clock further off than this is a trouble of its own: source times cannot be compared.
 CLOCK_TROUBLE_NS = 5 * NANOSECONDS

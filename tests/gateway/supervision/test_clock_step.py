@@ -7,8 +7,8 @@ import pytest
 from gateway.model import NANOSECONDS
 from gateway.northbound import wire
 from gateway.supervision.clock_step import SetClock
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import Role
+from gateway.supervision.write import Write
 from tests.gateway.supervision.test_child_alarms import SteppedClock, live, pass_time
 from tests.gateway.supervision.test_orders import ask
 from tests.gateway.supervision.world import NOON_NS, World, pairing_body
