@@ -11,7 +11,6 @@ import hashlib
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -21,7 +20,7 @@ import msgspec
 from gateway.backoff import Backoff
 from gateway.northbound import wire
 from gateway.observe import log
-from gateway.tasks import keep_going
+from gateway.tasks import Tasks
 
 RETRY_FIRST_S: Final = 0.25
 RETRY_LAST_S: Final = 30.0
@@ -64,10 +63,10 @@ class Downlink:
         )
         self._last = ""
         self._done: dict[bytes, None] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(keep_going("downlink", self._follow), name="downlink")
+        self._tasks.keep("downlink", self._follow)
         return self
 
     async def __aexit__(
@@ -76,10 +75,7 @@ class Downlink:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._tasks.end()
         await self._client.aclose()
 
     async def _follow(self) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
@@ -25,6 +24,7 @@ from gateway.southbound.connection import Connection
 from gateway.southbound.fence import Fence
 from gateway.southbound.packets import COLUMNS, FLAGS, OWN, Bytes, Spans, find
 from gateway.southbound.settings import BrokerSettings
+from gateway.tasks import Tasks
 
 RETRY_FIRST_S: Final = 0.2
 RETRY_LAST_S: Final = 30.0
@@ -78,10 +78,11 @@ class BrokerSession:
         self._fence = Fence(self._topic, clock)
         self._line: Connection | None = None
         self._paused = False
+        self._tasks = Tasks()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="broker session")
+        self._task = self._tasks.begin("broker session", self._run())
         return self
 
     async def __aexit__(
@@ -90,10 +91,7 @@ class BrokerSession:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._tasks.end()
         self._drop(send_disconnect=True)
 
     def warm_up(self) -> None:

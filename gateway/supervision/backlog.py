@@ -25,7 +25,7 @@ from gateway.supervision.child_alarms import Edge
 from gateway.supervision.opening import PARENT
 from gateway.supervision.store import BusyError, Store
 from gateway.supervision.write import Write
-from gateway.tasks import keep_going
+from gateway.tasks import Tasks
 
 MEBIBYTE: Final = 2**20
 LOOK_S: Final = 5.0
@@ -79,12 +79,10 @@ class Backlog:
         self._well_ns = clock.monotonic_ns()
         self._told_ns: int | None = None
         self._summaries = 0
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
-        self._tasks = [
-            asyncio.create_task(keep_going("backlog", self._watch), name="backlog"),
-        ]
+        self._tasks.keep("backlog", self._watch)
         return self
 
     async def __aexit__(
@@ -93,9 +91,7 @@ class Backlog:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
 
     def look_soon(self) -> None:
         """Look now: something was set aside."""

@@ -23,7 +23,7 @@ from gateway.supervision import retirement
 from gateway.supervision.retirement import RetirementError
 from gateway.supervision.store import BusyError, Store
 from gateway.supervision.write import Write
-from gateway.tasks import keep_going
+from gateway.tasks import Tasks
 
 #: How often the store is asked for decisions of the command line.
 LOOK_S: Final = 0.5
@@ -43,10 +43,10 @@ class Desk:
         self._store = store
         self._clock = clock
         self._released = released
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(keep_going("desk", self._follow), name="desk")
+        self._tasks.keep("desk", self._follow)
         return self
 
     async def __aexit__(
@@ -55,9 +55,7 @@ class Desk:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.end()
 
     async def _follow(self) -> None:
         while True:

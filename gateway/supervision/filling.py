@@ -19,6 +19,7 @@ from gateway.db import Database, Row, StoreError
 from gateway.northbound import outbox
 from gateway.observe import log
 from gateway.supervision.opening import PARENT, set_value, value_of
+from gateway.tasks import Tasks
 
 #: Up to which position of the events the outbox is filled, or that all later ones go there.
 FILLED_TO: Final = "outbox_left_at"
@@ -173,10 +174,10 @@ class Filling:
         self._act = act
         self._room = room
         self._wake = wake
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._fill(), name="filling")
+        self._tasks.begin("filling", self._fill())
         return self
 
     async def __aexit__(
@@ -185,9 +186,7 @@ class Filling:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.end()
 
     async def _fill(self) -> None:
         more, total, reason = True, 0, ""

@@ -27,7 +27,7 @@ from gateway.roles.edge.committer import Work
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.own_alarms import OwnAlarms
 from gateway.roles.edge.storage import MEBIBYTE, Storage
-from gateway.tasks import keep_going
+from gateway.tasks import Tasks
 
 LOOK_S: Final = 5.0
 #: Events of a journal that only memory holds, about 40 MiB: beyond it the oldest are shed.
@@ -93,11 +93,10 @@ class Outgoing:
         self._counted: dict[tuple[str, str], int] = {}
         self._journal = 0
         self._summaries = dict.fromkeys(self._receivers, 0)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
-        watch = keep_going("outgoing", self._watch)
-        self._tasks.add(asyncio.create_task(watch, name="outgoing"))
+        self._tasks.keep("outgoing", self._watch)
         return self
 
     async def __aexit__(
@@ -106,10 +105,7 @@ class Outgoing:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.end()
 
     def look(self) -> None:
         """Look now: something was set aside."""
@@ -129,9 +125,7 @@ class Outgoing:
 
     def release(self, order: Release) -> None:
         """Send dead letters again, or discard them, as an operator of the site decided."""
-        task = asyncio.create_task(self._release(order), name=order.id)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.begin(order.id, self._release(order))
 
     async def _release(self, order: Release) -> None:
         try:
