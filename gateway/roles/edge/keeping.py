@@ -15,7 +15,8 @@ from gateway.db import Database, StoreError
 from gateway.model import NANOSECONDS, Clock
 from gateway.northbound import pins, wire
 from gateway.northbound.history import History, HistoryError
-from gateway.northbound.spool import Spool, read_position
+from gateway.northbound.spool import read_position
+from gateway.northbound.spool_writer import Spool
 from gateway.observe import Metrics, log
 from gateway.roles.edge.child import keep_running
 from gateway.roles.edge.site import Site

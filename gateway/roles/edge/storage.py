@@ -25,7 +25,7 @@ from gateway.model import NANOSECONDS, Clock
 from gateway.northbound import dead_letters, outbox
 from gateway.northbound.exports.rows import PREFIX
 from gateway.northbound.settings import StoreSettings
-from gateway.northbound.spool import Spool
+from gateway.northbound.spool_writer import Spool
 from gateway.observe import Metrics, log
 from gateway.roles.edge import snapshots
 from gateway.roles.edge.committer import QUEUE_LENGTH, Committed, Committer, Work
