@@ -59,9 +59,8 @@ ALLOWED: dict[str, dict[str, str]] = {
     "roles/edge/owed.py": {"loop.call_later": TRANSPORT},
     "roles/edge/run.py": {"SystemClock": ENTRY},
     "watchdog.py": {"loop.call_later": ROUND},
-    "roles/edge/storage.py": {
-        "asyncio.sleep": ROUND, "asyncio.timeout": PATIENCE, "loop.time": DISK,
-    },
+    "roles/edge/snapshot_keeping.py": {"asyncio.timeout": PATIENCE},
+    "roles/edge/storage.py": {"asyncio.sleep": ROUND, "loop.time": DISK},
     "roles/edge/storing.py": {"time.monotonic": DISK},
     "roles/upward.py": {"asyncio.sleep": RETRY},
     "roles/passing.py": {"asyncio.sleep": RETRY},

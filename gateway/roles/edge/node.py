@@ -176,7 +176,7 @@ class EdgeNode:
     ) -> None:
         await self._tasks.end()
         await self._stack.aclose()
-        await self.storage.keep_last(self.line.position, self.line.engine.snapshot())
+        await self.storage.snapshots.keep_last(self.line.position, self.line.engine.snapshot())
         await asyncio.to_thread(self.storage.stop)
 
     async def failed(self) -> None:
@@ -383,4 +383,4 @@ class EdgeNode:
                     self.upward.offer(part)
             if passed >= next_snapshot:
                 next_snapshot = passed + SNAPSHOT_NS
-                self.storage.keep(self.line.position, self.line.engine.snapshot())
+                self.storage.snapshots.keep(self.line.position, self.line.engine.snapshot())
