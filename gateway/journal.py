@@ -94,6 +94,32 @@ def close_segment(
     )
 
 
+def keep_newest(database: Database, most: int, *, lot: int) -> int:
+    """Delete the oldest events beyond so many, and return how many: for a journal in memory alone.
+
+    On a disk nothing of a journal is ever deleted; in memory it would take what detection needs.
+
+    Parameters
+    ----------
+    lot
+        Fewer are not deleted: else each event that counts them would cost another.
+    """
+    first, last = database.execute("SELECT MIN(seq), MAX(seq) FROM journal")[0]
+    if last is None or last - first + 1 < most + lot:
+        return 0
+    to = last - most
+    with database.transaction(durable=False):
+        database.execute("DELETE FROM journal WHERE seq <= ?", (to,))
+        database.execute("DELETE FROM journal_anchor WHERE seq <= ?", (to,))
+        # The next one begins where the last ended.
+        database.execute(
+            "DELETE FROM journal_segment WHERE last_seq <= ? "
+            "AND last_seq < (SELECT MAX(last_seq) FROM journal_segment)",
+            (to,),
+        )
+    return int(to - first + 1)
+
+
 def segment_bytes(first: int, last: int, before: str, head: str) -> bytes:
     """Return the text that a segment's signature covers."""
     return f"hazgate journal v1\n{first}\n{last}\n{before}\n{head}\n".encode()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
-from typing import Final, NoReturn, TypeVar, cast
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 from gateway.observe import log
 
@@ -65,3 +65,46 @@ async def keep_going(
         except Exception:
             LOG.exception("a task died of what nobody foresaw; it begins anew", task=what)
         await asyncio.sleep(pause_s)
+
+
+class Tasks:
+    """What an owner has begun beside itself, and ends with itself.
+
+    One that dies is told in the log, and still stands among them for whoever waits for that.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: dict[asyncio.Task[Any], None] = {}
+
+    def __iter__(self) -> Iterator[asyncio.Task[Any]]:
+        """Return those that run or have died, in the order in which they were begun."""
+        return iter(list(self._tasks))
+
+    def __len__(self) -> int:
+        """Return how many run."""
+        return sum(not task.done() for task in self._tasks)
+
+    def begin(self, name: str, work: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
+        """Begin this work."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks[task] = None
+        task.add_done_callback(self._ended)
+        return task
+
+    def keep(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
+        """Begin this work, and again whenever it ends, until all end."""
+        self.begin(name, keep_going(name, work))
+
+    async def end(self) -> None:
+        """Cancel what runs, and wait until it has ended."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            del self._tasks[task]
+        else:
+            LOG.error("a task died", task=task.get_name(), exc_info=error)

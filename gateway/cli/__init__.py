@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from gateway import __version__
-from gateway.cli import alarms, files, journal, outbox, pair, replay, run, site, train
+from gateway.cli import alarms, files, journal, outbox, pair, replay, retire, run, site, train
 from gateway.db import StoreError
 from gateway.lifeline import tie
 
@@ -39,7 +39,7 @@ def root(
     """Gateway for high-hazard sites: sensors by MQTT in, durable alarms out."""
 
 
-for module in (run, site, replay, train, files, alarms, outbox, journal, pair):
+for module in (run, site, replay, train, files, alarms, outbox, journal, pair, retire):
     module.register(app)
 
 

@@ -11,16 +11,16 @@ import hashlib
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
 import httpx
 import msgspec
 
+from gateway.backoff import Backoff
 from gateway.northbound import wire
 from gateway.observe import log
-from gateway.tasks import keep_going
+from gateway.tasks import Tasks
 
 RETRY_FIRST_S: Final = 0.25
 RETRY_LAST_S: Final = 30.0
@@ -28,7 +28,9 @@ RETRY_LAST_S: Final = 30.0
 SILENT_S: Final = 45.0
 #: Orders of which is remembered that they came, so that one sent twice is handed over once.
 REMEMBERED: Final = 1000
-JITTER = secrets.SystemRandom()
+#: What is answered to whom the parent does not know: asking again soon is of no use.
+UNKNOWN: Final = (401, 403)
+RANDOM: Final = secrets.SystemRandom()
 LOG = log("northbound.downlink")
 
 
@@ -61,10 +63,10 @@ class Downlink:
         )
         self._last = ""
         self._done: dict[bytes, None] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(keep_going("downlink", self._follow), name="downlink")
+        self._tasks.keep("downlink", self._follow)
         return self
 
     async def __aexit__(
@@ -73,21 +75,21 @@ class Downlink:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._tasks.end()
         await self._client.aclose()
 
     async def _follow(self) -> None:
-        wait = RETRY_FIRST_S
+        backoff = Backoff(RETRY_FIRST_S, RETRY_LAST_S, random=RANDOM)
         reason = ""
         while True:
+            refused = False
             try:
                 headers = {"Last-Event-ID": self._last} if self._last else {}
                 async with self._client.stream("GET", wire.ORDERS, headers=headers) as stream:
+                    refused = stream.status_code in UNKNOWN
                     stream.raise_for_status()
-                    wait, reason = RETRY_FIRST_S, ""
+                    backoff.reset()
+                    reason = ""
                     async for identity, data in server_sent(stream.aiter_lines()):
                         self._last = identity or self._last
                         self._take(data)
@@ -95,8 +97,7 @@ class Downlink:
                 if str(error) != reason:
                     LOG.warning("no orders from the parent", reason=repr(error))
                 reason = str(error)
-            await asyncio.sleep(wait * JITTER.uniform(0.5, 1.0))
-            wait = min(RETRY_LAST_S, wait * 2)
+            await asyncio.sleep(backoff.longest() if refused else backoff.next())
 
     def _take(self, data: str) -> None:
         try:

@@ -164,7 +164,8 @@ class Sending:
 
     async def _events(self, who: Identity, found: Sequence[Row], *, of: str = BACKLOG) -> bool:
         """Send as many of these as fit into a post; return whether any left the outbox."""
-        if not found:
+        if not found or self._source.identity() != who:
+            # Of another life, they follow its present state.
             return False
         rows = found[: fitting([len(row.entry) for row in found], self._room)]
         seqs = [row.seq for row in rows]

@@ -19,11 +19,11 @@ from types import TracebackType
 from typing import Final, Self
 
 from gateway import __version__
+from gateway.backoff import Backoff
 from gateway.db import StoreError
 from gateway.identity import Identity
 from gateway.model import Clock
 from gateway.northbound import wire
-from gateway.northbound.backoff import Backoff
 from gateway.northbound.posting import (
     Posting,
     UplinkRejectedError,
@@ -34,7 +34,7 @@ from gateway.northbound.posting import (
 from gateway.northbound.sending import Sending
 from gateway.northbound.source import Gauges, Report, Source
 from gateway.observe import log
-from gateway.tasks import keep_going
+from gateway.tasks import Tasks
 
 HEARTBEAT_S: Final = 15.0
 #: An hour of them.
@@ -105,13 +105,11 @@ class Uplink:
         self._backoff = Backoff(RETRY_FIRST_S, RETRY_LAST_S, random=RANDOM)
         self._count = 0
         self._reason = ""
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
-        self._tasks = [
-            asyncio.create_task(keep_going("uplink", self._deliver), name="uplink"),
-            asyncio.create_task(keep_going("heartbeat", self._beat), name="heartbeat"),
-        ]
+        self._tasks.keep("uplink", self._deliver)
+        self._tasks.keep("heartbeat", self._beat)
         return self
 
     async def __aexit__(
@@ -120,11 +118,7 @@ class Uplink:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await self._tasks.end()
         await self._posting.close()
 
     def offer(self, summary: Report) -> None:
@@ -185,6 +179,9 @@ class Uplink:
         while self._source.identity() == who:
             if await self._round(who, connection):
                 continue
+            if self._source.identity() != who:
+                # This round has taken the call that told of it.
+                break
             if not sending.lag:
                 # Everything was taken: the next outage is a new one.
                 self._backoff.reset()

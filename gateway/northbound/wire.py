@@ -177,7 +177,8 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
 class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """How a node below a centre is doing, as that centre knows it.
 
-    `link` is its link as seen there (up, late, lost, never, unknown), `behind` the centre behind
+    `link` is its link as seen there (up, late, lost, never, unknown; retired for one that
+    was scrapped), `behind` the centre behind
     which it is unknown. `life` and `epoch` are those that spoke last. What follows them is of its
     last heartbeat; `offset_ns` is by how much its clock was ahead of the relaying centre's.
     """

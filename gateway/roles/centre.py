@@ -50,7 +50,7 @@ from gateway.northbound.settings import ParentSettings, UplinkSettings
 from gateway.observe import log
 from gateway.roles.patience import CONNECTIONS, PatientProtocol
 from gateway.roles.reporting import receivers_of, reporting
-from gateway.supervision import departments, divisions, pairing
+from gateway.supervision import departments, divisions, pairing, retirement
 from gateway.supervision.api.app import create_app
 from gateway.supervision.centre import Centre
 from gateway.supervision.settings import DepartmentSettings, WatchSettings
@@ -361,6 +361,9 @@ async def _invite(centre: Centre, settings: CentreSettings) -> None:
     for node in (*wanted.nodes, *wanted.centres):
         paired = await centre.store.read(partial(pairing.is_paired, node=node))
         path = Path(settings.store.folder) / f"pairing-{node}.code"
+        if await centre.store.read(partial(retirement.is_retired, node=node)):
+            # The file still names it; whoever wants it back invites it.
+            continue
         if paired:
             # Until it speaks it may have died before it kept its credential; the code that it used
             # gives it that one again, and no other.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
@@ -19,6 +19,7 @@ from gateway.northbound.exports.courier import Courier, Store
 from gateway.northbound.exports.opening import Settings, courier_of
 from gateway.northbound.exports.rows import destination, forget
 from gateway.observe import ExportMetrics, log
+from gateway.tasks import Tasks
 
 LOG: Final = log("roles.exporting")
 
@@ -63,12 +64,12 @@ class Exports:
         self._couriers: list[Courier] = []
         self._missing: list[str] = []
         self._stack = AsyncExitStack()
-        self._forgetting: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
         self._loop = asyncio.get_running_loop()
 
     async def __aenter__(self) -> Self:
         # Nobody waits for it: the disk may hang.
-        self._forgetting = asyncio.create_task(self._forget(), name="forget exports")
+        self._tasks.begin("forget exports", self._forget())
         for export in self._exports:
             try:
                 courier = courier_of(
@@ -98,10 +99,7 @@ class Exports:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if self._forgetting is not None:
-            self._forgetting.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._forgetting
+        await self._tasks.end()
         await self._stack.aclose()
 
     @property

@@ -7,7 +7,6 @@ itself it answers: an act about one of its own alarms is noted, anything else is
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -19,8 +18,9 @@ from gateway.observe import log
 from gateway.supervision import orders, own
 from gateway.supervision.centre import Centre
 from gateway.supervision.orders import TooManyError
-from gateway.supervision.store import BusyError, Write
-from gateway.tasks import keep_going
+from gateway.supervision.store import BusyError
+from gateway.supervision.write import Write
+from gateway.tasks import Tasks
 
 #: Orders that wait for the store; one that finds no room is let go, and its maker hears no answer.
 WAITING: Final = 1000
@@ -40,10 +40,10 @@ class Passing:
     def __init__(self, centre: Centre) -> None:
         self._centre = centre
         self._queue: asyncio.Queue[tuple[wire.Order, bytes]] = asyncio.Queue(WAITING)
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(keep_going("passing", self._pass), name="passing")
+        self._tasks.keep("passing", self._pass)
         return self
 
     async def __aexit__(
@@ -52,10 +52,7 @@ class Passing:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._tasks.end()
 
     def take(self, _receiver: str, order: wire.Order, body: bytes) -> None:
         """Take an order, on the event loop; never blocks."""

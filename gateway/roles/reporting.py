@@ -16,8 +16,10 @@ from gateway.northbound.uplink import Uplink
 from gateway.roles.exporting import Exports
 from gateway.roles.passing import Passing
 from gateway.roles.upward import PARENT, Above, Upward
-from gateway.supervision.backlog import Backlog, note_shed
+from gateway.supervision.backlog import MEBIBYTE, Backlog, note_shed
 from gateway.supervision.centre import Centre
+from gateway.supervision.desk import Desk
+from gateway.supervision.filling import Filling
 from gateway.supervision.news import Receivers
 from gateway.supervision.store import BusyError
 from gateway.supervision.upward import ToParent
@@ -66,8 +68,14 @@ async def reporting(
             parent=parent is not None,
             clock=centre.clock,
             uplinks=lambda: uplinks,
-            wake=export.wake,
         )
+
+        def released() -> None:
+            export.wake()
+            for each in uplinks:
+                each.wake()
+            backlog.look_soon()
+
         if parent is not None:
             told = _told(centre, parent, backlog, export)
             passing = await stack.enter_async_context(Passing(centre))
@@ -85,9 +93,16 @@ async def reporting(
             )
             told.follow(offer=upward.offer, wake=upward.wake)
             uplinks = upward.uplinks
+            if centre.store.fills:
+                # Half the bound: what happens meanwhile needs room as well.
+                room = uplink.outbox_mib * MEBIBYTE // 2
+                filling = Filling(centre.store.act, room=room, wake=upward.wake)
+                await stack.enter_async_context(filling)
         centre.store.outward = export.wake
         await stack.enter_async_context(export)
         await stack.enter_async_context(backlog)
+        desk = Desk(centre.store, clock=centre.clock, released=released)
+        await stack.enter_async_context(desk)
         yield
     await asyncio.gather(*shedding)
 

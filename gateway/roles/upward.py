@@ -21,6 +21,7 @@ from gateway.northbound.source import Gauges, Report, Source
 from gateway.northbound.trust import Trust, read_pin
 from gateway.northbound.uplink import Uplink
 from gateway.observe import log
+from gateway.tasks import Tasks
 
 PARENT: Final = "parent"
 RETRY_S: Final = 5.0
@@ -84,13 +85,12 @@ class Upward:
         self._trust = trust
         self._answered = answered
         self._stack = AsyncExitStack()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks()
         self._loop = asyncio.get_running_loop()
 
     async def __aenter__(self) -> Self:
         for above in self._receivers:
-            name = f"connect {above.name}"
-            self._tasks.append(asyncio.create_task(self._connect(above), name=name))
+            self._tasks.begin(f"connect {above.name}", self._connect(above))
         return self
 
     async def __aexit__(
@@ -99,9 +99,7 @@ class Upward:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
         await self._stack.aclose()
 
     def offer(self, summary: Report) -> None:

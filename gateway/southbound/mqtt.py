@@ -11,23 +11,24 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
 
+from gateway.backoff import Backoff
 from gateway.model import Clock
 from gateway.southbound.arrivals import MARKER, Arrivals, Receipt, own_topic
 from gateway.southbound.connection import Connection
 from gateway.southbound.fence import Fence
 from gateway.southbound.packets import COLUMNS, FLAGS, OWN, Bytes, Spans, find
 from gateway.southbound.settings import BrokerSettings
+from gateway.tasks import Tasks
 
 RETRY_FIRST_S: Final = 0.2
 RETRY_LAST_S: Final = 30.0
-JITTER = secrets.SystemRandom()
+RANDOM: Final = secrets.SystemRandom()
 
 
 class BrokerSession:
@@ -77,10 +78,11 @@ class BrokerSession:
         self._fence = Fence(self._topic, clock)
         self._line: Connection | None = None
         self._paused = False
+        self._tasks = Tasks()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="broker session")
+        self._task = self._tasks.begin("broker session", self._run())
         return self
 
     async def __aexit__(
@@ -89,10 +91,7 @@ class BrokerSession:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._tasks.end()
         self._drop(send_disconnect=True)
 
     def warm_up(self) -> None:
@@ -151,16 +150,14 @@ class BrokerSession:
             self._line.watch.resume()
 
     async def _run(self) -> None:
-        wait = RETRY_FIRST_S
+        backoff = Backoff(RETRY_FIRST_S, RETRY_LAST_S, random=RANDOM)
         while True:
             reason = await self._connect_once()
             if self.connected:
-                wait = RETRY_FIRST_S
+                backoff.reset()
             self._drop()
             self._changed(reason)
-            # Jitter, so that a site's gateways do not all come back in the same instant.
-            await asyncio.sleep(wait * JITTER.uniform(0.5, 1.0))
-            wait = min(RETRY_LAST_S, wait * 2)
+            await asyncio.sleep(backoff.next())
 
     async def _connect_once(self) -> str:
         """Connect and keep the connection; return why it ended, or was never made."""

@@ -18,9 +18,10 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from gateway.db import Database
 from gateway.model import NANOSECONDS, Clock
 from gateway.supervision.pairing import hashed
-from gateway.supervision.store import Store, Write
+from gateway.supervision.store import Store
 from gateway.supervision.throttle import Damper, Throttle, source
 from gateway.supervision.tiers import Role, Subject
+from gateway.supervision.write import Write
 
 FIRST = "admin"
 SESSION_NS = 12 * 3600 * NANOSECONDS

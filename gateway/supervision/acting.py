@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway.model import NANOSECONDS, Act
 from gateway.supervision import orders, own
-from gateway.supervision.store import Write
+from gateway.supervision.write import Write
 
 #: Acts that say nothing without a word: a question, an urging.
 NEED_COMMENT: Final = frozenset({Act.QUESTIONED, Act.URGED})

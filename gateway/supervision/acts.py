@@ -12,8 +12,8 @@ from typing import Final
 from gateway.db import Database
 from gateway.model import Act, AlarmEvent
 from gateway.supervision import mirror
-from gateway.supervision.store import Write
 from gateway.supervision.views import alarms as alarm_view
+from gateway.supervision.write import Write
 
 KNOWN: Final = frozenset(act.value for act in Act)
 

@@ -1,4 +1,4 @@
-"""What waits to go up from a centre: its bounds, the alarms that tell of it, and dead letters.
+"""What waits to go up from a centre: its bounds, and the alarms that tell of it.
 
 The same as at an edge. An event that the parent has not taken is kept up to a limit; what is shed
 beyond it stays here, is counted in an event of the centre's own, and is a gap that the tier above
@@ -11,33 +11,27 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
-import msgspec
-
 from gateway.db import Database, StoreError
 from gateway.model import NANOSECONDS, Clock
-from gateway.northbound import dead_letters, outbox, wire
-from gateway.northbound.dead_letters import RETRY, Release
+from gateway.northbound import dead_letters, outbox
 from gateway.northbound.settings import UplinkSettings
 from gateway.northbound.uplink import Uplink
 from gateway.observe import log
 from gateway.supervision import child_alarms, own
 from gateway.supervision.child_alarms import Edge
 from gateway.supervision.opening import PARENT
-from gateway.supervision.store import BusyError, Store, Write
-from gateway.tasks import keep_going
+from gateway.supervision.store import BusyError, Store
+from gateway.supervision.write import Write
+from gateway.tasks import Tasks
 
 MEBIBYTE: Final = 2**20
 LOOK_S: Final = 5.0
-#: How often the store is asked for decisions of the command line.
-DESK_S: Final = 0.5
 #: An event that counts what was shed comes no oftener.
 TELL_NS: Final = 60 * NANOSECONDS
 LOG = log("backlog")
-decode_release = msgspec.json.Decoder(Release).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +58,6 @@ class Backlog:
         Whether there is a tier above; an export has a bound of its own.
     uplinks
         Those that run now: none before the centre is paired.
-    wake
-        Lets exports look at the outbox.
     """
 
     def __init__(
@@ -76,26 +68,21 @@ class Backlog:
         parent: bool,
         clock: Clock,
         uplinks: Callable[[], Sequence[Uplink]] = lambda: (),
-        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._settings = settings
         self._parent = parent
         self._clock = clock
         self._uplinks = uplinks
-        self._wake = wake
         self._now = asyncio.Event()
         #: When nothing waited last, or the parent took something.
         self._well_ns = clock.monotonic_ns()
         self._told_ns: int | None = None
         self._summaries = 0
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
-        self._tasks = [
-            asyncio.create_task(keep_going("backlog", self._watch), name="backlog"),
-            asyncio.create_task(keep_going("backlog desk", self._follow), name="backlog desk"),
-        ]
+        self._tasks.keep("backlog", self._watch)
         return self
 
     async def __aexit__(
@@ -104,9 +91,7 @@ class Backlog:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
 
     def look_soon(self) -> None:
         """Look now: something was set aside."""
@@ -163,54 +148,6 @@ class Backlog:
                 async with asyncio.timeout(LOOK_S):
                     await self._now.wait()
             self._now.clear()
-
-    async def _follow(self) -> None:
-        """Take what `hazgate outbox` puts into the store, for ever."""
-        while True:
-            await asyncio.sleep(DESK_S)
-            with suppress(StoreError, BusyError):
-                for identity, body in await self._store.read(_asked, apart=True):
-                    await self._decide(identity, body)
-
-    async def _decide(self, identity: str, body: bytes) -> None:
-        """Carry out what an operator decided, and journal it."""
-        try:
-            order = decode_release(body)
-        except wire.UNREADABLE as error:
-            order = Release(id=identity, action="unreadable", comment=str(error))
-        result, reason = "refused", "no such dead letter; hazgate outbox list shows them"
-        if order.action == "unreadable" or order.expires_ns <= self._clock.now_ns():
-            reason = order.comment or "it has expired; give it again"
-        elif count := await self._store.act(partial(dead_letters.release, what=order)):
-            done = "sent again" if order.action == RETRY else "discarded"
-            result, reason = "applied", f"{count} dead letter(s) {done}"
-
-        def note(write: Write) -> None:
-            write.execute("UPDATE desk_order SET done = 1 WHERE id = ?", (identity,))
-            write.journal(
-                "order",
-                operator=order.operator,
-                comment=order.comment,
-                detail={
-                    "order": identity,
-                    "action": order.action,
-                    "result": result,
-                    "reason": reason,
-                },
-            )
-
-        await self._store.write(note)
-        self._wake()
-        for uplink in self._uplinks():
-            uplink.wake()
-        self.look_soon()
-
-
-def _asked(database: Database) -> list[tuple[str, bytes]]:
-    rows = database.execute(
-        "SELECT id, body FROM desk_order WHERE done = 0 ORDER BY made_ns LIMIT 100"
-    )
-    return [(row[0], bytes(row[1])) for row in rows]
 
 
 def _settle(write: Write, changed: dict[str, bool], *, shed: int, summaries: int) -> None:

@@ -18,8 +18,8 @@ from gateway.db import Database
 from gateway.model import Detection, State
 from gateway.supervision import own
 from gateway.supervision.child_rules import ChildAlarms
-from gateway.supervision.store import Write
 from gateway.supervision.views import nodes as node_view
+from gateway.supervision.write import Write
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,63 +2,94 @@
 
 Sessions, pairing codes, orders and the freshness of values are written down with their ends, by the
 wall clock, since the store outlasts the process. Where that clock is set they move along: none
-ends for it, and none lives on. What was written after the step, and before it was noticed, bears
-the new time already and stays.
+ends for it, and none lives on. Each transaction looks before it writes anything, and the first one
+after a step moves what there is: so nothing bears the new time yet, and nothing is moved twice.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import threading
+from typing import Final, NamedTuple
 
-from gateway.supervision import escalation
-from gateway.supervision.store import Write
+from gateway.db import Database
+from gateway.model import NANOSECONDS, Clock
 
-#: What says when it was written; the last two `?` stand for the time of the new clock so far.
-TIMED: Final = (
+#: A wall clock is slewed by less between two looks, which are a second apart.
+JUMP_NS: Final = 1 * NANOSECONDS
+#: A reading that took longer is taken again: the process did not run between its two halves.
+READING_NS: Final = JUMP_NS // 10
+READINGS: Final = 5
+#: What is moved by the step: each `?` stands for it.
+MOVED: Final = (
     (
         "UPDATE site_order SET created_ns = created_ns + ?, expires_ns = expires_ns + ? "
-        "WHERE status IN ('pending', 'sent') AND NOT (created_ns > ? AND created_ns <= ?)"
+        "WHERE status IN ('pending', 'sent')"
     ),
-    (
-        "UPDATE latest SET received_ns = received_ns + ?, stale_ns = stale_ns + ? "
-        "WHERE NOT (received_ns > ? AND received_ns <= ?)"
-    ),
-    (
-        "UPDATE heartbeat SET received_ns = received_ns + ? "
-        "WHERE NOT (received_ns > ? AND received_ns <= ?)"
-    ),
-    (
-        "UPDATE raw_answer SET answered_ns = answered_ns + ? "
-        "WHERE NOT (answered_ns > ? AND answered_ns <= ?)"
-    ),
-)
-#: What else is moved by the step: each `?` stands for it.
-MOVED: Final = (
+    "UPDATE latest SET received_ns = received_ns + ?, stale_ns = stale_ns + ?",
+    "UPDATE heartbeat SET received_ns = received_ns + ?",
+    "UPDATE raw_answer SET answered_ns = answered_ns + ?",
     "UPDATE session SET expires_ns = expires_ns + ?",
     "UPDATE pairing_code SET expires_ns = expires_ns + ? WHERE used_ns IS NULL",
     "UPDATE alarm SET suppressed_until_ns = suppressed_until_ns + ? WHERE suppressed_until_ns <> 0",
+    "UPDATE copy SET due_ns = due_ns + ? WHERE receipt_ns = 0 AND escalated_ns = 0",
 )
 
 
-def move(write: Write, *, before_ns: int, after_ns: int, looked_ns: int = 0) -> None:
-    """Move what ends by the clock, and journal what the clock showed before and after.
+class Instant(NamedTuple):
+    """What the clock shows, by how much it is ahead of the one nobody sets, and by what it jumped.
+
+    All in ns; `step_ns` is 0 where it went right.
+    """
+
+    now_ns: int
+    ahead_ns: int
+    step_ns: int
+
+
+class SetClock:
+    """Knows how a wall clock went so far, and notices that it was set; any thread may ask.
 
     Parameters
     ----------
-    before_ns, after_ns
-        What the old clock would show now, and what the new one shows.
-    looked_ns
-        How long ago the clock was seen to go right; within that time it was set.
+    clock
+        Read for every transaction.
     """
-    by_ns = after_ns - before_ns
-    write.journal("clock", detail={"before_ns": before_ns, "after_ns": after_ns, "step_ns": by_ns})
-    anew_ns = after_ns - looked_ns
-    if by_ns > 0:
-        # Whatever is later than the old clock ever was.
-        anew_ns = max(anew_ns, before_ns)
-    for statement in TIMED:
-        steps = [by_ns] * (statement.count("?") - 2)
-        write.execute(statement, [*steps, anew_ns, after_ns])
+
+    def __init__(self, clock: Clock) -> None:
+        #: How often it was set.
+        self.steps = 0
+        self._clock = clock
+        self._lock = threading.Lock()
+        now_ns, monotonic_ns = self._read()
+        self._ahead_ns = now_ns - monotonic_ns
+
+    def look(self) -> Instant:
+        """Return the present instant; as long as the clock only drifts it is followed."""
+        with self._lock:
+            now_ns, monotonic_ns = self._read()
+            ahead_ns = now_ns - monotonic_ns
+            step_ns = ahead_ns - self._ahead_ns
+            if abs(step_ns) < JUMP_NS:
+                self._ahead_ns, step_ns = ahead_ns, 0
+            return Instant(now_ns, ahead_ns, step_ns)
+
+    def moved(self, instant: Instant) -> None:
+        """Go by the new time: what was written by the old one has moved along, and is committed."""
+        if instant.step_ns:
+            with self._lock:
+                self._ahead_ns = instant.ahead_ns
+                self.steps += 1
+
+    def _read(self) -> tuple[int, int]:
+        for _ in range(READINGS):
+            monotonic_ns = self._clock.monotonic_ns()
+            now_ns = self._clock.now_ns()
+            if self._clock.monotonic_ns() - monotonic_ns <= READING_NS:
+                break
+        return now_ns, monotonic_ns
+
+
+def move(database: Database, by_ns: int) -> None:
+    """Move what ends by the clock, in the transaction that goes by the new time."""
     for statement in MOVED:
-        write.execute(statement, [by_ns] * statement.count("?"))
-    escalation.move_due(write, by_ns)
+        database.execute(statement, [by_ns] * statement.count("?"))

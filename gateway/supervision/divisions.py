@@ -15,7 +15,7 @@ from pathlib import Path
 from gateway.db import Database, Row
 from gateway.journal import digest
 from gateway.model import NANOSECONDS
-from gateway.supervision.store import Write
+from gateway.supervision.write import Write
 
 COLUMNS = ("code", "parent", "name", "level", "valid_from", "valid_to")
 #: A file may lack these: who answers for a division, and how to reach them.

@@ -17,9 +17,9 @@ from gateway.db import Database
 from gateway.identity import random_bits
 from gateway.model import AlarmEvent, Cause
 from gateway.supervision.departments import EVERY, PARENT, RANKS
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import marks
 from gateway.supervision.views import copies as view
+from gateway.supervision.write import Write
 
 #: An alarm about receipts would ask for receipts of its own.
 NEVER_COPIED = {"receipt_overdue"}
@@ -142,13 +142,6 @@ def overdue(database: Database) -> dict[str, int]:
     """Return, by node, the copies that have reached the tier above and are still owed."""
     rows = database.execute(OVERDUE, (PARENT,))
     return {row[0]: row[1] for row in rows}
-
-
-def move_due(write: Write, by_ns: int) -> None:
-    """Keep the time that is left where the wall clock has jumped."""
-    write.execute(
-        "UPDATE copy SET due_ns = due_ns + ? WHERE receipt_ns = 0 AND escalated_ns = 0", (by_ns,)
-    )
 
 
 def _above(write: Write, node: str) -> tuple[str, ...]:

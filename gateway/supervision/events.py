@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from gateway.model import AlarmEvent, Cause
 from gateway.supervision import acts, escalation, mirror, orders, sequence
-from gateway.supervision.store import Write
+from gateway.supervision.write import Write
 
 
 def keep(write: Write, event: AlarmEvent, entry: bytes, *, hashed: str, via: str = "") -> str:

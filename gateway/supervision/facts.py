@@ -15,14 +15,14 @@ import msgspec
 from gateway.db import Database, Row
 from gateway.model import NANOSECONDS
 from gateway.northbound.wire import UNREADABLE, NodeFacts, Nodes
-from gateway.supervision import heartbeat, links, sequence
+from gateway.supervision import heartbeat, links, retirement, sequence
 from gateway.supervision.heartbeat import Beat
 from gateway.supervision.mirror import RefusedError
 from gateway.supervision.refusals import refused
 from gateway.supervision.relays import Relay
-from gateway.supervision.store import Write
 from gateway.supervision.throttle import Damper
 from gateway.supervision.views import nodes as node_view
+from gateway.supervision.write import Write
 
 #: A node of which there is no news is shown anew once in so many rounds.
 QUIET_ROUNDS = 4
@@ -38,8 +38,8 @@ decode_trouble = msgspec.json.Decoder(list[str]).decode
 _SELECT = (
     "SELECT n.node, n.name, n.division, n.via, n.fork, h.life, h.epoch, h.last_seq, h.head, "
     "h.lag, h.coverage, h.clock_ns, h.beat_ns, h.version, h.trouble, h.received_ns, h.told, "
-    "h.behind, h.link FROM node n LEFT JOIN heartbeat h ON h.node = n.node WHERE n.via <> n.node "
-    "ORDER BY n.node"
+    "h.behind, h.link, n.retired_ns FROM node n "
+    "LEFT JOIN heartbeat h ON h.node = n.node WHERE n.via <> n.node ORDER BY n.node"
 )
 
 
@@ -74,7 +74,10 @@ def take(write: Write, relay: Relay, body: bytes, *, damper: Damper) -> str:
                     write, relay.node, "nodes", reason=str(refusal), item=facts.node, damper=damper
                 )
             continue
-        _take(write, facts, sent_ns=told.clock_ns)
+        gone = facts.link == retirement.RETIRED
+        retirement.follow(write, facts.node, via=relay.node, retired=gone)
+        if not gone:
+            _take(write, facts, sent_ns=told.clock_ns)
     if sequence.are_named(told.life, told.life):
         reason = heartbeat.rewritten(write, relay.node, told.life, told.seq, told.head)
         if reason:
@@ -146,6 +149,8 @@ def _beat(facts: NodeFacts, link: str, sent_ns: int) -> Beat:
 
 def _facts(row: Row, speaking: dict[str, tuple[str, str]], now_ns: int) -> NodeFacts:
     node, name, division, via, fork = row[:5]
+    if row[19]:
+        return NodeFacts(node=node, name=name, division=division, link=retirement.RETIRED)
     life, epoch = speaking.get(node, ("", ""))
     received_ns, told = row[15], row[16] or ""
     link = links.shown(row[18], received_ns, now_ns, told=told)

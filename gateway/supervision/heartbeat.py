@@ -16,8 +16,8 @@ from gateway.identity import public_hex
 from gateway.model import NANOSECONDS
 from gateway.northbound.wire import Heartbeat, HeartbeatAnswer
 from gateway.supervision import sequence
-from gateway.supervision.store import Write
 from gateway.supervision.views import nodes as node_view
+from gateway.supervision.write import Write
 
 ANCHOR_NS = 60 * NANOSECONDS
 TROUBLES = 50

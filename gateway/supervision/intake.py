@@ -22,9 +22,9 @@ from gateway.supervision import events, facts, inventory, mirror, sequence, seri
 from gateway.supervision.mirror import RefusedError
 from gateway.supervision.refusals import REASON_LENGTH, refused
 from gateway.supervision.relays import Relay, UnknownNodeError
-from gateway.supervision.store import Write
 from gateway.supervision.throttle import Damper
 from gateway.supervision.views import nodes as node_view
+from gateway.supervision.write import Write
 
 decode_intake = msgspec.json.Decoder(Intake).decode
 

@@ -12,7 +12,7 @@ import msgspec
 from gateway.journal import digest
 from gateway.northbound.wire import UNREADABLE, Inventory
 from gateway.supervision.mirror import RefusedError
-from gateway.supervision.store import Write
+from gateway.supervision.write import Write
 
 decode_inventory = msgspec.json.Decoder(Inventory).decode
 encode = msgspec.json.Encoder().encode

@@ -18,9 +18,9 @@ import msgspec
 from gateway.db import Database
 from gateway.model import AlarmEvent, Cause, State, Suppression, decode_event
 from gateway.northbound.wire import MAX_EVENT_BYTES, UNREADABLE, Present
-from gateway.supervision import escalation, sequence
-from gateway.supervision.store import Write
+from gateway.supervision import escalation, retirement, sequence
 from gateway.supervision.views import alarms as alarm_view
+from gateway.supervision.write import Write
 
 #: In place of a tag in an alarm that a gateway has about itself, after the sign.
 ITSELF = "node"
@@ -118,6 +118,9 @@ def apply(write: Write, event: AlarmEvent, entry: bytes) -> bool:
     about = rest.partition("/")[0].removeprefix("@")
     if rest.startswith("@") and about != ITSELF:
         vouch(write, event, about)
+    if retirement.is_retired(write.database, event.node):
+        # Its last words come late: they are kept, and nothing of it stands any more.
+        return False
     node = place(write, event)
     known = _known(write, event.node, event.alarm)
     if known is not None:

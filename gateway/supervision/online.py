@@ -17,7 +17,7 @@ from typing import Final
 
 from gateway.db import Database
 from gateway.model import NANOSECONDS
-from gateway.supervision.store import Write
+from gateway.supervision.write import Write
 
 #: How often the end of the present span is written: so much of it a power cut makes unknown.
 CHECKPOINT_NS: Final = 30 * NANOSECONDS

@@ -1,4 +1,4 @@
-"""What a centre finds in its store when it opens it: its two chains, and what waits for its parent.
+"""What a centre finds in its store when it opens it: its two chains.
 
 A centre has its journal, and beside it a stream of its own events for whoever is above: its alarms,
 its acts. The stream has a life of its own, made with the store, so that its numbers are gapless
@@ -12,15 +12,9 @@ from typing import Final
 from gateway.db import Database
 from gateway.identity import Identity, random_bits
 from gateway.journal import GENESIS, Chain
-from gateway.northbound import outbox
 
 #: Whose rows of the outbox a centre keeps.
 PARENT: Final = "parent"
-#: Up to which position of the events the outbox was filled when the parent was taken away.
-LEFT_AT: Final = "outbox_left_at"
-KEPT: Final = "kept"
-#: Events put into the outbox by one statement.
-AT_ONCE: Final = 1000
 
 
 def chains(database: Database, node: str) -> tuple[Chain, Chain, bool]:
@@ -50,23 +44,6 @@ def chains(database: Database, node: str) -> tuple[Chain, Chain, bool]:
         Chain(Identity(node, own_life, epoch), seq=own_seq, head=own_head),
         new,
     )
-
-
-def keep_outbox(database: Database, *, parent: bool) -> None:
-    """Begin or end to keep events for a parent; what came in between is put into the outbox."""
-    left_at = value_of(database, LEFT_AT)
-    if parent and left_at != KEPT:
-        last = int(left_at or 0)
-        while rows := database.execute(
-            "SELECT position, alarm, entry FROM event WHERE position > ? ORDER BY position LIMIT ?",
-            (last, AT_ONCE),
-        ):
-            outbox.append(database, [outbox.Row(*row) for row in rows], [PARENT])
-            last = rows[-1][0]
-        set_value(database, LEFT_AT, KEPT)
-    elif not parent and left_at == KEPT:
-        last = database.execute("SELECT COALESCE(MAX(position), 0) FROM event")[0][0]
-        set_value(database, LEFT_AT, str(last))
 
 
 def value_of(database: Database, name: str) -> str:

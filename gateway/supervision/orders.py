@@ -18,9 +18,9 @@ from gateway.identity import random_bits
 from gateway.model import NANOSECONDS, Act, AlarmEvent
 from gateway.northbound.signing import sign
 from gateway.northbound.wire import Order
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import UNKNOWN_HAZARD
 from gateway.supervision.views import alarms as alarm_view
+from gateway.supervision.write import Write
 
 ALARM_ACTIONS = ("acknowledge", "reset", "shelve", "unshelve")
 READINGS = "readings"

@@ -12,8 +12,8 @@ from typing import Any
 from gateway.journal import digest
 from gateway.model import AlarmEvent
 from gateway.supervision import events, opening, sequence
-from gateway.supervision.store import Write
 from gateway.supervision.views import nodes as node_view
+from gateway.supervision.write import Write
 
 
 def describe(write: Write, *, name: str, division: str) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from gateway.db import Database
 from gateway.model import NANOSECONDS
-from gateway.supervision.store import Write
+from gateway.supervision.write import Write
 
 CODE_NS = 24 * 3600 * NANOSECONDS
 #: No 0, 1, I or O: people read these codes to each other.
@@ -134,7 +134,7 @@ def pair(write: Write, code: str, *, public_key: str, token_hash: str) -> str:
         "inventory, refused_division, fork, paired_ns, relays) "
         "VALUES (?, ?, '', '', ?, ?, '', ?, '', '', '', ?, ?) ON CONFLICT (node) DO UPDATE SET "
         "public_key = excluded.public_key, paired_ns = excluded.paired_ns, fork = '', via = '', "
-        "rewritten = '', relays = excluded.relays, "
+        "rewritten = '', relays = excluded.relays, retired_ns = 0, "
         "assigned = excluded.assigned, inventory = '', division = CASE excluded.assigned "
         "WHEN 1 THEN excluded.division ELSE node.division END",
         (node, node, division, int(bool(division)), public_key, write.now_ns, relays),

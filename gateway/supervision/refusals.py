@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.supervision.store import Write
 from gateway.supervision.throttle import Damper
+from gateway.supervision.write import Write
 
 #: What a sender chose and the journal repeats is cut.
 ITEM_LENGTH = 128

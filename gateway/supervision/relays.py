@@ -10,7 +10,7 @@ from __future__ import annotations
 from gateway.northbound.wire import NodeFacts
 from gateway.supervision import pairing, tiers
 from gateway.supervision.mirror import RefusedError
-from gateway.supervision.store import Write
+from gateway.supervision.write import Write
 
 #: Refusals of a child that are remembered, each for one node.
 REFUSALS = 10_000

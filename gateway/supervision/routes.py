@@ -7,8 +7,8 @@ import json
 from gateway.db import Database
 from gateway.journal import digest
 from gateway.supervision.departments import DepartmentFile, rows_of
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import Subject, subtree
+from gateway.supervision.write import Write
 
 
 def take(write: Write, content: DepartmentFile) -> bool:

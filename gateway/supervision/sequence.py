@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 from gateway.db import Database
 from gateway.model import decode_event
-from gateway.supervision.store import Write
+from gateway.supervision.write import Write
 
 #: One late request of a process that has just been replaced is no fork; a second one is.
 RETURNS_OF_A_FORK = 2

@@ -19,10 +19,10 @@ from gateway.model import NANOSECONDS
 from gateway.northbound.wire import UNREADABLE, Readings, Summary
 from gateway.supervision import orders
 from gateway.supervision.mirror import RefusedError
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import CHUNK, marks
 from gateway.supervision.views import points as point_view
 from gateway.supervision.views.alarms import MILLISECOND
+from gateway.supervision.write import Write
 
 KEPT_NS = 6 * 3600 * NANOSECONDS
 #: Half a summary's length: two neighbours never share a slot, however their ends jitter.

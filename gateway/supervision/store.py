@@ -9,25 +9,23 @@ own, each in one snapshot.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typing import Self, TypeVar
 
 from gateway import folders
-from gateway.db import Database, Row, StoreError, Value, lock
+from gateway.db import Database, lock
 from gateway.identity import Identity, load_key, public_hex
-from gateway.journal import GENESIS, Chain, close_segment, write_entries
-from gateway.model import AlarmEvent, Clock
-from gateway.northbound import outbox
-from gateway.supervision import feed, opening
-from gateway.supervision.feed import FeedItem, Hub
-from gateway.supervision.news import NOBODY, News, Receivers, Show, Shown, Told
+from gateway.journal import GENESIS, close_segment
+from gateway.model import Clock
+from gateway.supervision import filling, opening
+from gateway.supervision.clock_step import SetClock
+from gateway.supervision.feed import Hub
+from gateway.supervision.news import NOBODY, News, Receivers
 from gateway.supervision.readers import Readers
+from gateway.supervision.write import Write
 
 WAITING_WRITES = 128
 FILE = "centre.sqlite"
@@ -41,164 +39,6 @@ class BusyError(Exception):
 
 class StillWritingError(BusyError):
     """The write of this name before it is not done yet."""
-
-
-class Write:
-    """One transaction: statements, journal entries and feed items that commit together.
-
-    Parameters
-    ----------
-    database
-        The writer's connection, inside its transaction.
-    chain
-        Where the own journal stands.
-    now_ns
-        The one instant of the whole transaction.
-    own
-        Where the stream of the centre's own events stands.
-    receivers
-        Who wants to hear of it.
-    key
-        What this centre signs its orders with.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        chain: Chain,
-        now_ns: int,
-        *,
-        own: Chain | None = None,
-        receivers: Receivers = NOBODY,
-        key: Ed25519PrivateKey | None = None,
-    ) -> None:
-        self.database = database
-        self.now_ns = now_ns
-        self.items: list[FeedItem] = []
-        self.news: list[News] = []
-        self.scopes_changed = False
-        self._shown = Shown()
-        self._chain = chain
-        self._own = own or Chain(chain.identity)
-        self._receivers = receivers
-        self.key = key
-        self._entries: list[tuple[int, bytes]] = []
-        self._outgoing: list[tuple[str, outbox.Row]] = []
-
-    @property
-    def node(self) -> str:
-        """Id of the centre itself."""
-        return self._chain.identity.node
-
-    @property
-    def life(self) -> str:
-        """Life of the centre's store."""
-        return self._chain.identity.life
-
-    @property
-    def own(self) -> Identity:
-        """Who speaks in the stream of the centre's own events."""
-        return self._own.identity
-
-    @property
-    def own_chain(self) -> Chain:
-        """Where that stream stands, for a desk; what it seals is handed to `own.keep`."""
-        return self._own
-
-    def execute(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
-        """Run one statement and return its rows."""
-        return self.database.execute(sql, parameters)
-
-    def publish(self, kind: str, node: str, body: bytes, *, hazard: str = "") -> None:
-        """Tell the screens that may see `node` once this is committed."""
-        self.items.append(feed.append(self.database, kind, node, body, hazard=hazard))
-
-    def show(self, what: str, node: str, names: Iterable[str] = ("",), *, show: Show) -> None:
-        """Have rows published by `show`, each once, as they stand when all else is written."""
-        self._shown.touch(what, node, names, show=show)
-
-    def journal(
-        self,
-        kind: str,
-        *,
-        detail: dict[str, str | int | float | bool | None],
-        alarm: str = "",
-        operator: str = "",
-        comment: str = "",
-    ) -> None:
-        """Add an entry to the centre's own journal."""
-        event, entry = self._chain.seal(
-            kind,
-            source_ns=self.now_ns,
-            received_ns=self.now_ns,
-            clock_source="system",
-            alarm=alarm,
-            operator=operator,
-            comment=comment,
-            detail=detail,
-        )
-        self._entries.append((event.seq, entry))
-
-    def seal(self, kind: str, **fields: Any) -> tuple[AlarmEvent, bytes]:
-        """Make the next of the centre's own events; `gateway.supervision.own.tell` stores it."""
-        return self._own.seal(
-            kind,
-            source_ns=self.now_ns,
-            received_ns=self.now_ns,
-            clock_source="system",
-            **fields,
-        )
-
-    def forward(self, position: int, event: AlarmEvent, entry: bytes) -> None:
-        """Put a stored event into the outbox; it leaves on its receiver's receipt alone."""
-        row = outbox.Row(position, event.alarm, entry)
-        self._outgoing += [(name, row) for name in self._receivers.of(event)]
-        if self._receivers.parent:
-            self.news.append(News("event", ""))
-
-    @property
-    def exported(self) -> bool:
-        """Whether it puts something out for an export."""
-        return any(name != opening.PARENT for name, _ in self._outgoing)
-
-    def tell_parent(self, kind: Told, node: str, body: bytes = b"") -> None:
-        """Have the parent told how something of a node stands, once this is committed."""
-        if self._receivers.parent:
-            self.news.append(News(kind, node, body))
-
-    @contextmanager
-    def part(self) -> Iterator[None]:
-        """Take back all that was written inside when anything is raised; the rest stands.
-
-        A store in trouble is another matter: then the whole transaction ends.
-        """
-        chain, own, scopes_changed = self._chain, self._own, self.scopes_changed
-        grown: tuple[list[Any], ...] = (self.items, self.news, self._entries, self._outgoing)
-        lengths = [len(each) for each in grown]
-        before = (chain.seq, chain.head, own.seq, own.head)
-        self.execute("SAVEPOINT part")
-        try:
-            yield
-        except StoreError:
-            raise
-        except BaseException:
-            self.execute("ROLLBACK TO SAVEPOINT part")
-            self.execute("RELEASE SAVEPOINT part")
-            chain.seq, chain.head, own.seq, own.head = before
-            for each, length in zip(grown, lengths, strict=True):
-                del each[length:]
-            self.scopes_changed = scopes_changed
-            raise
-        self.execute("RELEASE SAVEPOINT part")
-
-    def finish(self, key: Ed25519PrivateKey) -> None:
-        """Write what was left for the end, sign a segment that is full; last before the commit."""
-        self._shown.show(lambda node: self.publish("reset", node, b"{}"))
-        for name in dict.fromkeys(name for name, _ in self._outgoing):
-            outbox.append(self.database, [row for to, row in self._outgoing if to == name], [name])
-        if self._entries:
-            write_entries(self.database, self._entries)
-            close_segment(self.database, key, at_ns=self.now_ns)
 
 
 class Store:
@@ -229,6 +69,8 @@ class Store:
         self.upward: Callable[[list[News]], None] | None = None
         #: and that something waits for an export.
         self.outward: Callable[[], None] | None = None
+        #: Whether a parent that is new is owed what came before; `filling` puts it out.
+        self.fills = False
         self.node = node
         self.clock = clock
         self.hub = hub
@@ -335,10 +177,11 @@ class Store:
         self._key = load_key(self.folder)
         self._database = Database(self.path, "centre")
         self.path.chmod(0o600)
+        self.times = SetClock(self.clock)
         now_ns = self.clock.now_ns()
         with self._database.transaction() as database:
             self._chain, self._own, new = opening.chains(database, self.node)
-            opening.keep_outbox(database, parent=self._receivers.parent)
+            self.fills = filling.begin(database, parent=self._receivers.parent)
             first = Write(database, self._chain, now_ns)
             if new:
                 first.journal("life", detail={"life": first.life})
@@ -351,13 +194,15 @@ class Store:
         before = (chain.seq, chain.head, own.seq, own.head)
         try:
             with self._database.transaction() as database:
-                now_ns = self.clock.now_ns()
-                write = Write(database, chain, now_ns, own=own, receivers=to, key=self._key)
+                at = self.times.look()
+                write = Write(database, chain, at.now_ns, own=own, receivers=to, key=self._key)
+                write.follow(at)
                 result = work(write)
                 write.finish(self._key)
         except BaseException:
             chain.seq, chain.head, own.seq, own.head = before
             raise
+        self.times.moved(at)
         self._note_heads()
         if write.items or write.scopes_changed or write.news or write.exported:
             self._loop.call_soon_threadsafe(self._announce, write)

@@ -20,7 +20,7 @@ from gateway.identity import Identity
 from gateway.model import NANOSECONDS, Clock
 from gateway.northbound import wire
 from gateway.northbound.source import Report, Source, Whole
-from gateway.supervision import facts, mirror, sequence
+from gateway.supervision import facts, mirror, retirement, sequence
 from gateway.supervision.news import News
 from gateway.supervision.store import BusyError, Store
 
@@ -192,7 +192,7 @@ class ToParent:
         if not 0 <= now_ns - self._anchored_ns < ANCHOR_NS:
             life, (seq, head) = self._store.life, self._store.journal_head
         for listed in itertools.chain(facts.of(database, now_ns=now_ns), [[]] if life else []):
-            total += len(listed)
+            total += sum(each.link != retirement.RETIRED for each in listed)
             heard += sum(each.link in facts.HEARD for each in listed)
             told = wire.Nodes(clock_ns=now_ns, nodes=listed, life=life, seq=seq, head=head)
             identity = f"{connection}/n{next(self._numbers)}"

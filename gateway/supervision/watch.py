@@ -21,13 +21,14 @@ from typing import Self
 from gateway.db import Database, StoreError
 from gateway.model import NANOSECONDS, Clock
 from gateway.observe import log
-from gateway.supervision import child_alarms, child_rules, clock_step, escalation, online, orders
+from gateway.supervision import child_alarms, child_rules, escalation, online, orders
 from gateway.supervision.children import Children, Judged
 from gateway.supervision.links import Pulses
 from gateway.supervision.settings import WatchSettings
-from gateway.supervision.store import BusyError, Store, Write
+from gateway.supervision.store import BusyError, Store
 from gateway.supervision.views import nodes as node_view
 from gateway.supervision.views import points as point_view
+from gateway.supervision.write import Write
 
 EVERY_S = 1.0
 #: A centre whose event loop moves again after so long was not listening meanwhile.
@@ -35,8 +36,6 @@ STOOD_STILL_S = 5.0
 STALE_AT_ONCE = 2_000
 RAW_KEPT_NS = 3600 * NANOSECONDS
 AHEAD_NS = 1 * NANOSECONDS
-#: A wall clock is slewed by less between two looks.
-JUMP_NS = 1 * NANOSECONDS
 #: Two statements, each by an index of its own: else every fresh value is read each second.
 STALE = (
     "SELECT node, tag FROM latest WHERE fresh = 1 AND stale_ns <= ? UNION ALL "
@@ -87,8 +86,7 @@ class Watch:
         self._troubled = False
         self._watched = 0
         self._noted_ns = 0
-        self._ahead_ns: int | None = None
-        self._followed_ns = 0
+        self._steps = 0
         self._stepped = False
         self._stood_still = 0
 
@@ -126,10 +124,10 @@ class Watch:
     async def look(self) -> Found:
         """Look once; write and tell what is due, and return it."""
         async with self._looking:
-            monotonic_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
             stood_still = self._stood_still
             # First, so that nothing is found due by a clock that was set.
-            await self._follow(now_ns, monotonic_ns)
+            await self._follow()
+            monotonic_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
             found = await self._store.read(
                 lambda database: self._find(database, now_ns=now_ns, monotonic_ns=monotonic_ns),
                 apart=True,
@@ -142,19 +140,12 @@ class Watch:
                 self._stood_still -= stood_still
             return found
 
-    async def _follow(self, now_ns: int, monotonic_ns: int) -> None:
-        """Notice that the clock was set since the look before, and move what ends by it."""
-        ahead_ns = now_ns - monotonic_ns
-        by_ns = 0 if self._ahead_ns is None else ahead_ns - self._ahead_ns
-        looked_ns = monotonic_ns - self._followed_ns
-        if abs(by_ns) >= JUMP_NS:
-            await self._store.write(
-                lambda write: clock_step.move(
-                    write, before_ns=now_ns - by_ns, after_ns=now_ns, looked_ns=looked_ns
-                )
-            )
-            self._stepped = True
-        self._ahead_ns, self._followed_ns = ahead_ns, monotonic_ns
+    async def _follow(self) -> None:
+        """Let what ends by the clock move at once where it was set, though nobody writes."""
+        if self._store.times.look().step_ns:
+            await self._store.write(lambda _: None)
+        self._stepped |= self._store.times.steps != self._steps
+        self._steps = self._store.times.steps
 
     async def _listen(self) -> None:
         """Notice, also while a look is under way, that the centre stood still."""

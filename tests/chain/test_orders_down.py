@@ -17,7 +17,7 @@ from gateway.northbound import wire
 from gateway.roles import passing
 from gateway.simulation.broker import LocalBroker, free_port
 from gateway.supervision import orders
-from gateway.supervision.store import Write
+from gateway.supervision.write import Write
 from tests.chain.partitions import Tier, centre_text
 from tests.gateway.roles.edge.conftest import broker as broker_fixture
 from tests.gateway.roles.edge.edge import Edge, running, stored, until, write_site

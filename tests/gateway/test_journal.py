@@ -18,6 +18,7 @@ from gateway.journal import (
     Chain,
     close_segment,
     digest,
+    keep_newest,
     segment_bytes,
     verify,
     write_entries,
@@ -341,3 +342,28 @@ def test_without_a_stated_key_all_segments_have_one(book: Book) -> None:
     )
     [problem] = book.problems(key="")
     assert problem.startswith("journal segment 21-30: signed by another key")
+
+
+def test_a_journal_in_memory_keeps_its_newest() -> None:
+    """Beyond the bound the oldest go, a lot at a time, and exactly those are counted."""
+    database = Database(None, "edge")
+    key = Ed25519PrivateKey.generate()
+    chain = Chain(Identity("gw", "a" * 16, "b" * 16))
+    gone = 0
+    for _ in range(4):
+        entries = []
+        for _ in range(600):
+            event, entry = chain.seal("note", source_ns=1)
+            entries.append((event.seq, entry))
+        with database.transaction():
+            write_entries(database, entries)
+            close_segment(database, key, at_ns=1)
+        gone += keep_newest(database, 500, lot=1)
+    assert gone == 2400 - 500
+    assert database.execute("SELECT MIN(seq), MAX(seq), COUNT(*) FROM journal") == [
+        (1901, 2400, 500)
+    ]
+    assert database.execute("SELECT first_seq, last_seq FROM journal_segment") == [(1201, 2400)]
+    assert keep_newest(database, 500, lot=1) == 0
+    assert keep_newest(database, 490, lot=11) == 0
+    assert keep_newest(database, 490, lot=10) == 10

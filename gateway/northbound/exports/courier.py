@@ -18,10 +18,10 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
 
+from gateway.backoff import Backoff
 from gateway.db import Database, StoreError
 from gateway.model import NANOSECONDS, AlarmEvent, Clock, decode_event
 from gateway.northbound import outbox
-from gateway.northbound.backoff import Backoff
 from gateway.northbound.exports.passing import TRIES, Passing
 from gateway.northbound.exports.port import (
     Outcome,
@@ -32,7 +32,7 @@ from gateway.northbound.exports.port import (
 )
 from gateway.northbound.exports.rows import shed, unchanged
 from gateway.observe import ExportMetrics, log
-from gateway.tasks import keep_going
+from gateway.tasks import Tasks
 
 RETRY_FIRST_S: Final = 0.5
 RETRY_LAST_S: Final = 60.0
@@ -104,15 +104,14 @@ class Courier:
         self._since = 0
         #: When the post under way began; 0 while there is none.
         self._begun = 0
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
         for gauge in (self._metrics.waiting, self._metrics.connected):
             gauge.labels(self.name).set(0)
         # What waits is counted and bounded beside the posts: one that hangs must not hide it.
         for name, work in (("export", self._deliver), ("export's bound", self._watch)):
-            what = f"{name} {self.name}"
-            self._tasks.append(asyncio.create_task(keep_going(what, work), name=what))
+            self._tasks.keep(f"{name} {self.name}", work)
         return self
 
     async def __aexit__(
@@ -121,9 +120,7 @@ class Courier:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
         await self._receiver.close()
 
     @property

@@ -11,6 +11,7 @@ value has no `value` and tells only its quality.
 
 from __future__ import annotations
 
+import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
+from gateway.backoff import Backoff
 from gateway.db import Database, StoreError
 from gateway.identity import write_secret
 from gateway.northbound.settings import InfluxSettings
@@ -32,6 +34,7 @@ from gateway.observe import log, start_log
 LINES: Final = 5000
 IDLE_S: Final = 1.0
 RETRY_LAST_S: Final = 60.0
+RANDOM: Final = secrets.SystemRandom()
 #: What the server will never take, however often it is sent.
 REFUSED: Final = frozenset({400, 413, 422})
 ESCAPED: Final = str.maketrans({",": "\\,", " ": "\\ ", "=": "\\="})
@@ -171,19 +174,21 @@ class Export:
 def run(task: Task) -> None:
     """Export for ever; a server that is away is told once and tried again."""
     export = Export(task)
-    wait, reason = IDLE_S, ""
+    backoff, reason = Backoff(IDLE_S, RETRY_LAST_S, random=RANDOM), ""
     while True:
+        wait = IDLE_S
         try:
             export.step()
         except (ApiException, HTTPError, OSError) as error:
             if type(error).__name__ != reason:
                 reason = type(error).__name__
                 LOG.warning("readings wait in the spool for the server", reason=str(error)[:200])
-            wait = min(RETRY_LAST_S, wait * 2)
+            wait = backoff.next()
         else:
             if reason:
                 LOG.info("the server takes readings again")
-            wait, reason = IDLE_S, ""
+            backoff.reset()
+            reason = ""
         time.sleep(wait)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.northbound.backoff import Backoff, Random
+from gateway.backoff import Backoff, Random
 
 #: Tries of one event, others taken between each and the next; at a minute's wait, ten minutes.
 TRIES: Final = 20

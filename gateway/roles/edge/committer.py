@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.alarms.desk import Transition
 from gateway.db import Database, StoreBrokenError, StoreFullError
 from gateway.journal import digest
-from gateway.northbound.spool import Spool
+from gateway.northbound.spool_writer import Spool
 from gateway.roles.edge.rows import set_position, write_snapshot, write_transitions
 from gateway.roles.edge.storing import Reserve, Storing
 from gateway.roles.edge.witness import Witness

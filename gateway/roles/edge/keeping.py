@@ -15,12 +15,13 @@ from gateway.db import Database, StoreError
 from gateway.model import NANOSECONDS, Clock
 from gateway.northbound import pins, wire
 from gateway.northbound.history import History, HistoryError
-from gateway.northbound.spool import Spool, read_position
+from gateway.northbound.spool import read_position
+from gateway.northbound.spool_writer import Spool
 from gateway.observe import Metrics, log
 from gateway.roles.edge.child import keep_running
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import MEBIBYTE, Storage
-from gateway.tasks import keep_going
+from gateway.tasks import Tasks
 
 KEEP_S: Final = 60.0
 #: Orders for readings that may wait for their turn.
@@ -65,12 +66,11 @@ class Keeping:
         self._retention = Retention(clock)
         self._node = settings.node.id
         self._reason = ""
-        self.tasks: list[asyncio.Task[None]] = []
-        self._answers: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
+        self._answers = Tasks()
 
     async def __aenter__(self) -> Self:
-        history = keep_going("history", self._keep)
-        self.tasks.append(asyncio.create_task(history, name="history"))
+        self.tasks.keep("history", self._keep)
         if self._influx is not None:
             task = {
                 "node": self._node,
@@ -80,8 +80,7 @@ class Keeping:
                 "settings": self._influx.model_dump(),
             }
             command = background.command(INFLUX, msgspec.json.encode(task).decode())
-            child = keep_running("influx", *command)
-            self.tasks.append(asyncio.create_task(child, name="influx"))
+            self.tasks.begin("influx", keep_running("influx", *command))
         return self
 
     async def __aexit__(
@@ -90,10 +89,8 @@ class Keeping:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        tasks = [*self.tasks, *self._answers]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.tasks.end()
+        await self._answers.end()
 
     def ask(self, order: wire.Order, *, answered: Answered, told: Told) -> None:
         """Answer an order for raw readings when its turn comes; it always ends in an event."""
@@ -102,9 +99,7 @@ class Keeping:
         elif len(self._answers) >= WAITING:
             told(order, "refused", f"{WAITING} orders for readings wait already; ask again later")
         else:
-            task = asyncio.create_task(self._answer(order, answered, told), name=order.id)
-            self._answers.add(task)
-            task.add_done_callback(self._answers.discard)
+            self._answers.begin(order.id, self._answer(order, answered, told))
 
     async def _answer(self, order: wire.Order, answered: Answered, told: Told) -> None:
         try:

@@ -49,6 +49,7 @@ from gateway.southbound.clocks import Clocks
 from gateway.southbound.ingest import Ingest
 from gateway.southbound.liveness import MOST, Liveness
 from gateway.southbound.mqtt import BrokerSession
+from gateway.tasks import Tasks
 
 SNAPSHOT_NS: Final = 60 * NANOSECONDS
 #: A broker that does not answer for this long after the start is away: the clock runs without it.
@@ -84,7 +85,7 @@ class EdgeNode:
         self._again = again
         self._restarted = restarted
         self._stack = AsyncExitStack()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks()
         self._own_definitions = node_alarms(self.plant.node, self.plant.division)
         self._definitions = self.plant.definitions.with_own(self._own_definitions)
         first = len(self.plant.definitions)
@@ -161,7 +162,7 @@ class EdgeNode:
             ("orders", self.orders.follow(self.storage)),
             ("disk again", self.storage.come_back()),
         ):
-            self._tasks.append(asyncio.create_task(task, name=name))
+            self._tasks.begin(name, task)
         await self._stack.enter_async_context(self.keeping)
         await self._stack.enter_async_context(self.outgoing)
         await self._stack.enter_async_context(self.exports)
@@ -173,11 +174,9 @@ class EdgeNode:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
         await self._stack.aclose()
-        await self.storage.keep_last(self.line.position, self.line.engine.snapshot())
+        await self.storage.snapshots.keep_last(self.line.position, self.line.engine.snapshot())
         await asyncio.to_thread(self.storage.stop)
 
     async def failed(self) -> None:
@@ -384,4 +383,4 @@ class EdgeNode:
                     self.upward.offer(part)
             if passed >= next_snapshot:
                 next_snapshot = passed + SNAPSHOT_NS
-                self.storage.keep(self.line.position, self.line.engine.snapshot())
+                self.storage.snapshots.keep(self.line.position, self.line.engine.snapshot())

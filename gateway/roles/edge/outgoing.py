@@ -1,7 +1,8 @@
 """What waits to go up: its limits, what is shed beyond them, and the alarms that tell of it.
 
 An event that a receiver has not taken is kept up to a limit. What is shed beyond it stays in the
-journal, is counted in an event, and is a gap in the sequence that the centre shows.
+journal, is counted in an event, and is a gap in the sequence that the centre shows. A journal that
+only memory holds is bounded here as well.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
+from gateway import journal
 from gateway.db import Database, StoreError
 from gateway.model import NANOSECONDS, Clock
 from gateway.northbound import dead_letters, outbox, wire
@@ -25,9 +27,12 @@ from gateway.roles.edge.committer import Work
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.own_alarms import OwnAlarms
 from gateway.roles.edge.storage import MEBIBYTE, Storage
-from gateway.tasks import keep_going
+from gateway.tasks import Tasks
 
 LOOK_S: Final = 5.0
+#: Events of a journal that only memory holds, about 40 MiB: beyond it the oldest are shed.
+JOURNAL_KEPT: Final = 50_000
+JOURNAL_LOT: Final = 1000
 #: Events that count what was shed come no oftener than this, for each receiver and sort.
 TELL_NS: Final = 60 * NANOSECONDS
 LOG = log("roles.edge.outgoing")
@@ -35,11 +40,15 @@ LOG = log("roles.edge.outgoing")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a look into the store found: by receiver what waits and was shed, and dead letters."""
+    """What a look into the store found.
+
+    By receiver what waits and was shed; dead letters; what was shed of a journal in memory.
+    """
 
     waiting: dict[str, int]
     shed: dict[str, int]
     letters: int
+    journal: int
 
 
 class Outgoing:
@@ -82,12 +91,12 @@ class Outgoing:
         #: When each receiver last had nothing waiting, or took something.
         self._well = dict.fromkeys(self._receivers, clock.monotonic_ns())
         self._counted: dict[tuple[str, str], int] = {}
+        self._journal = 0
         self._summaries = dict.fromkeys(self._receivers, 0)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
-        watch = keep_going("outgoing", self._watch)
-        self._tasks.add(asyncio.create_task(watch, name="outgoing"))
+        self._tasks.keep("outgoing", self._watch)
         return self
 
     async def __aexit__(
@@ -96,10 +105,7 @@ class Outgoing:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.end()
 
     def look(self) -> None:
         """Look now: something was set aside."""
@@ -119,9 +125,7 @@ class Outgoing:
 
     def release(self, order: Release) -> None:
         """Send dead letters again, or discard them, as an operator of the site decided."""
-        task = asyncio.create_task(self._release(order), name=order.id)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.begin(order.id, self._release(order))
 
     async def _release(self, order: Release) -> None:
         try:
@@ -152,7 +156,13 @@ class Outgoing:
             {receiver: outbox.waiting(database, receiver) for receiver in self._receivers},
             {receiver: outbox.shed_untold(database, receiver) for receiver in self._receivers},
             dead_letters.count(database),
+            self._shed_journal(database),
         )
+
+    def _shed_journal(self, database: Database) -> int:
+        if self._storage.spool is not None:
+            return 0
+        return journal.keep_newest(database, JOURNAL_KEPT, lot=JOURNAL_LOT)
 
     def _judge(self, found: Found) -> None:
         now = self._clock.monotonic_ns()
@@ -167,6 +177,7 @@ class Outgoing:
             if uplink is not None:
                 self._summaries[receiver] += uplink.take_shed()
             self._count_summaries(receiver, now)
+        self._count_journal(found.journal, now)
         after = self._settings.lagging
         lagging = after != "off" and any(now - well > after for well in self._well.values())
         self._alarm("outbox_lagging", active=lagging)
@@ -194,6 +205,13 @@ class Outgoing:
         if count and self._may_tell(receiver, "summaries", now):
             self._summaries[receiver] = 0
             self._note(receiver, "summaries", count, "no receiver took them in time")
+
+    def _count_journal(self, count: int, now: int) -> None:
+        self._journal += count
+        if self._journal and self._may_tell("", "journal", now):
+            count, self._journal = self._journal, 0
+            LOG.error("the journal in memory is full; the oldest events are shed", count=count)
+            self._note("", "journal", count, "the journal in memory reached its limit")
 
     def _may_tell(self, receiver: str, what: str, now: int) -> bool:
         last = self._counted.get((receiver, what))

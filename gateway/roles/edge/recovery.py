@@ -37,12 +37,12 @@ from gateway.northbound.spool import (
     Configuration,
     Kind,
     Record,
-    Spool,
     decode_readings,
     decode_tick,
     newest_readings,
     records,
 )
+from gateway.northbound.spool_writer import Spool
 from gateway.observe import log
 from gateway.pipeline.clock_step import decode_step
 from gateway.pipeline.engine import Engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -16,6 +16,7 @@ from gateway.roles.edge.child import keep_running
 from gateway.roles.edge.settings import ScreenSettings
 from gateway.roles.edge.site import Site
 from gateway.roles.upward import PARENT, Above
+from gateway.tasks import Tasks
 
 SCREEN: Final = "screen"
 LOG = log("roles.edge")
@@ -47,7 +48,7 @@ class LocalScreen:
         self._name = name
         self._division = division
         self._folder = folder.absolute() / "screen"
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._write)
@@ -55,7 +56,7 @@ class LocalScreen:
         child = keep_running(
             "screen", sys.executable, "-m", "gateway", "centre", "--config", config
         )
-        self._task = asyncio.create_task(child, name="screen")
+        self._tasks.begin("screen", child)
         return self
 
     async def __aexit__(
@@ -64,10 +65,7 @@ class LocalScreen:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._tasks.end()
 
     @property
     def above(self) -> Above:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,14 +24,14 @@ from gateway.model import NANOSECONDS, Clock
 from gateway.northbound import dead_letters, outbox
 from gateway.northbound.exports.rows import PREFIX
 from gateway.northbound.settings import StoreSettings
-from gateway.northbound.spool import Spool
+from gateway.northbound.spool_writer import Spool
 from gateway.observe import Metrics, log
-from gateway.roles.edge import snapshots
 from gateway.roles.edge.committer import QUEUE_LENGTH, Committed, Committer, Work
 from gateway.roles.edge.disk_again import ask_again
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.own_alarms import OwnAlarms
 from gateway.roles.edge.recovery import Opened, memory_store
+from gateway.roles.edge.snapshot_keeping import SnapshotKeeping
 from gateway.roles.edge.witness import Witness
 from gateway.southbound.mqtt import BrokerSession
 from gateway.tasks import beside
@@ -55,8 +54,6 @@ LOG_PAGES: Final = 1000
 FOLD_AGAIN_S: Final = 10.0
 #: A log of so many pages (64 MiB) is not folded because somebody reads from its beginning on.
 HELD_PAGES: Final = 16_384
-#: On the way out a snapshot may take so long, s: without it the next start runs some more spool.
-LAST_S: Final = 30.0
 LOG = log("roles.edge.storage")
 
 
@@ -125,7 +122,10 @@ class Storage:
         self._shed = 0
         self._full_shed = 0
         self._full = False
-        self._keeping: asyncio.Task[None] | None = None
+        #: Of the engine.
+        self.snapshots = SnapshotKeeping(
+            folder, clock=clock, committer=lambda: self._committer, may_keep=lambda: self._may_keep
+        )
         self._folding: asyncio.Task[None] | None = None
         self._shed_told = float("-inf")
         self._use(opened)
@@ -195,33 +195,6 @@ class Storage:
             self._metrics.shed.inc(work.readings)
             return
         self._committer.submit(work)
-
-    def keep(self, position: int, body: bytes) -> None:
-        """Begin to write a snapshot of the engine at this position, unless one is being written."""
-        writing = self._keeping is not None and not self._keeping.done()
-        if self._may_keep and not writing:
-            self._keeping = asyncio.create_task(self._keep(position, body), name="snapshot")
-
-    async def keep_last(self, position: int, body: bytes) -> None:
-        """Write a snapshot on the way out, after the one that is being written."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LAST_S):
-                if self._keeping is not None:
-                    await asyncio.wait([self._keeping])
-                if self._may_keep:
-                    await self._keep(position, body)
-
-    async def _keep(self, position: int, body: bytes) -> None:
-        folder, committer = snapshots.folder_in(self._folder), self._committer
-        try:
-            noted = await beside(snapshots.write, folder, position, body)
-            now = self._clock.now_ns()
-            committer.submit(Work(position=position, snapshot=noted, made_ns=now, sync=True))
-            held = await committer.act(snapshots.held)
-            if held is not None:
-                await beside(snapshots.prune, folder, held[1])
-        except (OSError, StoreError) as error:
-            LOG.warning("no snapshot was kept; the last one stands", reason=str(error))
 
     async def act(self, act: Callable[[Database], Any]) -> Any:
         """Do something with the store in its thread and return the result."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from gateway.northbound.spool import Spool
+from gateway.northbound.spool_writer import Spool
 
 #: Appending is tried again this often while the disk is full, s.
 RETRY_FULL_S: Final = 1.0

@@ -25,10 +25,10 @@ from gateway.supervision.api.deps import (
     problem,
 )
 from gateway.supervision.orders import TooManyError
-from gateway.supervision.store import Write
 from gateway.supervision.views import acts as view
 from gateway.supervision.views import alarms as alarm_view
 from gateway.supervision.views.acts import ActRow
+from gateway.supervision.write import Write
 
 router = APIRouter(prefix="/api/v1", tags=["alarms"])
 

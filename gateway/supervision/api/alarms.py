@@ -23,13 +23,13 @@ from gateway.supervision.api.deps import (
     problem,
 )
 from gateway.supervision.orders import TooManyError
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import scope_of
 from gateway.supervision.views import alarms as view
 from gateway.supervision.views import journal as journal_view
 from gateway.supervision.views import nodes as node_view
 from gateway.supervision.views.alarms import AlarmRow
 from gateway.supervision.views.journal import JournalRow
+from gateway.supervision.write import Write
 
 STANDING_SHOWN = 5_000
 MINUTE_NS = 60 * NANOSECONDS

@@ -19,10 +19,10 @@ from gateway.supervision.api.deps import (
     answer,
     problem,
 )
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import scope_of
 from gateway.supervision.views import copies as view
 from gateway.supervision.views.copies import CopyRow
+from gateway.supervision.write import Write
 
 SHOWN = 1_000
 

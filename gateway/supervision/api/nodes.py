@@ -21,9 +21,9 @@ from gateway.supervision.api.deps import (
     problem,
 )
 from gateway.supervision.pairing import Invitation
-from gateway.supervision.store import Write
 from gateway.supervision.views import nodes as view
 from gateway.supervision.views.nodes import NodeRow
+from gateway.supervision.write import Write
 
 router = APIRouter(prefix="/api/v1", tags=["nodes"])
 

@@ -9,8 +9,8 @@ from gateway.model import NANOSECONDS, Cause
 from gateway.supervision import child_alarms
 from gateway.supervision.api.deps import Asking, problem
 from gateway.supervision.centre import Centre
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import scope_of
+from gateway.supervision.write import Write
 
 MINUTE_NS = 60 * NANOSECONDS
 #: What was asked rests on a picture that is old; anything else cannot be asked like that.

@@ -21,10 +21,10 @@ from gateway.supervision.api.deps import (
 )
 from gateway.supervision.orders import TooManyError
 from gateway.supervision.series import RawTrend, Trend
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import scope_of
 from gateway.supervision.views import points as view
 from gateway.supervision.views.points import PointRow
+from gateway.supervision.write import Write
 
 MAX_MINUTES = 120
 ASK_AGAIN_NS = 5 * NANOSECONDS

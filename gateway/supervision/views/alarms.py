@@ -12,10 +12,10 @@ from gateway.alarms.definitions import Level
 from gateway.db import Database, Row
 from gateway.model import decode_event
 from gateway.supervision import child_rules, links
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import CHUNK, Scope, marks
 from gateway.supervision.views import acts
 from gateway.supervision.views.acts import ActRow
+from gateway.supervision.write import Write
 
 MILLISECOND = 1_000_000
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.db import Database, Row
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import Scope
 from gateway.supervision.views.alarms import MILLISECOND
+from gateway.supervision.write import Write
 
 encode = msgspec.json.Encoder().encode
 

@@ -12,9 +12,9 @@ import msgspec
 from gateway.db import Database, Row
 from gateway.model import NANOSECONDS
 from gateway.supervision import links, sequence
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import Scope
 from gateway.supervision.views.alarms import MILLISECOND
+from gateway.supervision.write import Write
 
 #: A clock further off than this is a trouble of its own: source times cannot be compared.
 CLOCK_TROUBLE_NS = 5 * NANOSECONDS
@@ -71,14 +71,16 @@ decode_row = msgspec.json.Decoder(NodeRow).decode
 def listing(database: Database, scope: Scope, *, now_ns: int) -> list[NodeRow]:
     """Return the visible nodes by name."""
     # The centre's own row, which its alarms stand under, is no gateway.
-    sql = _SELECT + "WHERE n.via <> n.node AND n.node IN ({nodes})"
+    sql = _SELECT + "WHERE n.via <> n.node AND n.retired_ns = 0 AND n.node IN ({nodes})"
     rows = [_row(database, row, now_ns, scope=scope) for row in scope.select(database, sql)]
     return sorted(rows, key=lambda row: (row.name, row.node))
 
 
 def one(database: Database, node: str, *, now_ns: int) -> NodeRow | None:
     """Return one node, or None where there is none of this id."""
-    rows = database.execute(_SELECT + "WHERE n.via <> n.node AND n.node = ?", (node,))
+    rows = database.execute(
+        _SELECT + "WHERE n.via <> n.node AND n.retired_ns = 0 AND n.node = ?", (node,)
+    )
     scope = Scope(frozenset({node}), frozenset())
     return _row(database, rows[0], now_ns, scope=scope) if rows else None
 

@@ -67,7 +67,9 @@ def listing(
         for row in scope.select(
             database,
             "SELECT node, name, enterprise, uscc, division, grid, paired_ns FROM node "
-            "WHERE via <> node AND node IN ({nodes})",
+            # One that was scrapped before that month counts no more.
+            "WHERE via <> node AND node IN ({nodes}) AND (retired_ns = 0 OR retired_ns > ?)",
+            extra=(from_ns,),
         )
     ]
     totals = online.totals(

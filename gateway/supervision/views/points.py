@@ -11,9 +11,9 @@ import msgspec
 from gateway.db import Database, Row
 from gateway.model import State, Suppression
 from gateway.northbound.wire import InventoryRule
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import CHUNK, Scope, marks
 from gateway.supervision.views.alarms import MILLISECOND
+from gateway.supervision.write import Write
 
 VERDICTS = ("GOOD", "UNCERTAIN", "BAD")
 REASON_BITS = 6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.northbound.spool import Spool
+from gateway.northbound.spool_writer import Spool
 from tests.faults.lossy.patient import main
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from gateway.cli.output import local
-from gateway.northbound.spool import Configuration, Kind, Quarantined, Spool, encode
+from gateway.northbound.spool import Configuration, Kind, Quarantined, encode
+from gateway.northbound.spool_writer import Spool
 from tests.gateway.cli.shell import figures, hazgate
 from tests.gateway.roles.edge.edge import write_site
 

@@ -6,15 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.northbound.spool import (
-    MAGIC,
-    Configuration,
-    Kind,
-    Session,
-    Spool,
-    encode,
-    records,
-)
+from gateway.northbound.spool import MAGIC, Configuration, Kind, Session, encode, records
+from gateway.northbound.spool_writer import Spool
 from gateway.readings import ReadingBatch
 
 TAGS = Configuration(hash="h", tags=["T1", "T2"])

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_profiles.quality import Quality
-from gateway.northbound import archive, spool, wire
+from gateway.northbound import archive, spool_writer, wire
 from gateway.northbound.history import DAY_NS, History, HistoryError
 from gateway.northbound.pins import Pruning
-from gateway.northbound.spool import Configuration, Spool, encode_readings, marker, segments
+from gateway.northbound.spool import Configuration, encode_readings, marker, segments
+from gateway.northbound.spool_writer import Spool
 from gateway.readings import ReadingBatch, Row
 
 SECOND = 1_000_000_000
@@ -259,7 +260,7 @@ def test_spool_is_cut_above_its_limit_never_below_the_snapshot(
 
 def test_full_segment_begins_the_next(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A segment that has reached its size is followed by another that can be read alone."""
-    monkeypatch.setattr(spool, "SEGMENT_BYTES", 1000)
+    monkeypatch.setattr(spool_writer, "SEGMENT_BYTES", 1000)
     for n in range(100):
         site.write(seconds(n, 1))
     found = segments(site.spool_folder)

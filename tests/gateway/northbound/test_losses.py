@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway.northbound.losses import losses
-from gateway.northbound.spool import Spool, encode_readings, marker, segments
+from gateway.northbound.spool import encode_readings, marker, segments
+from gateway.northbound.spool_writer import Spool
 from tests.gateway.northbound.spooling import LEAD, SESSION, TAGS, Writer, batch
 
 

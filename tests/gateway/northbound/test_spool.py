@@ -12,14 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.northbound import spool
+from gateway.northbound import spool_writer
 from gateway.northbound.spool import (
     HEAD,
     Configuration,
     Kind,
     Quarantined,
     Record,
-    Spool,
     decode_readings,
     decode_tick,
     encode,
@@ -29,6 +28,7 @@ from gateway.northbound.spool import (
     records,
     segments,
 )
+from gateway.northbound.spool_writer import Spool
 from gateway.readings import ReadingBatch
 from tests.gateway.northbound.spooling import (
     LEAD,
@@ -129,7 +129,7 @@ def test_a_full_segment_is_followed_by_the_next(
 ) -> None:
     """No segment grows without bound: the next begins at the first append past its size."""
     size = len(encode_tick(0))
-    monkeypatch.setattr(spool, "SEGMENT_BYTES", 3 * size)
+    monkeypatch.setattr(spool_writer, "SEGMENT_BYTES", 3 * size)
     writer = Writer(folder)
     for number in range(10):
         writer.append(encode_tick(number))
@@ -142,8 +142,8 @@ def test_a_large_configuration_makes_large_segments(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What stands at the head of every segment stays a small part of what is written."""
-    monkeypatch.setattr(spool, "SEGMENT_BYTES", 1)
-    monkeypatch.setattr(spool, "LARGE_HEAD", 100)
+    monkeypatch.setattr(spool_writer, "SEGMENT_BYTES", 1)
+    monkeypatch.setattr(spool_writer, "LARGE_HEAD", 100)
     writer = Spool(folder, Configuration(hash="x", tags=[f"tag-{n}" for n in range(50)]))
     record = encode(Kind.QUARANTINE, bytes(1000))
     for _ in range(40):

@@ -12,6 +12,7 @@ import pytest
 
 from gateway.simulation import broker as simulated
 from gateway.simulation.broker import LocalBroker, mosquitto
+from gateway.southbound import mqtt
 from tests.gateway.southbound.session import Tap, owed, say, session, until
 
 pytestmark = [
@@ -25,6 +26,17 @@ versions = pytest.mark.parametrize("version", ["3.1.1", "5"])
 def broker(tmp_path: Path) -> Iterator[LocalBroker]:
     with LocalBroker(tmp_path / "broker", program=mosquitto()) as running:
         yield running
+
+
+class Drawn:
+    """Draws no time at all, and remembers between which bounds."""
+
+    def __init__(self) -> None:
+        self.bounds: list[tuple[float, float]] = []
+
+    def uniform(self, a: float, b: float) -> float:
+        self.bounds.append((a, b))
+        return 0.0
 
 
 def hashed(password: str) -> str:
@@ -146,3 +158,21 @@ async def test_a_wrong_password_is_told(
             secret.write_text("right\n")
             await until(lambda: link.connected)
             assert heard.changes[-1] is None
+
+
+async def test_a_broker_that_is_away_is_tried_ever_more_rarely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waits are drawn within ever wider bounds up to half a minute; a session begins them anew."""
+    drawn = Drawn()
+    monkeypatch.setattr(mqtt, "RANDOM", drawn)
+    broker = LocalBroker(tmp_path / "broker", program=mosquitto())
+    async with session(broker.port) as (link, _):
+        await until(lambda: len(drawn.bounds) >= 10)
+        with broker:
+            await until(lambda: link.connected)
+            away = len(drawn.bounds)
+        await until(lambda: len(drawn.bounds) > away)
+    assert [b for _, b in drawn.bounds[:10]] == [0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30, 30]
+    assert {a for a, _ in drawn.bounds} == {0.2}
+    assert drawn.bounds[away] == (0.2, 0.4)

@@ -11,8 +11,8 @@ import pytest
 from gateway.journal import verify
 from gateway.northbound import wire
 from gateway.supervision import intake
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import Role
+from gateway.supervision.write import Write
 from tests.gateway.supervision.world import Child, World
 
 TREND = "/api/v1/readings?node=gw1&tag=AR1-AT-101&raw=1"

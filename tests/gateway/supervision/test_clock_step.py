@@ -6,7 +6,9 @@ import pytest
 
 from gateway.model import NANOSECONDS
 from gateway.northbound import wire
+from gateway.supervision.clock_step import SetClock
 from gateway.supervision.tiers import Role
+from gateway.supervision.write import Write
 from tests.gateway.supervision.test_child_alarms import SteppedClock, live, pass_time
 from tests.gateway.supervision.test_orders import ask
 from tests.gateway.supervision.world import NOON_NS, World, pairing_body
@@ -91,7 +93,7 @@ async def test_a_step_is_told_once_and_ages_no_link(
     assert row["link"] == "up"
 
 
-@pytest.mark.parametrize("step_s", [-HOUR_S, HOUR_S])
+@pytest.mark.parametrize("step_s", STEPS_S)
 async def test_what_is_written_after_the_step_stays(
     world: World, clock: SteppedClock, step_s: int
 ) -> None:
@@ -113,3 +115,118 @@ async def test_what_is_written_after_the_step_stays(
         ("gw2", written_ns),
     ]
     assert await world.rows("SELECT received_ns, fresh FROM latest") == [(written_ns, 1)]
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+async def test_who_logs_in_after_the_step_has_twelve_hours(
+    world: World, clock: SteppedClock, step_s: int
+) -> None:
+    """A session and a code made before the watch looks again are not moved a second time."""
+    client = await world.client()
+    await world.centre.watch.look()
+    clock.step_ns += step_s * NANOSECONDS
+    person = await world.person("li", Role.VIEWER, "330106")
+    code = await world.running.invite("gw1")
+    await world.centre.watch.look()
+    pass_time(world, 12 * HOUR_S - 1)
+    assert (await person.get("/api/v1/alarms")).status_code == 200
+    pass_time(world, 2)
+    assert (await person.get("/api/v1/alarms")).status_code == 401
+    pass_time(world, 12 * HOUR_S)
+    assert (await client.post(wire.PAIR, json=pairing_body(code))).status_code == 403
+
+
+@pytest.mark.parametrize("looks", [True, False])
+async def test_two_steps_after_each_other_move_by_both(
+    world: World, clock: SteppedClock, *, looks: bool
+) -> None:
+    """There and back, with a look between or without: each row moves once for each."""
+    early, late = await world.child("gw1"), await world.child("gw2")
+    await early.beat()
+    await world.centre.watch.look()
+    heard_ns = world.clock.now_ns()
+    pass_time(world, 600)
+    clock.step_ns += HOUR_S * NANOSECONDS
+    await late.beat()
+    late_ns = world.clock.now_ns()
+    if looks:
+        await world.centre.watch.look()
+    pass_time(world, 10)
+    clock.step_ns -= (HOUR_S + 300) * NANOSECONDS
+    await world.centre.watch.look()
+    await world.centre.watch.look()
+    assert await world.rows("SELECT node, received_ns FROM heartbeat ORDER BY node") == [
+        ("gw1", heard_ns - 300 * NANOSECONDS),
+        ("gw2", late_ns - (HOUR_S + 300) * NANOSECONDS),
+    ]
+    assert [event.detail["step_ns"] for event in await world.own("clock")] == [
+        HOUR_S * NANOSECONDS,
+        -(HOUR_S + 300) * NANOSECONDS,
+    ]
+
+
+async def test_a_look_that_stood_still_moves_what_came_before_the_step(
+    world: World, clock: SteppedClock
+) -> None:
+    """After ten minutes without a look, and five minutes back, all is five earlier."""
+    child = await world.child()
+    await world.centre.watch.look()
+    pass_time(world, 300)
+    await child.beat()
+    heard_ns = world.clock.now_ns()
+    pass_time(world, 300)
+    clock.step_ns -= 300 * NANOSECONDS
+    await world.centre.watch.look()
+    assert await world.rows("SELECT received_ns FROM heartbeat") == [
+        (heard_ns - 300 * NANOSECONDS,)
+    ]
+
+
+async def test_a_write_that_fails_moves_nothing(world: World, clock: SteppedClock) -> None:
+    """The move belongs to the first transaction that commits, and to no other."""
+    child = await world.child()
+    await child.beat()
+    await world.centre.watch.look()
+    heard_ns = world.clock.now_ns()
+    clock.step_ns += HOUR_S * NANOSECONDS
+
+    def fails(_: Write) -> None:
+        raise LookupError
+
+    for _ in range(2):
+        with pytest.raises(LookupError):
+            await world.centre.store.write(fails)
+    assert await world.rows("SELECT received_ns FROM heartbeat") == [(heard_ns,)]
+    for _ in range(2):
+        await world.centre.store.write(lambda _: None)
+    moved_ns = heard_ns + HOUR_S * NANOSECONDS
+    assert await world.rows("SELECT received_ns FROM heartbeat") == [(moved_ns,)]
+    assert len(await world.own("clock")) == 1
+
+
+def test_a_process_that_stood_between_two_readings_saw_no_step() -> None:
+    """The clocks are read together, or again: a stop between them is no step."""
+    clock = SteppedClock(NOON_NS)
+    times = SetClock(clock)
+    stops = [5]
+
+    def halted() -> int:
+        if stops:
+            clock.set(clock.monotonic_ns() + stops.pop() * NANOSECONDS)
+        return clock.monotonic_ns()
+
+    clock.now_ns = halted  # type: ignore[method-assign]
+    assert times.look().step_ns == 0
+    assert not stops
+
+
+def test_a_clock_that_drifts_was_not_set() -> None:
+    """However far it has drifted in the end, no two looks are a second apart by it."""
+    clock = SteppedClock(NOON_NS)
+    times = SetClock(clock)
+    for _ in range(100):
+        clock.step_ns += NANOSECONDS // 2
+        instant = times.look()
+        assert instant.step_ns == 0
+        times.moved(instant)
+    assert times.steps == 0

@@ -8,8 +8,8 @@ from gateway.journal import digest, verify
 from gateway.model import decode_event
 from gateway.northbound import wire
 from gateway.supervision import own, sequence
-from gateway.supervision.store import Write
 from gateway.supervision.upward import ToParent
+from gateway.supervision.write import Write
 from tests.gateway.supervision.world import Child, World
 
 

@@ -10,8 +10,8 @@ import pytest
 from gateway.model import NANOSECONDS
 from gateway.northbound import wire
 from gateway.supervision import series
-from gateway.supervision.store import Write
 from gateway.supervision.tiers import Role
+from gateway.supervision.write import Write
 from tests.gateway.supervision.world import Child, World
 
 TREND = "/api/v1/readings?node=gw1&tag=AR1-AT-101"

@@ -14,8 +14,8 @@ from gateway.journal import Chain
 from gateway.model import NANOSECONDS
 from gateway.supervision import divisions, sequence, throttle
 from gateway.supervision.divisions import DivisionsError
-from gateway.supervision.store import Write
 from gateway.supervision.throttle import Damper, Throttle
+from gateway.supervision.write import Write
 
 
 @pytest.mark.parametrize("seed", range(5))

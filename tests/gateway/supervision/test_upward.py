@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from gateway.clock import ManualClock
-from gateway.db import Database
 from gateway.journal import verify
 from gateway.northbound import outbox
-from gateway.supervision import opening, orders, own, sequence
+from gateway.supervision import orders, own, sequence
 from gateway.supervision.opening import PARENT
 from gateway.supervision.tiers import Role
 from tests.gateway.supervision.world import Child, World, opened
@@ -332,33 +331,3 @@ async def test_a_lost_centre_store_is_a_new_life(tiers: Tiers, tmp_path: Path) -
         return await tiers.states() == []
 
     await until(ended)
-
-
-def test_the_outbox_is_filled_for_a_later_parent(tmp_path: Path) -> None:
-    """Adding a parent sends it all that came before; taking it away and back misses nothing."""
-    database = Database(tmp_path / "centre.sqlite", "centre")
-
-    def event(position: int) -> None:
-        database.execute(
-            "INSERT INTO event (position, node, life, seq, epoch, kind, alarm, hazard, hash, "
-            "entry, received_ns) VALUES (?, 'gw1', 'l', ?, 'e', 'alarm', 'a', '', '', ?, 0)",
-            (position, position, b"{}"),
-        )
-
-    def waiting() -> list[int]:
-        return [row.seq for row in outbox.oldest(database, PARENT, 100)]
-
-    for position in (1, 2):
-        event(position)
-    opening.keep_outbox(database, parent=False)
-    assert waiting() == []
-    opening.keep_outbox(database, parent=True)
-    opening.keep_outbox(database, parent=True)
-    assert waiting() == [1, 2]
-    outbox.received(database, PARENT, [1, 2])
-    opening.keep_outbox(database, parent=False)
-    event(3)
-    opening.keep_outbox(database, parent=True)
-    assert waiting() == [3]
-    assert outbox.waiting(database, PARENT) == 1
-    database.close()

@@ -15,7 +15,8 @@ from gateway.db import Database
 from gateway.northbound.exports import influx
 from gateway.northbound.exports.influx import Export, Task, lines
 from gateway.northbound.settings import InfluxSettings
-from gateway.northbound.spool import Configuration, Spool, encode_readings, read_position
+from gateway.northbound.spool import Configuration, encode_readings, read_position
+from gateway.northbound.spool_writer import Spool
 from gateway.readings import ReadingBatch, Row
 from gateway.roles.edge.rows import set_position
 from tests.gateway.northbound.exports.series import SeriesServer, victoria_metrics

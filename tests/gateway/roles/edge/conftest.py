@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.northbound.spool import Spool
+from gateway.northbound.spool_writer import Spool
 from gateway.simulation.broker import LocalBroker, mosquitto
 
 

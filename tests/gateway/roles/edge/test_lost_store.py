@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway.model import decode_event
+from gateway.model import AlarmEvent, decode_event
+from gateway.roles.edge import outgoing
 from gateway.roles.edge.node import EdgeNode
 from gateway.roles.edge.run import run_edge
 from gateway.roles.edge.site import load_site
 from gateway.roles.edge.storage import FAILURES
 from gateway.simulation.broker import LocalBroker
 from tests.gateway.roles.edge.conftest import Disk
-from tests.gateway.roles.edge.edge import Edge, running, until, write_site
+from tests.gateway.roles.edge.edge import WAIT_S, Edge, running, until, write_site
 
 pytestmark = pytest.mark.broker
 
@@ -61,6 +62,45 @@ async def test_after_the_second_failure_it_goes_on_in_memory(
         assert ("A", "h", "carry") in told
         assert ("B", "h", "raise") in told
         assert ("@node", "storage_lost", "raise") in told
+
+
+async def test_a_journal_in_memory_is_bounded(
+    tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a long time without a disk the newest events are kept, and each that was shed counts."""
+    monkeypatch.setenv(FAILURES, "1")
+    monkeypatch.setattr(outgoing, "LOOK_S", 0.02)
+    monkeypatch.setattr(outgoing, "TELL_NS", 0)
+    monkeypatch.setattr(outgoing, "JOURNAL_KEPT", 12)
+    monkeypatch.setattr(outgoing, "JOURNAL_LOT", 8)
+    async with running(write_site(tmp_path, port=broker.port)) as edge:
+        disk.fails = True
+        await edge.say(150.0)
+        await until(lambda: edge.active("@node/storage_lost"))
+
+        async def journal() -> list[AlarmEvent]:
+            rows = await edge.node.storage.act(
+                lambda d: d.execute("SELECT entry FROM journal ORDER BY seq")
+            )
+            return [decode_event(row[0]) for row in rows]
+
+        counted: dict[int, int] = {}
+
+        async def told() -> bool:
+            """Whether as many were counted as are missing, and those are many."""
+            kept = await journal()
+            for event in kept:
+                if event.kind == "shed" and event.detail["what"] == "journal":
+                    counted[event.seq] = int(event.detail["count"] or 0)
+            assert len(kept) < 12 + 8 + 20
+            return sum(counted.values()) == kept[0].seq - 1 >= 40
+
+        async with asyncio.timeout(WAIT_S):
+            while not await told():
+                await edge.say(10.0)
+                await settled(edge)
+                await edge.say(150.0)
+                await settled(edge)
 
 
 async def test_a_disk_that_hangs_and_then_fails_is_lost_and_counted(

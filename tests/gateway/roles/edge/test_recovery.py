@@ -22,12 +22,12 @@ from gateway.model import NANOSECONDS, Detection
 from gateway.northbound.spool import (
     Configuration,
     Kind,
-    Spool,
     encode,
     encode_readings,
     encode_tick,
     segments,
 )
+from gateway.northbound.spool_writer import Spool
 from gateway.pipeline.clock_step import encode_step, step_of
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch

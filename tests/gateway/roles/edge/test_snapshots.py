@@ -68,7 +68,7 @@ async def test_a_running_edge_keeps_one_snapshot_and_starts_from_it(
             await edge.say(value)
             await until(lambda: not node.line.owed.receipts)
             before = set(folder.glob("*"))
-            node.storage.keep(node.line.position, node.line.engine.snapshot())
+            node.storage.snapshots.keep(node.line.position, node.line.engine.snapshot())
             await until(lambda before=before: len(set(folder.glob("*")) - before) == 1)
             # While one is being written no other begins.
             await until(lambda: not _writing())

@@ -8,7 +8,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.northbound.backoff import Backoff
+from gateway.backoff import Backoff
 
 
 @given(seed=st.integers(0, 2**32), attempts=st.integers(1, 60))
