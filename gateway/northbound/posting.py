@@ -30,6 +30,10 @@ class UplinkUnavailableError(Exception):
         self.wait_s = wait_s
 
 
+class UplinkTurnError(UplinkUnavailableError):
+    """The parent takes alarms but nothing of a backlog just now: its turn comes later."""
+
+
 class UplinkTooLargeError(Exception):
     """The parent takes no post of this size: send less at once."""
 
@@ -71,21 +75,23 @@ class Posting:
         """Close its connections."""
         await self._client.aclose()
 
-    async def items(self, who: Identity, items: Sequence[wire.Item]) -> list[wire.Receipt]:
+    async def items(
+        self, who: Identity, items: Sequence[wire.Item], *, urgency: wire.Urgency = "state"
+    ) -> list[wire.Receipt]:
         """Post items; return a receipt for each that the parent names."""
         intake = wire.Intake(node=who.node, life=who.life, epoch=who.epoch, items=list(items))
-        return decoded(await self.send(wire.INTAKE, wire.encode(intake)), wire.Receipts).receipts
+        answer = await self.send(wire.INTAKE, wire.encode(intake), urgency=urgency)
+        return decoded(answer, wire.Receipts).receipts
 
     async def heartbeat(self, beat: wire.Heartbeat) -> wire.HeartbeatAnswer:
         """Post how the node is; return what the parent has anchored."""
         return decoded(await self.send(wire.HEARTBEAT, wire.encode(beat)), wire.HeartbeatAnswer)
 
-    async def send(self, path: str, body: bytes) -> bytes:
+    async def send(self, path: str, body: bytes, *, urgency: wire.Urgency = "live") -> bytes:
         """Post a body; return that of the answer."""
+        headers = {"Content-Type": "application/json", wire.PRIORITY: wire.URGENCIES[urgency]}
         try:
-            answer = await self._client.post(
-                path, content=body, headers={"Content-Type": "application/json"}
-            )
+            answer = await self._client.post(path, content=body, headers=headers)
         except httpx.HTTPError as error:
             raise UplinkUnavailableError(f"{type(error).__name__}: {error}") from error
         if answer.status_code in {401, 403}:
@@ -100,7 +106,9 @@ class Posting:
                 f"the parent does not understand it ({answer.status_code}): {answer.text[:200]}"
             )
         if answer.status_code != httpx.codes.OK:
-            raise UplinkUnavailableError(
+            turned = urgency == "backlog" and answer.status_code == httpx.codes.TOO_MANY_REQUESTS
+            kind = UplinkTurnError if turned else UplinkUnavailableError
+            raise kind(
                 f"the parent answers {answer.status_code}: {answer.text[:200]}",
                 wait_s=asked_to_wait(answer.headers, now_ns=self._clock.now_ns()),
             )
