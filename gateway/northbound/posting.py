@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 
@@ -136,7 +137,9 @@ def asked_to_wait(headers: Mapping[str, str], *, now_ns: int | None = None) -> f
 def _instant(date: str) -> float | None:
     """Return the seconds since 1970 of a date of HTTP, None for what is none."""
     try:
-        return parsedate_to_datetime(date).timestamp()
+        at = parsedate_to_datetime(date)
+        # UTC written as "-0000" comes without a zone, and would be this machine's.
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
 
