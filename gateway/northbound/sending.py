@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
 from itertools import islice
+from time import monotonic
 from typing import Final, TypeVar
 
 from gateway.db import Database
@@ -85,7 +86,7 @@ class Sending:
         self._doubts = Doubts()
         self._random = random
         self._pace = Pace()
-        self._paused_to_ns = 0
+        self._paused_to_s = 0.0
         self._after = 0
         #: Posts of other things that were not understood one after another.
         self._row = 0
@@ -107,7 +108,7 @@ class Sending:
         self._after = whole.seq
         self._doubts.again()
         self._row, self._understood = 0, False
-        self._pace, self._paused_to_ns = Pace(), 0
+        self._pace, self._paused_to_s = Pace(), 0.0
         await self._posts(who, whole.items)
         if self._row and not self._understood:
             raise UplinkUnavailableError("the parent understands nothing of the present state")
@@ -165,24 +166,26 @@ class Sending:
 
     async def _paced(self, post: Awaitable[T]) -> T:
         """Send a post of what waited, and note how long the parent takes for it."""
-        begun_ns = self._clock.monotonic_ns()
+        begun_s = monotonic()
         found = await post
-        ended_ns = self._clock.monotonic_ns()
-        self._pace.answered((ended_ns - begun_ns) / NANOSECONDS)
-        self._paused_to_ns = ended_ns + int(self._pace.pause_s * NANOSECONDS)
+        ended_s = monotonic()
+        self._pace.answered(ended_s - begun_s)
+        self._paused_to_s = ended_s + self._pace.pause_s
         return found
 
     def _turned_away(self, error: UplinkTurnError) -> bool:
         """Wait with what waited for as long as is asked, and a stretch that nobody else waits."""
         asked_s = max(error.wait_s, SOONEST_TURN_S)
-        wait_s = asked_s + self._random.uniform(0.0, asked_s)
-        self._paused_to_ns = self._clock.monotonic_ns() + int(wait_s * NANOSECONDS)
+        self._paused_to_s = monotonic() + asked_s + self._random.uniform(0.0, asked_s)
         return False
 
     @property
     def paused_s(self) -> float:
-        """How long the backlog is not sent yet, for the sake of others' live alarms."""
-        return max(0, self._paused_to_ns - self._clock.monotonic_ns()) / NANOSECONDS
+        """How long the backlog is not sent yet, for the sake of others' live alarms.
+
+        By the machine's own clock, as the parent's is, however fast the node's runs.
+        """
+        return max(0.0, self._paused_to_s - monotonic())
 
     def rest(self) -> None:
         """Everything was sent that could be: what was passed over has its turn again."""
