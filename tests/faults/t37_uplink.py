@@ -34,8 +34,8 @@ CENTRE_ROWS: Final = {
     "node": "SELECT node, division, inventory, public_key, fork FROM node WHERE node = 'chain-gw'",
     "lives": "SELECT life, place FROM life WHERE node = 'chain-gw'",
     "events": "SELECT COUNT(*) FROM event WHERE node = 'chain-gw'",
-    "mirror": "SELECT alarm, life, revision, state, received_ns FROM mirror WHERE node = 'chain-gw' "
-    "AND owner = 'chain-gw' ORDER BY alarm",
+    "mirror": "SELECT alarm, life, revision, state, received_ns FROM mirror "
+    "WHERE owner = 'chain-gw' ORDER BY alarm",
 }
 Rows = dict[str, list[tuple[object, ...]]]
 

@@ -22,8 +22,8 @@ from tests.faults.program import resources
 SHORT, LONG = "a minute", "half an hour"
 SECONDS: Final = {SHORT: 60.0, LONG: 1800.0}
 RATE_HZ: Final = 300.0
-#: By then all that an edge keeps has been made once, on each of its lines.
-WARM_S: Final = 30.0
+#: By then all that an edge keeps has been made once, as in `bench.soak`.
+WARM_S: Final = 120.0
 SAMPLE_S: Final = 0.5
 CUT_S: Final = 2.0
 FIRST: Final = 8
