@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 
@@ -28,6 +29,10 @@ class UplinkUnavailableError(Exception):
     def __init__(self, text: str, *, wait_s: float = 0.0) -> None:
         super().__init__(text)
         self.wait_s = wait_s
+
+
+class UplinkTurnError(UplinkUnavailableError):
+    """The parent takes alarms but nothing of a backlog just now: its turn comes later."""
 
 
 class UplinkTooLargeError(Exception):
@@ -71,21 +76,23 @@ class Posting:
         """Close its connections."""
         await self._client.aclose()
 
-    async def items(self, who: Identity, items: Sequence[wire.Item]) -> list[wire.Receipt]:
+    async def items(
+        self, who: Identity, items: Sequence[wire.Item], *, urgency: wire.Urgency = "state"
+    ) -> list[wire.Receipt]:
         """Post items; return a receipt for each that the parent names."""
         intake = wire.Intake(node=who.node, life=who.life, epoch=who.epoch, items=list(items))
-        return decoded(await self.send(wire.INTAKE, wire.encode(intake)), wire.Receipts).receipts
+        answer = await self.send(wire.INTAKE, wire.encode(intake), urgency=urgency)
+        return decoded(answer, wire.Receipts).receipts
 
     async def heartbeat(self, beat: wire.Heartbeat) -> wire.HeartbeatAnswer:
         """Post how the node is; return what the parent has anchored."""
         return decoded(await self.send(wire.HEARTBEAT, wire.encode(beat)), wire.HeartbeatAnswer)
 
-    async def send(self, path: str, body: bytes) -> bytes:
+    async def send(self, path: str, body: bytes, *, urgency: wire.Urgency = "live") -> bytes:
         """Post a body; return that of the answer."""
+        headers = {"Content-Type": "application/json", wire.PRIORITY: wire.URGENCIES[urgency]}
         try:
-            answer = await self._client.post(
-                path, content=body, headers={"Content-Type": "application/json"}
-            )
+            answer = await self._client.post(path, content=body, headers=headers)
         except httpx.HTTPError as error:
             raise UplinkUnavailableError(f"{type(error).__name__}: {error}") from error
         if answer.status_code in {401, 403}:
@@ -100,7 +107,9 @@ class Posting:
                 f"the parent does not understand it ({answer.status_code}): {answer.text[:200]}"
             )
         if answer.status_code != httpx.codes.OK:
-            raise UplinkUnavailableError(
+            turned = urgency == "backlog" and answer.status_code == httpx.codes.TOO_MANY_REQUESTS
+            kind = UplinkTurnError if turned else UplinkUnavailableError
+            raise kind(
                 f"the parent answers {answer.status_code}: {answer.text[:200]}",
                 wait_s=asked_to_wait(answer.headers, now_ns=self._clock.now_ns()),
             )
@@ -128,7 +137,9 @@ def asked_to_wait(headers: Mapping[str, str], *, now_ns: int | None = None) -> f
 def _instant(date: str) -> float | None:
     """Return the seconds since 1970 of a date of HTTP, None for what is none."""
     try:
-        return parsedate_to_datetime(date).timestamp()
+        at = parsedate_to_datetime(date)
+        # UTC written as "-0000" comes without a zone, and would be this machine's.
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
 

@@ -7,10 +7,12 @@ all, and alarms go on without it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from itertools import islice
-from typing import Final
+from time import monotonic
+from typing import Final, TypeVar
 
+from gateway.backoff import Random
 from gateway.db import Database
 from gateway.identity import Identity
 from gateway.model import NANOSECONDS, Cause, Clock, decode_event
@@ -21,6 +23,7 @@ from gateway.northbound.pace import Pace
 from gateway.northbound.posting import (
     Posting,
     UplinkTooLargeError,
+    UplinkTurnError,
     UplinkUnavailableError,
     UplinkUnreadableError,
 )
@@ -32,7 +35,10 @@ POST_BYTES: Final = 512 * 1024
 LEAST_BYTES: Final = 64 * 1024
 PARTS_KEPT: Final = 4
 ANSWERS_KEPT: Final = 64
+#: A parent that turns a backlog away without a word of when is asked again after so long.
+SOONEST_TURN_S: Final = 1.0
 MADE_BY_READINGS: Final = frozenset({Cause.RAISE, Cause.CLEAR})
+T = TypeVar("T")
 LOG = log("northbound.uplink")
 
 
@@ -48,6 +54,8 @@ class Sending:
     summaries
         How many may wait, at a site whose period is one message; up to `PARTS_KEPT` times as many
         at a larger one.
+    random
+        Draws by how much longer than asked a backlog waits for its turn.
     """
 
     def __init__(
@@ -59,6 +67,7 @@ class Sending:
         clock: Clock,
         metrics: Gauges,
         summaries: int,
+        random: Random,
     ) -> None:
         self.answers: deque[wire.Readings] = deque(maxlen=ANSWERS_KEPT)
         #: Not yet told of in an event.
@@ -75,8 +84,9 @@ class Sending:
         self._kept = summaries
         self._room = POST_BYTES
         self._doubts = Doubts()
+        self._random = random
         self._pace = Pace()
-        self._paused_to_ns = 0
+        self._paused_to_s = 0.0
         self._after = 0
         #: Posts of other things that were not understood one after another.
         self._row = 0
@@ -98,7 +108,7 @@ class Sending:
         self._after = whole.seq
         self._doubts.again()
         self._row, self._understood = 0, False
-        self._pace, self._paused_to_ns = Pace(), 0
+        self._pace, self._paused_to_s = Pace(), 0.0
         await self._posts(who, whole.items)
         if self._row and not self._understood:
             raise UplinkUnavailableError("the parent understands nothing of the present state")
@@ -137,12 +147,10 @@ class Sending:
                 database, self._destination, most, up_to=after, skip=doubts.skip
             )
         )
-        begun_ns = self._clock.monotonic_ns()
-        left = await self._events(who, rows)
-        if rows:
-            ended_ns = self._clock.monotonic_ns()
-            self._pace.answered((ended_ns - begun_ns) / NANOSECONDS)
-            self._paused_to_ns = ended_ns + int(self._pace.pause_s * NANOSECONDS)
+        try:
+            left = await self._paced(self._events(who, rows)) if rows else False
+        except UplinkTurnError as error:
+            return self._turned_away(error)
         due = doubts.due()
         if due is None:
             return left
@@ -151,18 +159,41 @@ class Sending:
         )
         if not once_more:
             doubts.forget(due)
-        return await self._events(who, once_more) or left
+        try:
+            return await self._events(who, once_more) or left
+        except UplinkTurnError as error:
+            return self._turned_away(error) or left
+
+    async def _paced(self, post: Awaitable[T]) -> T:
+        """Send a post of what waited, and note how long the parent takes for it."""
+        begun_s = monotonic()
+        found = await post
+        ended_s = monotonic()
+        self._pace.answered(ended_s - begun_s)
+        self._paused_to_s = ended_s + self._pace.pause_s
+        return found
+
+    def _turned_away(self, error: UplinkTurnError) -> bool:
+        """Wait with what waited for as long as is asked, and a stretch that nobody else waits."""
+        asked_s = max(error.wait_s, SOONEST_TURN_S)
+        self._paused_to_s = monotonic() + asked_s + self._random.uniform(0.0, asked_s)
+        return False
 
     @property
     def paused_s(self) -> float:
-        """How long the backlog is not sent yet, for the sake of others' live alarms."""
-        return max(0, self._paused_to_ns - self._clock.monotonic_ns()) / NANOSECONDS
+        """How long the backlog is not sent yet, for the sake of others' live alarms.
+
+        By the machine's own clock, as the parent's is, however fast the node's runs.
+        """
+        return max(0.0, self._paused_to_s - monotonic())
 
     def rest(self) -> None:
         """Everything was sent that could be: what was passed over has its turn again."""
         self._doubts.again()
 
-    async def _events(self, who: Identity, found: Sequence[Row], *, of: str = BACKLOG) -> bool:
+    async def _events(
+        self, who: Identity, found: Sequence[Row], *, of: wire.Urgency = BACKLOG
+    ) -> bool:
         """Send as many of these as fit into a post; return whether any left the outbox."""
         if not found or self._source.identity() != who:
             # Of another life, they follow its present state.
@@ -171,7 +202,7 @@ class Sending:
         seqs = [row.seq for row in rows]
         items = [self._source.event(who, row.seq, row.entry) for row in rows]
         try:
-            receipts = await self._posting.items(who, items)
+            receipts = await self._posting.items(who, items, urgency=of)
         except UplinkTooLargeError as error:
             if len(items) > 1 or len(rows[0].entry) <= LEAST_BYTES:
                 self._send_less(error)
@@ -189,7 +220,7 @@ class Sending:
         sent: Sequence[tuple[wire.Item, Row]],
         receipts: Sequence[wire.Receipt],
         *,
-        of: str,
+        of: wire.Urgency,
     ) -> bool:
         done = {r.id for r in receipts if r.status in {"stored", "duplicate"}}
         refused = {r.id: r.reason for r in receipts if r.status == "rejected"}
@@ -237,10 +268,12 @@ class Sending:
 
     async def summaries(self, who: Identity) -> bool:
         """Send the oldest summaries, as many as fit; return whether more wait."""
+        if self.paused_s:
+            return False
         waiting = self._summaries
         made: list[tuple[Report, wire.Item]] = []
         room = self._room
-        for summary in islice(waiting, wire.MAX_ITEMS):
+        for summary in islice(waiting, self._pace.most):
             item = summary.item(who.epoch)
             size = len(bytes(item.body))
             room -= size
@@ -250,7 +283,10 @@ class Sending:
         if not made:
             return False
         items = [item for _, item in made]
-        took = await self._told(who, items)
+        try:
+            took = await self._paced(self._told(who, items, urgency=BACKLOG))
+        except UplinkTurnError as error:
+            return self._turned_away(error)
         self._shed(len(items) - took)
         for summary, _ in made:
             # The oldest may have been shed meanwhile.
@@ -282,18 +318,21 @@ class Sending:
         if waiting:
             await self._told(who, waiting)
 
-    async def _told(self, who: Identity, items: Sequence[wire.Item]) -> int:
+    async def _told(
+        self, who: Identity, items: Sequence[wire.Item], *, urgency: wire.Urgency = "state"
+    ) -> int:
         """Send what waits in no outbox; return how many items were taken.
 
         A post that is too large, or not understood, is halved until what is wrong with it stands
         alone, and that is done without.
         """
         try:
-            receipts = await self._posting.items(who, items)
+            receipts = await self._posting.items(who, items, urgency=urgency)
         except (UplinkTooLargeError, UplinkUnreadableError) as error:
             if len(items) > 1:
                 half = len(items) // 2
-                return await self._told(who, items[:half]) + await self._told(who, items[half:])
+                first = await self._told(who, items[:half], urgency=urgency)
+                return first + await self._told(who, items[half:], urgency=urgency)
             self._row += isinstance(error, UplinkUnreadableError)
             if self._row >= IN_A_ROW:
                 raise UplinkUnavailableError(f"nothing is taken: {error}") from error

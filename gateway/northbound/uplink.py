@@ -41,8 +41,10 @@ HEARTBEAT_S: Final = 15.0
 SUMMARIES_KEPT: Final = 360
 RETRY_FIRST_S: Final = 0.25
 RETRY_LAST_S: Final = 30.0
-#: A heartbeat comes a little early, each time by another stretch.
+#: A heartbeat comes a little early, each time by another stretch; by a longer one while the parent
+#: is away, since whoever is answered connects: those it was lost to together come back apart.
 EARLY: Final = 0.8
+EARLY_AWAY: Final = 0.5
 RANDOM: Final = secrets.SystemRandom()
 #: What a parent may answer to anything.
 REFUSED: Final = (
@@ -101,6 +103,7 @@ class Uplink:
             clock=clock,
             metrics=metrics,
             summaries=summaries,
+            random=RANDOM,
         )
         self._backoff = Backoff(RETRY_FIRST_S, RETRY_LAST_S, random=RANDOM)
         self._count = 0
@@ -217,7 +220,8 @@ class Uplink:
         loop = asyncio.get_running_loop()
         began = loop.time()
         while True:
-            due = began + HEARTBEAT_S * RANDOM.uniform(EARLY, 1.0)
+            early = EARLY if self.connected else EARLY_AWAY
+            due = began + HEARTBEAT_S * RANDOM.uniform(early, 1.0)
             met = True
             try:
                 async with asyncio.timeout_at(due):

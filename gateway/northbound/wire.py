@@ -26,6 +26,11 @@ HEARTBEAT = "/api/v1/heartbeat"
 ORDERS = "/api/v1/orders/stream"
 PAIR = "/api/v1/pair"
 
+#: How urgent an intake is, as RFC 9218 writes it; who says nothing means the state.
+PRIORITY = "Priority"
+Urgency = Literal["live", "state", "backlog"]
+URGENCIES: dict[Urgency, str] = {"live": "u=1", "state": "u=3", "backlog": "u=6"}
+
 #: What decoding may raise; text that is no UTF-8 and depth without end come from no node of ours.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -303,6 +308,12 @@ class PairAnswer(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     centre: str | msgspec.UnsetType = msgspec.UNSET
     public_key: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def urgency(priority: str) -> Urgency:
+    """Return what a `Priority` header means; one that cannot be read means the state."""
+    stated = [part.strip() for part in priority.split(",")]
+    return next((name for name, written in URGENCIES.items() if written in stated), "state")
 
 
 encode = msgspec.json.Encoder().encode

@@ -58,6 +58,10 @@ from gateway.supervision.settings import DepartmentSettings, WatchSettings
 ADDRESS = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
 MAX_PORT = 65535
 DRAIN_S = 5
+SWITCH_S = 0.0005
+#: A child keeps its connection for 5 s between two posts. It is never we who close one into which
+#: it is just writing; and it is closed before the patience with its next request ends.
+KEEP_ALIVE_S = 15
 #: The third is the first as a listener on all of IPv6 sees it.
 LOOPBACK = ["127.0.0.1", "::1", "::ffff:127.0.0.1"]
 
@@ -260,6 +264,7 @@ async def open_centre(
                     proxy_headers=listen.behind_tls,
                     forwarded_allow_ips=LOOPBACK,
                     timeout_graceful_shutdown=DRAIN_S,
+                    timeout_keep_alive=KEEP_ALIVE_S,
                     ssl_certfile=listen.cert,
                     ssl_keyfile=listen.key,
                 )
@@ -296,6 +301,8 @@ async def run_centre(
     ConfigError
         There is no account to renew.
     """
+    # The writer's thread gives up the interpreter at each statement; it has it back soon.
+    sys.setswitchinterval(SWITCH_S)
     stop = asyncio.Event()
     with _signals(stop):
         async with open_centre(settings, clock=clock) as running:

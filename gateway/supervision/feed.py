@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -45,12 +45,17 @@ class Subscription:
         What the reader may see, as read when it subscribed.
     limit
         Items held for a slow reader, within `QUEUE_BYTES`, before it is told to start anew.
+    kinds
+        Of which it wants to hear; of all when none are named.
     """
 
     # `seen` is the last position offered, kept or not: after `take`, nothing before it is owed.
 
-    def __init__(self, scope: Scope, *, limit: int = QUEUE_ITEMS) -> None:
+    def __init__(
+        self, scope: Scope, *, limit: int = QUEUE_ITEMS, kinds: Collection[str] = ()
+    ) -> None:
         self.scope = scope
+        self.kinds = kinds
         self.limit = limit
         self.outdated = False
         self.overflowed = False
@@ -61,8 +66,11 @@ class Subscription:
         self._wake = asyncio.Event()
 
     def offer(self, items: Sequence[FeedItem]) -> None:
-        """Take what was committed; what this reader may not see is not kept."""
+        """Take what was committed; of what this reader may not see nothing is kept or noticed."""
+        before = len(self._items)
         for item in items:
+            if self.kinds and item.kind not in self.kinds:
+                continue
             if self.outdated or self.scope.sees(item.node, item.hazard):
                 self._items.append(item)
                 self._bytes += len(item.body)
@@ -71,7 +79,14 @@ class Subscription:
         if len(self._items) > self.limit or self._bytes > QUEUE_BYTES:
             self.overflowed = True
             self._clear()
-        self._wake.set()
+        # A reader has nothing to do with most of what is committed, and there are hundreds.
+        if self.overflowed or len(self._items) > before:
+            self._wake.set()
+
+    @property
+    def awake(self) -> bool:
+        """Whether there is something to look at."""
+        return self._wake.is_set()
 
     def outdate(self) -> None:
         """Say that divisions or accounts changed: read the scope again before the next item."""
@@ -113,9 +128,11 @@ class Hub:
         return len(self._subscriptions)
 
     @contextmanager
-    def subscribe(self, scope: Scope, *, limit: int = QUEUE_ITEMS) -> Iterator[Subscription]:
+    def subscribe(
+        self, scope: Scope, *, limit: int = QUEUE_ITEMS, kinds: Collection[str] = ()
+    ) -> Iterator[Subscription]:
         """Register a reader for the duration of a block."""
-        subscription = Subscription(scope, limit=limit)
+        subscription = Subscription(scope, limit=limit, kinds=kinds)
         subscription.closed = self._closed
         self._subscriptions.add(subscription)
         try:
@@ -125,10 +142,12 @@ class Hub:
 
     def publish(self, items: Sequence[FeedItem], *, scopes_changed: bool) -> None:
         """Pass on what one transaction committed, in its order."""
+        kinds = {item.kind for item in items}
         for subscription in self._subscriptions:
             if scopes_changed:
                 subscription.outdate()
-            subscription.offer(items)
+            if not subscription.kinds or not kinds.isdisjoint(subscription.kinds):
+                subscription.offer(items)
 
     def close(self) -> None:
         """End all streams, now and from now on, so that a server can stop."""

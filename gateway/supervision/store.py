@@ -9,8 +9,8 @@ own, each in one snapshot.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -26,6 +26,7 @@ from gateway.supervision.feed import Hub
 from gateway.supervision.news import NOBODY, News, Receivers
 from gateway.supervision.readers import Readers
 from gateway.supervision.write import Write
+from gateway.supervision.writer import Lane, Turns, Writer
 
 WAITING_WRITES = 128
 FILE = "centre.sqlite"
@@ -39,6 +40,14 @@ class BusyError(Exception):
 
 class StillWritingError(BusyError):
     """The write of this name before it is not done yet."""
+
+
+class TurnedAwayError(BusyError):
+    """Of what waited through an outage enough is being written already; come back in `wait_s`."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__("what waited elsewhere is written in turn; send it again later")
+        self.wait_s = wait_s
 
 
 class Store:
@@ -74,7 +83,8 @@ class Store:
         self.node = node
         self.clock = clock
         self.hub = hub
-        self._waiting = 0
+        self._waiting = dict.fromkeys(Lane, 0)
+        self._turns = Turns()
         self._alone: set[str] = set()
 
     @property
@@ -100,8 +110,8 @@ class Store:
     async def __aenter__(self) -> Self:
         """Open the file and note this start in the journal."""
         self._loop = asyncio.get_running_loop()
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="centre-writer")
-        await self._loop.run_in_executor(self._writer, self._open)
+        self._writer = Writer("centre-writer")
+        await self._writer.run(self._open)
         self._readers = Readers(self._database)
         return self
 
@@ -114,13 +124,17 @@ class Store:
         """Finish what waits, sign the journal, close the file."""
         await asyncio.to_thread(self._close)
 
-    async def write(self, work: Callable[[Write], T], *, alone: str = "") -> T:
+    async def write(
+        self, work: Callable[[Write], T], *, alone: str = "", lane: Lane = Lane.LIVE
+    ) -> T:
         """Run `work` as one transaction and return what it returns, after the commit.
 
         Parameters
         ----------
         alone
             A name of which one write waits at a time, so that one sender keeps no others waiting.
+        lane
+            What goes before it; of the last one few are let in.
 
         Raises
         ------
@@ -129,24 +143,35 @@ class Store:
         """
         if alone in self._alone:
             raise StillWritingError(f"{alone}: what was sent before is still being written")
-        if self._waiting >= WAITING_WRITES:
+        if self._waiting[lane] >= WAITING_WRITES:
             raise BusyError(
-                f"{self.path}: {self._waiting} writes wait for the disk; try again soon"
+                f"{self.path}: {self._waiting[lane]} writes wait for the disk; try again soon"
             )
-        self._waiting += 1
-        future = self._loop.run_in_executor(self._writer, self._transact, work)
-        future.add_done_callback(self._one_less)
-        if alone:
-            self._alone.add(alone)
-            future.add_done_callback(lambda _: self._alone.discard(alone))
+        if lane is Lane.BACKLOG:
+            wait_s = self._turns.ask(alone, self._loop.time())
+            if wait_s:
+                raise TurnedAwayError(wait_s)
+        self._waiting[lane] += 1
+        self._alone |= {alone} - {""}
+        took: list[float] = []
+        future = asyncio.wrap_future(
+            self._writer.submit(lambda: self._transact(work, took), lane=lane)
+        )
+        future.add_done_callback(lambda _: self._left(alone, lane, took))
         return await future
+
+    def _left(self, alone: str, lane: Lane, took: list[float]) -> None:
+        self._waiting[lane] -= 1
+        self._alone.discard(alone)
+        if lane is Lane.BACKLOG:
+            self._turns.leave(sum(took))
 
     async def act(self, work: Callable[[Database], T]) -> T:
         """Run `work` on the writer's connection, outside of any transaction; it may open its own.
 
         For the outbox alone: what it does concerns no screen and no journal.
         """
-        return await self._loop.run_in_executor(self._writer, work, self._database)
+        return await self._writer.run(lambda: work(self._database))
 
     async def anchored(self, seq: int, head: str, *, parent: str) -> None:
         """Note that a parent keeps the head of this journal, and sign what it covers."""
@@ -168,9 +193,6 @@ class Store:
         """
         return await self._readers.run(work, apart=apart)
 
-    def _one_less(self, _: object) -> None:
-        self._waiting -= 1
-
     def _open(self) -> None:
         folders.make(self.folder, mode=0o700)
         self._held = lock(self.folder)
@@ -189,7 +211,8 @@ class Store:
             first.finish(self._key)
         self._note_heads()
 
-    def _transact(self, work: Callable[[Write], T]) -> T:
+    def _transact(self, work: Callable[[Write], T], took: list[float]) -> T:
+        began = time.monotonic()
         chain, own, to = self._chain, self._own, self._receivers
         before = (chain.seq, chain.head, own.seq, own.head)
         try:
@@ -202,6 +225,8 @@ class Store:
         except BaseException:
             chain.seq, chain.head, own.seq, own.head = before
             raise
+        finally:
+            took.append(time.monotonic() - began)
         self.times.moved(at)
         self._note_heads()
         if write.items or write.scopes_changed or write.news or write.exported:
@@ -222,7 +247,7 @@ class Store:
     def _close(self) -> None:
         self._readers.close()
         self._writer.submit(self._seal).result()
-        self._writer.shutdown(wait=True)
+        self._writer.close()
         self._database.close()
         self._held.close()
 

@@ -57,8 +57,8 @@ class Bench:
         The edge's store; a folder of the run unless given (a mount, say).
     before
         Stands before the edge's command.
-    environment
-        Of the edge.
+    environment, centre_environment
+        Of the edge, and of the centre.
     centre
         Whether there is one; without, nothing goes up.
     tables
@@ -77,6 +77,7 @@ class Bench:
         data: Path | None = None,
         before: Sequence[str] = (),
         environment: dict[str, str] | None = None,
+        centre_environment: dict[str, str] | None = None,
         poison: float = 0.0,
         tables: str = "",
         program: str = "gateway",
@@ -97,7 +98,12 @@ class Bench:
             before=before,
             environment=environment,
         )
-        self.centre = Program("centre", self.folder, module=mutant or "gateway")
+        self.centre = Program(
+            "centre",
+            self.folder,
+            module=mutant or "gateway",
+            environment=centre_environment,
+        )
         self.broker = LocalBroker(self.folder / "broker", program=server)
         self.load = Load(random.Random(room.case.seed + 1), points, delayed=delayed, poison=poison)
         self.load.stored = self._stored
@@ -105,8 +111,8 @@ class Bench:
         self.panel = Panel(self.broker.port)
         #: Between edge and broker, between edge and centre.
         self.front = Proxy(self.broker.port, chance=self.chance, watch=self.tap.watch)
-        self._centre_port = free_port()
-        self.back = Proxy(self._centre_port, chance=self.chance)
+        self.back_target = free_port()
+        self.back = Proxy(self.back_target, chance=self.chance)
         self.peaks: dict[str, float] = {}
         self._site = {"points": points, "delayed": delayed, "interval": interval, "tables": tables}
         self._stack = AsyncExitStack()
@@ -149,7 +155,7 @@ class Bench:
             + (self._site["tables"] or f'[store]\nfolder = "{self.data}"\n')
         )
         (self.folder / "centre.toml").write_text(
-            centre_text(self.folder / "centre", port=self._centre_port)
+            centre_text(self.folder / "centre", port=self.back_target)
         )
         (self.folder / "edge.toml").write_text(
             site_text(
@@ -267,12 +273,13 @@ class Bench:
 
     def state(self, alarm: str, *, store: str = "edge") -> str:
         """Return the state of an alarm in the store of edge or centre; empty for none."""
-        rows = self._ask(store, STATE[store], (alarm,))
+        rows = self.ask(store, STATE[store], (alarm,))
         return str(rows[0][0]) if rows else ""
 
-    def _ask(
+    def ask(
         self, store: str, sql: str, parameters: tuple[str, ...] = ()
     ) -> list[tuple[object, ...]]:
+        """Return rows of the store of edge or centre; none while it cannot be read."""
         path = self.data / "store.db" if store == "edge" else self.folder / "centre/centre.sqlite"
         if not path.exists():
             return []
@@ -307,7 +314,7 @@ class Bench:
 
     def _standing(self) -> tuple[object, object] | None:
         """Return how long the journal is, and how much waits in the outbox."""
-        rows = self._ask("edge", "SELECT (SELECT COUNT(*) FROM journal), (SELECT COUNT(*) FROM "
+        rows = self.ask("edge", "SELECT (SELECT COUNT(*) FROM journal), (SELECT COUNT(*) FROM "
                                  "outbox WHERE destination = 'parent')")  # fmt: skip
         return (rows[0][0], rows[0][1]) if rows else None
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import shutil
 import subprocess
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -34,16 +36,19 @@ class SmallDisk:
         Made and mounted over.
     size_mib
         How much fits.
+    inodes
+        How many files and folders; as many as memory allows unless given.
     """
 
-    def __init__(self, folder: Path, *, size_mib: int) -> None:
+    def __init__(self, folder: Path, *, size_mib: int, inodes: int = 0) -> None:
         self.folder = folder
-        self._size_mib = size_mib
+        self._options = f"size={size_mib}m" + (f",nr_inodes={inodes}" if inodes else "")
         self._filler = folder / "filler"
+        self._names = folder / "names"
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
-        mount("-t", "tmpfs", "-o", f"size={self._size_mib}m", "none", str(self.folder))
+        mount("-t", "tmpfs", "-o", self._options, "none", str(self.folder))
         return self
 
     def __exit__(
@@ -65,9 +70,17 @@ class SmallDisk:
         finally:
             os.close(handle)
 
+    def fill_names(self) -> None:
+        """Make files until no more can be made."""
+        self._names.mkdir()
+        with suppress(OSError):
+            for number in count():
+                (self._names / f"{number}").touch()
+
     def free(self) -> None:
-        """Give them back."""
+        """Give back what was taken."""
         self._filler.unlink(missing_ok=True)
+        shutil.rmtree(self._names, ignore_errors=True)
 
     @property
     def room(self) -> int:

@@ -9,9 +9,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
-from wsgiref.simple_server import WSGIServer
-
-from prometheus_client import start_http_server
 
 from gateway.clock import SystemClock
 from gateway.model import NANOSECONDS, Clock
@@ -19,6 +16,7 @@ from gateway.observe import log
 from gateway.roles.edge.disk_again import RETURNS, returns
 from gateway.roles.edge.node import EdgeNode
 from gateway.roles.edge.self_fault import LONGEST
+from gateway.roles.edge.serving import MetricsServer, serve
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import BACK, FAILED, FAILURES, failures
 from gateway.watchdog import Watchdog
@@ -93,19 +91,18 @@ async def run_edge(
     return again[0] if again else ""
 
 
-def _metrics(node: EdgeNode) -> WSGIServer | None:
+def _metrics(node: EdgeNode) -> MetricsServer | None:
     """Serve the metrics, where the site wants them and they can be served."""
     metrics = node.site.settings.metrics
     if metrics is None:
         return None
     host, _, port = metrics.listen.rpartition(":")
     try:
-        server, _ = start_http_server(int(port), host, registry=node.metrics.registry)
+        return serve(host, int(port), node.metrics.registry)
     except (OSError, OverflowError) as error:
         # The site is watched all the same.
         LOG.warning("no metrics", listen=metrics.listen, reason=str(error))
         return None
-    return server
 
 
 async def _end(node: EdgeNode, ended: asyncio.Event) -> BaseException | None:

@@ -53,7 +53,8 @@ def create_app(centre: Centre, *, dashboard: Path = DASHBOARD) -> FastAPI:
     )
     app.state.centre = centre
     app.state.seats = {}
-    for part in (session, alarms, acts, copies, points, nodes, online, stream, child, health):
+    # A path is looked for in this order: what all gateways ask for each few seconds stands first.
+    for part in (child, session, alarms, acts, copies, points, nodes, online, stream, health):
         app.include_router(part.router)
     index = _read(dashboard / "index.html")
     icon = _read(dashboard / "favicon.ico")

@@ -20,10 +20,13 @@ from gateway.supervision.api.deps import CentreDep, ChildDep, answer, problem
 from gateway.supervision.centre import Centre
 from gateway.supervision.orders import Waiting
 from gateway.supervision.pairing import PairingError
-from gateway.supervision.store import StillWritingError
+from gateway.supervision.store import StillWritingError, TurnedAwayError
 from gateway.supervision.tiers import Scope
+from gateway.supervision.writer import Lane
 
 PING_S = 5.0
+#: A child that names no urgency is older than the word: what it sends may be an alarm.
+LANES = {"live": Lane.LIVE, "state": Lane.STATE, "backlog": Lane.BACKLOG}
 
 T = TypeVar("T")
 
@@ -78,7 +81,12 @@ async def take_intake(request: Request, centre: CentreDep, child: ChildDep) -> R
             receipts = await centre.store.write(
                 lambda write: intake.take(write, child.node, sent, damper=centre.refusals),
                 alone=child.node,
+                lane=LANES[wire.urgency(request.headers.get(wire.PRIORITY, ""))],
             )
+    except TurnedAwayError as error:
+        raise problem(
+            429, "turn", f"intake: {error}", **{"Retry-After": f"{error.wait_s:.0f}"}
+        ) from error
     except StillWritingError as error:
         raise problem(429, "busy", f"intake: {error}", **{"Retry-After": "1"}) from error
     for receipt in receipts.receipts:
@@ -111,7 +119,7 @@ async def _orders(centre: Centre, node: str, *, token: str, last: str) -> AsyncI
     store = centre.store
     loop = asyncio.get_running_loop()
     scope = await store.read(lambda database: _reach(database, node), apart=True)
-    with centre.hub.subscribe(scope) as subscription:
+    with centre.hub.subscribe(scope, kinds=("order",)) as subscription:
         # Subscribed first, then read once more: what appears between the two is not missed.
         subscription.outdate()
         after = await store.read(
@@ -129,7 +137,7 @@ async def _orders(centre: Centre, node: str, *, token: str, last: str) -> AsyncI
                 await store.write(partial(orders.mark_sent, waiting=waiting))
             await subscription.wait(max(0.0, pinged + PING_S - loop.time()))
             items = subscription.take()
-            look = subscription.overflowed or any(item.kind == "order" for item in items)
+            look = subscription.overflowed or bool(items)
             # However much the node itself sends: without a ping it takes the stream for dead.
             due = loop.time() >= pinged + PING_S or subscription.outdated
             if due:

@@ -60,6 +60,11 @@ def centre_of(request: Request) -> Centre:
     return centre
 
 
+async def serving(request: Request) -> Centre:
+    """Return the same as `centre_of`; what does not await, FastAPI would run in a thread."""
+    return centre_of(request)
+
+
 def read_asking(database: Database, identity: str, *, now_ns: int) -> Asking | None:
     """Return who holds a session and what may be seen with it, or None."""
     subject = accounts.subject_of(database, identity, at_ns=now_ns) if identity else None
@@ -127,4 +132,4 @@ ViewerDep = Annotated[Asking, Depends(viewer)]
 OperatorDep = Annotated[Asking, Depends(operator)]
 AdministratorDep = Annotated[Asking, Depends(administrator)]
 ChildDep = Annotated[Child, Depends(child)]
-CentreDep = Annotated[Centre, Depends(centre_of)]
+CentreDep = Annotated[Centre, Depends(serving)]

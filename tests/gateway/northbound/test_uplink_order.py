@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 
 import msgspec
@@ -239,3 +240,22 @@ async def test_the_parent_refuses_what_is_told_whole(gateway: Gateway, parent: P
     kinds = [[item.kind for item in post.items] for post in parent.intakes[:9]]
     assert kinds == [["inventory", "present"], ["inventory"], ["present"]] * 3
     assert gateway.dead() == []
+
+
+async def test_a_backlog_that_is_turned_away_waits_alone(gateway: Gateway, parent: Parent) -> None:
+    """429 to a post of backlog ends no connection: live alarms go on, it follows when asked for."""
+    old = gateway.make(3)
+    # The present state is taken; then the first of the backlog is turned away.
+    parent.script += [Answer(takes=True), Answer(429, headers={"retry-after": "2"})]
+    async with gateway.uplink(parent.url) as uplink:
+        await until(lambda: len(parent.intakes) >= 2)
+        turned = time.monotonic()
+        live = gateway.make(2)
+        uplink.wake()
+        await until(lambda: set(live) <= set(parent.of_kind("event")))
+        await until(lambda: gateway.waiting() == 3)
+        await until(lambda: gateway.waiting() == 0)
+        assert time.monotonic() - turned >= 2.0
+        assert uplink.connected
+    assert parent.kinds().count("present") == 1
+    assert parent.of_kind("event")[-3:] == old

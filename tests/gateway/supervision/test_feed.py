@@ -37,3 +37,17 @@ def test_slow_reader_holds_no_more_than_its_bytes() -> None:
             assert [item.position for item in quick.take()] == [position]
         assert (slow.overflowed, quick.overflowed) == (True, False)
         assert (slow.take(), slow.seen) == ([], 5)
+
+
+async def test_nobody_is_woken_by_what_is_not_theirs() -> None:
+    """Of what others commit a reader sleeps on: hundreds of streams of orders cost nothing."""
+    hub = Hub()
+    with hub.subscribe(EVERYTHING, kinds=("order",)) as orders, hub.subscribe(EVERYTHING) as screen:
+        hub.publish([FeedItem(1, "alarm", "gw2", "", b"{}")], scopes_changed=False)
+        assert (orders.awake, screen.awake) == (False, False)
+        hub.publish([FeedItem(2, "alarm", "gw1", "", b"{}")], scopes_changed=False)
+        assert (orders.awake, screen.awake) == (False, True)
+        hub.publish([FeedItem(3, "order", "gw1", "", b"{}")], scopes_changed=False)
+        assert [item.position for item in orders.take()] == [3]
+        hub.publish([], scopes_changed=True)
+        assert orders.awake
