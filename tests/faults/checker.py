@@ -26,6 +26,8 @@ EXAMPLES: Final = 20
 ABOUT_SENSORS: Final = frozenset({"no_data", "fault", "clock"})
 #: The tag of the alarms that a node raises about itself.
 OWN: Final = "@node"
+#: Begins every tag that is no point's: of the node itself, of what a centre says of its children.
+NO_POINT: Final = "@"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Case:
             event
             for event in events
             if event.cause in {"raise", "clear"}
-            and event.tag != OWN
+            and not event.tag.startswith(NO_POINT)
             and event.rule not in ABOUT_SENSORS
         ]
 

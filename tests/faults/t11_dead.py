@@ -7,7 +7,7 @@ import signal
 from collections.abc import Sequence
 from typing import Final
 
-from tests.faults.bench import NODE, Bench
+from tests.faults.bench import NODE, SETTLE_S, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
 from tests.faults.evidence import Evidence
 from tests.faults.program import took
@@ -82,7 +82,7 @@ async def _ended(bench: Bench, evidence: Evidence, what: str) -> Evidence:
         await bench.hush()
         await _started_anew(bench)
     await bench.hush()
-    await bench.settle(quiet_s=1.0)
+    await bench.settle(quiet_s=1.0, within_s=bench.room.patience(SETTLE_S))
     shown = await bench.finish()
     shown.silent |= STANDS
     events = read_centre(bench.folder / "centre").events

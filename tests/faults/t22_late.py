@@ -110,6 +110,13 @@ async def retained(room: Room) -> Evidence:
     observes=("I1", "I2", "I3", "I4", "I8", "I10"),
     plan=repeated(short=1, long=10, seed=700),
     limit_s=180.0,
+    controls=(
+        Control(
+            mutant="old_is_new",
+            breaks=frozenset({"I3"}),
+            cases=only(named([""], seed=790)),
+        ),
+    ),
 )
 async def replayed(room: Room) -> Evidence:
     """Capture what devices say, and say it again: at once, after a restart, and much later."""

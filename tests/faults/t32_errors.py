@@ -165,7 +165,11 @@ async def hanging(room: Room) -> Evidence:
     observes=("I2", "I3", "I7", "I8", "I10"),
     plan=lambda whole: _named(["new", "used"] * (5 if whole else 1)),
     limit_s=240.0,
-)
+    controls=(
+        Control(mutant="stays_in_memory", breaks=frozenset({"I10"}),
+                cases=only(named(["used"], seed=3260))),
+    ),
+)  # fmt: skip
 async def read_only(room: Room) -> Evidence:
     """Start on a read-only folder, a new one or one with a store, and make it writable later."""
     evidence = Evidence()
@@ -187,7 +191,7 @@ async def read_only(room: Room) -> Evidence:
                 await bench.say(point, NORMAL)
             await took(lambda: not bench.load.waiting, 20)
             folder.writable()
-            seconds = await took(lambda: on_disk(bench), RETURN_S)
+            seconds = await took(lambda: on_disk(bench), room.patience(RETURN_S))
         evidence.recover("the edge is on its disk", seconds, limit_s=RETURN_S)
         await bench.sounded(evidence, 6, "after it")
         for point in (1, 2, 4, 5, 6):
