@@ -265,7 +265,7 @@ def at_once(case: Case) -> list[str] | None:
         f"{'never' if each.seconds is None else f'{each.seconds:.3f} s'} after the reading, "
         f"at most {each.limit_s:g} s is allowed"
         for each in case.evidence.sounded
-        if each.seconds is None or each.seconds > each.limit_s
+        if each.late
     ]
 
 

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Sequence
 from typing import Final
 
-from tests.faults.bench import NODE, Bench
+from tests.faults.bench import NODE, SELF_FAULT, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
 from tests.faults.evidence import Evidence
 from tests.faults.program import took
@@ -71,5 +71,7 @@ async def broker_away(room: Room) -> Evidence:
     moves = [e.cause for e in read_centre(bench.folder / "centre").events if e.alarm == LOST]
     if not {"raise", "clear"} <= set(moves):
         shown.fail("I10", f"the centre was not told of the broker: {moves}")
+    if what == "still":
+        shown.silent |= {SELF_FAULT}
     shown.sounded, shown.recovered = evidence.sounded, evidence.recovered
     return shown

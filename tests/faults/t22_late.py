@@ -139,7 +139,10 @@ async def replayed(room: Room) -> Evidence:
                 await bench.settle(quiet_s=1.0)
                 await asyncio.to_thread(bench.edge.end, 9)
                 await bench.start_edge()
-        ignored = (bench.metric("out_of_order_readings"), bench.metric("duplicate_readings"))
+        ignored = (
+            bench.metric("out_of_order_readings_total"),
+            bench.metric("duplicate_readings_total"),
+        )
         room.figures["replayed"] = float(2 * len(captured))
         if bench.state(f"{NODE}/T01/h") != "UNACK":
             found.fail("I4", "an old message cleared an alarm")

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Sequence
 from typing import Final
 
-from tests.faults.bench import Bench
+from tests.faults.bench import SELF_FAULT, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
 from tests.faults.evidence import Evidence
 from tests.faults.program import took
@@ -77,6 +77,8 @@ async def weather(room: Room) -> Evidence:
         await bench.settle(quiet_s=1.5)
         room.figures["recovery s"] = asyncio.get_running_loop().time() - began
         shown = await bench.finish()
+    if where == "front":
+        shown.silent |= {SELF_FAULT}
     shown.recovered = evidence.recovered
     shown.found |= evidence.found
     return shown

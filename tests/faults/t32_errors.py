@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from tests.faults import strace
-from tests.faults.bench import NODE, Bench
+from tests.faults.bench import NODE, SETTLE_S, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
 from tests.faults.evidence import SIREN_AGAIN_S, Evidence
 from tests.faults.load import NORMAL
@@ -54,9 +54,9 @@ async def plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
     limit_s=300.0,
     controls=(
         Control(mutant="sync_again", breaks=frozenset({"I1"}),
-                cases=only(named(["once:fdatasync:13", "once:fdatasync:15"], seed=3290))),
-        Control(mutant="siren_after_commit", breaks=frozenset({"I7"}),
-                cases=only(named(["on:fdatasync:13", "once:fdatasync:13"], seed=3295))),
+                cases=only(named(["once:fdatasync:15", "once:fdatasync:13"], seed=3290))),
+        Control(mutant="ends_after_error", breaks=frozenset({"I7"}),
+                cases=only(named(["once:fdatasync:13", "on:fdatasync:13"], seed=3295))),
     ),
 )  # fmt: skip
 async def refused(room: Room) -> Evidence:
@@ -80,14 +80,14 @@ async def refused(room: Room) -> Evidence:
         for point in (1, 2, 4, 5, 7):
             await bench.say(point, NORMAL)
         strace.let_go(bench.edge.pid)
-        seconds = await took(lambda: on_disk(bench), RETURN_S)
+        seconds = await took(lambda: on_disk(bench), room.patience(RETURN_S))
         evidence.recover("the edge is on its disk", seconds, limit_s=RETURN_S)
         room.figures["on the disk again s"] = seconds if seconds is not None else RETURN_S
         await sirens(bench, evidence, (6,))
         for point in (1, 2, 4, 5, 6, 7):
             await bench.say(point, NORMAL)
         await bench.hush()
-        await bench.settle(quiet_s=1.0)
+        await bench.settle(quiet_s=1.0, within_s=room.patience(SETTLE_S))
         shown = await bench.finish()
     shown.sounded, shown.recovered = evidence.sounded, evidence.recovered
     return shown
@@ -151,7 +151,7 @@ async def hanging(room: Room) -> Evidence:
         seconds = await took(lambda: on_disk(bench), 30)
         evidence.recover("the disk answers", seconds, limit_s=10.0)
         await bench.hush()
-        await bench.settle(quiet_s=1.0)
+        await bench.settle(quiet_s=1.0, within_s=room.patience(SETTLE_S))
         shown = await bench.finish()
     shown.sounded, shown.recovered = evidence.sounded, evidence.recovered
     shown.found |= evidence.found
