@@ -31,6 +31,8 @@ from tests.faults.tap import Tap
 
 NODE: Final = "chain-gw"
 SETTLE_S: Final = 90.0
+#: A siren is listened for so long, also where it is late.
+SOUNDED_S: Final = 20.0
 #: An on-delay of the site, and what ticks and the uplink then need.
 QUIET_S: Final = 3.0
 #: The state of an alarm, in the store of each role.
@@ -233,7 +235,7 @@ class Bench:
             return (await self.load.say(own, point, value)).published
 
     async def siren(
-        self, point: int, *, value: float = HIGH, within_s: float = 20.0
+        self, point: int, *, value: float = HIGH, within_s: float = SOUNDED_S
     ) -> float | None:
         """Raise the alarm of a point that was normal; return how long its siren took, s."""
         at = await self.say(point, value)
@@ -252,7 +254,8 @@ class Bench:
         """
         if self.room.mutant and any(each.late for each in evidence.sounded or ()):
             return
-        seconds = await self.siren(point)
+        within_s = 2 * limit_s if self.room.mutant else SOUNDED_S
+        seconds = await self.siren(point, within_s=within_s)
         evidence.sound(what, seconds, limit_s=limit_s)
         if seconds is not None:
             most = self.room.figures.get("siren s", 0.0)

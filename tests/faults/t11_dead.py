@@ -11,7 +11,7 @@ from tests.faults.bench import NODE, SELF_FAULT, SETTLE_S, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
 from tests.faults.evidence import Evidence
 from tests.faults.program import took
-from tests.faults.sabotage import MARK, WHAT
+from tests.faults.sabotage import MARK, WHAT, YOUNG_S
 from tests.faults.stores import read_centre
 
 FAULT: Final = f"{NODE}/@node/{SELF_FAULT}"
@@ -21,8 +21,6 @@ AGAIN_S: Final = 30.0
 #: What is told, and what makes it begin anew.
 TOLD: Final = ("callback", "deaf")
 ANEW: Final = ("loop", "store", "taking")
-#: A part that dies sooner after the start ends the process, for its supervisor to start.
-YOUNG_S: Final = 61.0
 
 
 async def plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
@@ -59,7 +57,8 @@ async def dead_within(room: Room) -> Evidence:
         await took(lambda: bench.load.acknowledged > 100, 20)
         await bench.sounded(evidence, 1, "before")
         if what == "taking":
-            await took(lambda: not bench.edge.alive, YOUNG_S)
+            # In a young process it would end it, for its supervisor to start.
+            await took(lambda: not bench.edge.alive, YOUNG_S + 1)
         before = bench.tap.subscriptions
         bench.edge.signal(signal.SIGUSR1)
         if what in TOLD:

@@ -28,7 +28,7 @@ SIZE_MIB: Final = 64
 #: Sirens timed while the disk is full.
 SIRENS: Final = (1, 2, 4, 5)
 #: A call fails from its Nth on; the writes of one alarm are about fifteen.
-SHORT: Final = ("fill", "fill", "pwrite64:1", "pwrite64:9", "write:1", "write:3")
+SHORT: Final = ("fill", "pwrite64:1", "pwrite64:9", "write:1", "write:3")
 LONG: Final = (
     *("fill",) * 20,
     *(f"pwrite64:{n}" for n in range(1, 41)),
@@ -105,7 +105,8 @@ async def alarms(bench: Bench, evidence: Evidence) -> None:
         await bench.sounded(evidence, point, f"disk full, T{point:02}")
     alarms = (FULL, LOST)
     seconds = await took(
-        lambda: "UNACK" in {bench.state(each, store="centre") for each in alarms}, 30
+        lambda: "UNACK" in {bench.state(each, store="centre") for each in alarms},
+        bench.room.patience(30),
     )
     if seconds is not None:
         seconds = asyncio.get_running_loop().time() - began
