@@ -34,6 +34,8 @@ DISK_MIB: Final = 2048
 #: What a day of the plant makes: seven raises and seven clears a minute.
 A_DAY: Final = 20_000
 PRESENT_S: Final = 2.0
+#: It is waited for so long, also where it is late.
+PRESENT_LATEST_S: Final = 90.0
 FASTER: Final = 10.0
 MEMORY_MIB: Final = 300.0
 SLOWER: Final = 1.2
@@ -267,7 +269,7 @@ async def reconnect(
         found: dict[str, int] = dict(asked or ())
         return [a for a, (_, r) in before["standing"].items() if found.get(a, -1) < r]
 
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + room.patience(PRESENT_LATEST_S)
     while await asyncio.to_thread(missing) and time.monotonic() < deadline:
         await asyncio.sleep(0.02)
     arrived = time.time()
@@ -278,7 +280,7 @@ async def reconnect(
     evidence.recover("the present state", seconds, limit_s=PRESENT_S)
     evidence.recover("a live alarm", await raised(room, edge, store), limit_s=PRESENT_S)
     began = time.monotonic()
-    while time.monotonic() - began < DRAIN_S:
+    while time.monotonic() - began < room.patience(DRAIN_S):
         if await asyncio.to_thread(left_in, data) < 10:
             break
         await asyncio.sleep(0.1)
@@ -306,7 +308,7 @@ async def raised(room: Room, edge: SimulatedEdge, store: Path) -> float | None:
         )
         return bool(found) and found[0][0] == "UNACK"
 
-    seconds = await took(there, 60)
+    seconds = await took(there, room.patience(60))
     room.figures["live s"] = round(seconds or 99.0, 2)
     return seconds
 
