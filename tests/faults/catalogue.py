@@ -19,6 +19,9 @@ import msgspec
 
 from tests.faults.evidence import Evidence
 
+#: A control waits at most so long for what may never come, s: longer than a sound run needs.
+MUTANT_PATIENCE_S: Final = 25.0
+
 
 class UnavailableError(Exception):
     """This machine cannot make the fault; the message says what is missing."""
@@ -71,6 +74,10 @@ class Room:
     figures: dict[str, float] = field(default_factory=dict)
     #: Faults that were really injected; None for all that the case planned.
     faults: int | None = None
+
+    def patience(self, seconds: float) -> float:
+        """Return how long to wait for something: what a mutant never does, not for as long."""
+        return min(seconds, MUTANT_PATIENCE_S) if self.mutant else seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,8 @@ EXAMPLES: Final = 20
 ABOUT_SENSORS: Final = frozenset({"no_data", "fault", "clock"})
 #: The tag of the alarms that a node raises about itself.
 OWN: Final = "@node"
+#: Begins every tag that is no point's: of the node itself, of what a centre says of its children.
+NO_POINT: Final = "@"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Case:
             event
             for event in events
             if event.cause in {"raise", "clear"}
-            and event.tag != OWN
+            and not event.tag.startswith(NO_POINT)
             and event.rule not in ABOUT_SENSORS
         ]
 
@@ -263,7 +265,7 @@ def at_once(case: Case) -> list[str] | None:
         f"{'never' if each.seconds is None else f'{each.seconds:.3f} s'} after the reading, "
         f"at most {each.limit_s:g} s is allowed"
         for each in case.evidence.sounded
-        if each.seconds is None or each.seconds > each.limit_s
+        if each.late
     ]
 
 

@@ -60,6 +60,11 @@ class Sounded:
     seconds: float | None
     limit_s: float = SIREN_S
 
+    @property
+    def late(self) -> bool:
+        """Whether it was not commanded in time."""
+        return self.seconds is None or self.seconds > self.limit_s
+
 
 @dataclass(frozen=True, slots=True)
 class Recovered:

@@ -36,6 +36,8 @@ class Row:
     found: list[Found] = field(default_factory=list)
     #: Mutant -> whether it was caught; None where it could not run.
     controls: dict[str, bool | None] = field(default_factory=dict)
+    #: What the controls took.
+    control_s: float = 0.0
 
     @property
     def runs(self) -> int:
@@ -102,7 +104,7 @@ class Laboratory:
                 say(f"{test.name} {number}: {found.violations}\n  left in {found.folder}\n")
         for control in test.controls if controls else ():
             say(f"{test.name} control {control.mutant}")
-            row.controls[control.mutant] = await self._control(test, control, folder)
+            row.controls[control.mutant] = await self._control(row, control, folder)
         return row
 
     async def _plan(self, test: FaultTest, folder: Path) -> Sequence[Case]:
@@ -122,11 +124,12 @@ class Laboratory:
         write(path, found)
         return found
 
-    async def _control(self, test: FaultTest, control: Control, folder: Path) -> bool | None:
+    async def _control(self, row: Row, control: Control, folder: Path) -> bool | None:
         """Return whether the mutant was seen to break what it must break."""
         cases = (await control.cases())[:TRIES]
         for case in cases:
-            found = await self._case(test, case, folder, mutant=control.mutant)
+            found = await self._case(row.test, case, folder, mutant=control.mutant)
+            row.control_s += found.seconds
             if found.missing:
                 return None
             if control.breaks & found.violations.keys():
@@ -182,14 +185,15 @@ def say(text: str) -> None:
 
 def table(rows: Sequence[Row]) -> str:
     """Return the table that people read."""
-    lines = [f"{'test':<5} {'runs':>6} {'violations':>10} {'controls caught':<28} {'s':>7}  judged"]
+    names = f"{'test':<5} {'runs':>6} {'violations':>10} {'controls caught':<28}"
+    lines = [f"{names} {'s':>7} {'theirs':>7}  judged"]
     for row in rows:
         marks = {True: "", False: " NOT CAUGHT", None: " not run"}
         caught = ", ".join(f"{name}{marks[was]}" for name, was in row.controls.items()) or "-"
         judged = f"not run: {row.missing}" if row.missing else " ".join(row.observed)
         lines.append(
             f"{row.test.name:<5} {row.runs:>6} {row.violations:>10} {caught:<28} "
-            f"{row.seconds:>7.0f}  {judged}"
+            f"{row.seconds:>7.0f} {row.control_s:>7.0f}  {judged}"
         )
         lines += [f"      {name}: {text}" for name, text in figures(row).items()]
     return "\n".join(lines)
@@ -222,6 +226,7 @@ def summary(rows: Sequence[Row]) -> dict[str, object]:
                 "violations": row.violations,
                 "controls": row.controls,
                 "seconds": round(row.seconds, 1),
+                "control_seconds": round(row.control_s, 1),
                 "observed": row.observed,
                 "figures": figures(row),
             }

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from gateway.cli import main
+from gateway.model import NANOSECONDS
+from gateway.roles.edge import run
 from gateway.roles.edge.committer import Committer
 from gateway.roles.edge.line import Line
 from gateway.southbound.arrivals import Arrivals
@@ -22,6 +24,8 @@ from gateway.southbound.arrivals import Arrivals
 WHAT: Final = "SABOTAGE"
 MARK: Final = "SABOTAGE_MARK"
 STANDS_S: Final = 120.0
+#: A process is young for so long, and not for a minute: what dies in one that is, ends it.
+YOUNG_S: Final = 10.0
 broken = False
 whole = Committer._take_group
 taken = Line.take
@@ -77,6 +81,7 @@ def break_now(*_: object) -> None:
     ACTS.get(os.environ[WHAT], wait)()
 
 
+run.YOUNG_NS = int(YOUNG_S * NANOSECONDS)  # type: ignore[misc]
 Committer._take_group = take_group  # type: ignore[method-assign]
 Line.take = take  # type: ignore[method-assign]
 signal.signal(signal.SIGUSR1, break_now)

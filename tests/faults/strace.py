@@ -80,7 +80,10 @@ def counted(output: Path, *, begin: int = 0, end: int | None = None) -> dict[str
 
 def let_go(pid: int) -> None:
     """End the tracer that `injecting` put before a process; from here on its calls are its own."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except FileNotFoundError:
+        return  # it has ended, and its tracer with it
     tracer = int(status.partition("TracerPid:")[2].split()[0])
     if tracer:
         os.kill(tracer, signal.SIGTERM)

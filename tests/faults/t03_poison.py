@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tests.faults import strace
-from tests.faults.bench import Bench
+from tests.faults.bench import SETTLE_S, Bench
 from tests.faults.catalogue import Case, Control, Room, batches, fault_test, only, repeated
 from tests.faults.evidence import Evidence
 from tests.faults.program import took
@@ -65,6 +65,13 @@ async def _slow_plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
     observes=("I1", "I2", "I3", "I6", "I7", "I8", "I10"),
     plan=_slow_plan,
     limit_s=240.0,
+    controls=(
+        Control(
+            mutant="impatient",
+            breaks=frozenset({"I1"}),
+            cases=only(batches(1, seed=290)),
+        ),
+    ),
 )
 async def slow(room: Room) -> Evidence:
     """Flood an edge on a slow disk, raise alarms, kill it in the middle, and let it drain."""
@@ -81,7 +88,7 @@ async def slow(room: Room) -> Evidence:
         await bench.start_edge()
         await bench.hush()
         drained = await took(lambda: not bench.load.waiting, DRAIN_S)
-        await bench.settle(quiet_s=1.5)
+        await bench.settle(quiet_s=1.5, within_s=room.patience(SETTLE_S))
         shown = await bench.finish()
     shown.bound("messages in flight", bench.tap.most_in_flight, limit=WINDOW)
     shown.recover("everything acknowledged", drained, limit_s=DRAIN_S)

@@ -7,8 +7,8 @@ import signal
 from collections.abc import Sequence
 from typing import Final
 
-from tests.faults.bench import NODE, Bench
-from tests.faults.catalogue import Case, Room, fault_test, named
+from tests.faults.bench import NODE, SELF_FAULT, Bench
+from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
 from tests.faults.evidence import Evidence
 from tests.faults.program import took
 from tests.faults.stores import read_centre
@@ -33,6 +33,13 @@ async def plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
     observes=("I1", "I2", "I3", "I4", "I7", "I8", "I10"),
     plan=plan,
     limit_s=400.0,
+    controls=[
+        Control(
+            mutant="subscribes_once",
+            breaks=frozenset({"I10"}),
+            cases=only(named(["kill"], seed=1090)),
+        )
+    ],
 )
 async def broker_away(room: Room) -> Evidence:
     """Take the broker away under load, and give it back."""
@@ -53,7 +60,7 @@ async def broker_away(room: Room) -> Evidence:
             number = signal.SIGTERM if what == "stop" else signal.SIGKILL
             await bench.kill_broker(number, away_s=5.0 if what == "away" else 0.0)
             began = asyncio.get_running_loop().time()
-            await bench.heard_again()
+            await bench.heard_again(within_s=room.patience(2 * BACK_S))
             back = asyncio.get_running_loop().time() - began
         evidence.recover("subscribed again", back, limit_s=BACK_S)
         await took(bench.panel.listens.is_set, 10)
@@ -64,5 +71,7 @@ async def broker_away(room: Room) -> Evidence:
     moves = [e.cause for e in read_centre(bench.folder / "centre").events if e.alarm == LOST]
     if not {"raise", "clear"} <= set(moves):
         shown.fail("I10", f"the centre was not told of the broker: {moves}")
+    if what == "still":
+        shown.silent |= {SELF_FAULT}
     shown.sounded, shown.recovered = evidence.sounded, evidence.recovered
     return shown

@@ -7,24 +7,20 @@ import signal
 from collections.abc import Sequence
 from typing import Final
 
-from tests.faults.bench import NODE, Bench
+from tests.faults.bench import NODE, SELF_FAULT, SETTLE_S, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
 from tests.faults.evidence import Evidence
 from tests.faults.program import took
-from tests.faults.sabotage import MARK, WHAT
+from tests.faults.sabotage import MARK, WHAT, YOUNG_S
 from tests.faults.stores import read_centre
 
-FAULT: Final = f"{NODE}/@node/self_fault"
+FAULT: Final = f"{NODE}/@node/{SELF_FAULT}"
 #: Where the loop runs it tells of the fault; where it does not, the process begins anew.
 TOLD_S: Final = 10.0
 AGAIN_S: Final = 30.0
 #: What is told, and what makes it begin anew.
 TOLD: Final = ("callback", "deaf")
 ANEW: Final = ("loop", "store", "taking")
-#: A part that dies sooner after the start ends the process, for its supervisor to start.
-YOUNG_S: Final = 61.0
-#: The alarm stands a minute longer than the fault, and may be in force at the end.
-STANDS: Final = frozenset({"self_fault"})
 
 
 async def plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
@@ -61,7 +57,8 @@ async def dead_within(room: Room) -> Evidence:
         await took(lambda: bench.load.acknowledged > 100, 20)
         await bench.sounded(evidence, 1, "before")
         if what == "taking":
-            await took(lambda: not bench.edge.alive, YOUNG_S)
+            # In a young process it would end it, for its supervisor to start.
+            await took(lambda: not bench.edge.alive, YOUNG_S + 1)
         before = bench.tap.subscriptions
         bench.edge.signal(signal.SIGUSR1)
         if what in TOLD:
@@ -82,9 +79,9 @@ async def _ended(bench: Bench, evidence: Evidence, what: str) -> Evidence:
         await bench.hush()
         await _started_anew(bench)
     await bench.hush()
-    await bench.settle(quiet_s=1.0)
+    await bench.settle(quiet_s=1.0, within_s=bench.room.patience(SETTLE_S))
     shown = await bench.finish()
-    shown.silent |= STANDS
+    shown.silent |= {SELF_FAULT}
     events = read_centre(bench.folder / "centre").events
     said = [
         str(event.detail.get("restarted") or event.detail.get("reason"))

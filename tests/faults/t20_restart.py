@@ -6,7 +6,7 @@ import asyncio
 import signal
 from typing import Final
 
-from tests.faults.bench import NODE, Bench
+from tests.faults.bench import NODE, SETTLE_S, Bench
 from tests.faults.catalogue import Control, Room, each, fault_test, named, only
 from tests.faults.evidence import Evidence
 from tests.faults.load import HIGH, NORMAL
@@ -17,6 +17,8 @@ STANDING: Final = (1, 2, 4)
 #: Points with an on-delay of 2 s.
 DELAYED: Final = (0, 3, 6)
 RAISED_S: Final = 20.0
+#: What ended meanwhile is ended everywhere so long after the link is back, s.
+AWAY_S: Final = 60.0
 
 
 @fault_test(
@@ -68,6 +70,13 @@ async def restarted(room: Room) -> Evidence:
     observes=("I1", "I2", "I3", "I8", "I10"),
     plan=each(("centre", "line", "edge", "uplink"), short=1, long=10, seed=2100),
     limit_s=120.0,
+    controls=(
+        Control(
+            mutant="clean_session",
+            breaks=frozenset({"I2"}),
+            cases=only(named(["edge"], seed=2190)),
+        ),
+    ),
 )
 async def ended_meanwhile(room: Room) -> Evidence:
     """Raise, cut, let the condition end, heal, and look at every tier."""
@@ -100,10 +109,10 @@ async def ended_meanwhile(room: Room) -> Evidence:
             await bench.start_edge()
         else:
             await bench.back.open()
-        seconds = await took(lambda: states(bench, alarms) == {"RTNUN"}, 60)
-        await bench.settle(quiet_s=1.0)
+        seconds = await took(lambda: states(bench, alarms) == {"RTNUN"}, room.patience(AWAY_S))
+        await bench.settle(quiet_s=1.0, within_s=room.patience(SETTLE_S))
         evidence = await bench.finish()
-    evidence.recover("no alarm stands at the centre", seconds, limit_s=60.0)
+    evidence.recover("no alarm stands at the centre", seconds, limit_s=AWAY_S)
     return evidence
 
 

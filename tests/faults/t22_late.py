@@ -110,6 +110,13 @@ async def retained(room: Room) -> Evidence:
     observes=("I1", "I2", "I3", "I4", "I8", "I10"),
     plan=repeated(short=1, long=10, seed=700),
     limit_s=180.0,
+    controls=(
+        Control(
+            mutant="old_is_new",
+            breaks=frozenset({"I3"}),
+            cases=only(named([""], seed=790)),
+        ),
+    ),
 )
 async def replayed(room: Room) -> Evidence:
     """Capture what devices say, and say it again: at once, after a restart, and much later."""
@@ -132,7 +139,10 @@ async def replayed(room: Room) -> Evidence:
                 await bench.settle(quiet_s=1.0)
                 await asyncio.to_thread(bench.edge.end, 9)
                 await bench.start_edge()
-        ignored = (bench.metric("out_of_order_readings"), bench.metric("duplicate_readings"))
+        ignored = (
+            bench.metric("out_of_order_readings_total"),
+            bench.metric("duplicate_readings_total"),
+        )
         room.figures["replayed"] = float(2 * len(captured))
         if bench.state(f"{NODE}/T01/h") != "UNACK":
             found.fail("I4", "an old message cleared an alarm")

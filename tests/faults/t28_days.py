@@ -35,6 +35,8 @@ DISK_MIB: Final = 2048
 #: What a day of the plant makes: seven raises and seven clears a minute.
 A_DAY: Final = 20_000
 PRESENT_S: Final = 2.0
+#: It is waited for so long, also where it is late.
+PRESENT_LATEST_S: Final = 90.0
 FASTER: Final = 10.0
 MEMORY_MIB: Final = 300.0
 #: What the site file of `tests.faults.days` gives the spool, and the default of an outbox.
@@ -286,7 +288,7 @@ async def reconnect(
         found: dict[str, int] = dict(asked or ())
         return [a for a, (_, r) in before["standing"].items() if found.get(a, -1) < r]
 
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + room.patience(PRESENT_LATEST_S)
     while await asyncio.to_thread(missing) and time.monotonic() < deadline:
         await asyncio.sleep(0.02)
     arrived = time.time()
@@ -294,9 +296,11 @@ async def reconnect(
     presented = (await edge.ask("look"))["presented"]
     seconds = arrived - presented
     evidence.recover("the present state", seconds, limit_s=PRESENT_S)
-    evidence.recover("a live alarm", await raised(edge, store), limit_s=PRESENT_S)
+    evidence.recover(
+        "a live alarm", await raised(edge, store, room.patience(60)), limit_s=PRESENT_S
+    )
     began = time.monotonic()
-    while time.monotonic() - began < DRAIN_S:
+    while time.monotonic() - began < room.patience(DRAIN_S):
         if await asyncio.to_thread(left_in, data) < 10:
             break
         await asyncio.sleep(0.1)
@@ -312,7 +316,7 @@ async def reconnect(
     await took(lambda: not left_in(data), 30)
 
 
-async def raised(edge: SimulatedEdge, store: Path) -> float | None:
+async def raised(edge: SimulatedEdge, store: Path, patience_s: float) -> float | None:
     """Raise an alarm while the backlog drains; return how long after it the parent shows it, s."""
     alarm = (await edge.ask("cross"))["alarm"]
 
@@ -324,7 +328,7 @@ async def raised(edge: SimulatedEdge, store: Path) -> float | None:
         )
         return bool(found) and found[0][0] == "UNACK"
 
-    return await took(there, 60)
+    return await took(there, patience_s)
 
 
 def judge(room: Room, data: Path, hours: int, evidence: Evidence) -> None:

@@ -15,21 +15,32 @@ import time
 from pathlib import Path
 from typing import Final
 
+from gateway.roles.edge import recovery
 from gateway.simulation.broker import LocalBroker, mosquitto
-from tests.faults.catalogue import Room, UnavailableError, fault_test, repeated
+from tests.faults.catalogue import (
+    Case,
+    Control,
+    Room,
+    UnavailableError,
+    fault_test,
+    only,
+    repeated,
+)
 from tests.faults.damage import KINDS, damage
 from tests.faults.edge_here import EdgeHere, edge_here, write_site
 from tests.faults.evidence import Evidence
+from tests.faults.mutated import mutated
 from tests.faults.stores import EdgeStore, read_edge
 
 #: A reading is judged so long after the start of the process, at the latest.
 DETECTION_S: Final = 20.0
-#: What an edge keeps, by pattern.
+SPOOL: Final = "data/spool/*.seg"
+#: What an edge keeps, by pattern; a case that names one keeps to it.
 FILES: Final = (
     "data/store.db",
     "data/store.db-wal",
     "data/store.db-shm",
-    "data/spool/*.seg",
+    SPOOL,
     "data/snapshots/*.bin",
     "data/node.key",
     "data/journal.head",
@@ -50,6 +61,13 @@ TELLING: Final = frozenset({"life", "shed"})
     observes=("I5", "I7", "I10"),
     plan=repeated(short=60, long=1000, batch=BATCH, seed=3300),
     limit_s=1200.0,
+    controls=(
+        Control(
+            mutant="spool_trusted",
+            breaks=frozenset({"I5"}),
+            cases=only([Case(number=0, seed=3390, faults=6, what=SPOOL)]),
+        ),
+    ),
 )
 async def damaged(room: Room) -> Evidence:
     """Damage one file after another, each in a copy of the same site."""
@@ -58,11 +76,14 @@ async def damaged(room: Room) -> Evidence:
         raise UnavailableError("mosquitto is not installed")
     evidence = Evidence(found={"I5": [], "I7": [], "I10": []})
     chance = random.Random(room.case.seed)
-    with LocalBroker(room.folder / "broker", program=program) as broker:
+    with (
+        mutated(room.mutant, recovery, "losses"),
+        LocalBroker(room.folder / "broker", program=program) as broker,
+    ):
         left = await leave(room.folder / "left", broker.port)
         before = as_left(left, room.folder / "looked-at")
         for number in range(room.case.faults):
-            pattern = FILES[(number + room.case.number * BATCH) % len(FILES)]
+            pattern = room.case.what or FILES[(number + room.case.number * BATCH) % len(FILES)]
             kind = chance.choice(sorted(KINDS))
             folder = room.folder / "damaged"
             shutil.copytree(left, folder)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import httpx
@@ -18,6 +15,7 @@ from gateway.supervision.readers import READERS
 from gateway.supervision.store import FILE, Store
 from tests.faults.catalogue import Control, Room, each, fault_test, named, only
 from tests.faults.evidence import Evidence
+from tests.faults.mutated import mutated
 from tests.gateway.supervision.world import NOON_NS, Child, World, opened
 
 HELD_S: Final = 30.0
@@ -36,20 +34,6 @@ SLOW: Final = (
 )
 
 
-@contextmanager
-def mutated(mutant: str) -> Iterator[None]:
-    """Take the guarantee out of this process for a while."""
-    whole = Store.write
-    if mutant:
-        name = f"tests.faults.mutants.{mutant}"
-        sys.modules.pop(name, None)  # it patches what it finds, each time anew
-        importlib.import_module(name)
-    try:
-        yield
-    finally:
-        Store.write = whole  # type: ignore[method-assign]
-
-
 @fault_test(
     "T39",
     "While another writer holds the database, or reports keep every reader busy, an intake is "
@@ -64,7 +48,7 @@ def mutated(mutant: str) -> Iterator[None]:
 async def held(room: Room) -> Evidence:
     """Send events one by one, each until it is answered as stored."""
     evidence = Evidence(found={"I1": []})
-    with mutated(room.mutant):
+    with mutated(room.mutant, Store, "write"):
         async with opened(room.folder / "centre", ManualClock(NOON_NS)) as world:
             child = await world.child()
             assert await child.events(child.event()) == ["stored"]

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from gateway.db import Database
 from gateway.northbound import wire
-from gateway.supervision import sequence
+from gateway.supervision import intake, sequence
 from gateway.supervision.store import Store
-from tests.faults.catalogue import Room, each, fault_test
+from tests.faults.catalogue import Control, Room, each, fault_test, named, only
 from tests.faults.evidence import Evidence
 from tests.faults.lossy.stores import LIFE, NODE, Batches, centre_store, numbers, pair, send
+from tests.faults.mutated import mutated
 
 #: What a later wire may add to an event: a field, and words where there is a list of them today.
 LATER: Final[dict[str, dict[str, Any]]] = {
@@ -41,14 +42,24 @@ FIRST: Final = frozenset({"kind", "node", "life", "epoch", "seq", "prev", "alarm
     plan=each((*LATER, "only old fields", "an item", "a child put back", "a centre put back"),
               seed=5600),
     limit_s=120.0,
+    controls=(
+        Control(mutant="forks_overwrite", breaks=frozenset({"I3"}),
+                cases=only(named(["a child put back"], seed=5690))),
+    ),
 )  # fmt: skip
 async def versions(room: Room) -> Evidence:
     """Send one thing that the centre was not made for."""
     evidence = Evidence(found={"I2": [], "I3": []})
-    what = room.case.what
-    if what == "a centre put back":
-        await centre_put_back(room, evidence)
-        return evidence
+    with mutated(room.mutant, intake, "_fork"):
+        if room.case.what == "a centre put back":
+            await centre_put_back(room, evidence)
+        else:
+            await sent(room, room.case.what, evidence)
+    return evidence
+
+
+async def sent(room: Room, what: str, evidence: Evidence) -> None:
+    """Send it to a centre that has some events already."""
     batches = Batches.made(2, 3)
     async with centre_store(room.folder / "centre") as store:
         await store.write(pair)
@@ -62,7 +73,6 @@ async def versions(room: Room) -> Evidence:
                 evidence.fail("I2", f"beside an item of a later kind: {receipts}")
         else:
             await other(store, batches, what, evidence)
-    return evidence
 
 
 async def other(store: Store, batches: Batches, what: str, evidence: Evidence) -> None:

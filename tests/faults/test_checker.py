@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from msgspec import structs
 
 from gateway.northbound.spool import segments
 from gateway.simulation.broker import mosquitto
 from tests.faults.bench import Bench
 from tests.faults.catalogue import Case, Room
+from tests.faults.checker import Case as Looked
 from tests.faults.checker import check
 from tests.faults.evidence import Evidence, Message
 from tests.faults.program import until
@@ -194,6 +196,17 @@ async def test_a_planted_violation_is_found(
     """Each thing that may not be is told under its invariant, with an example."""
     plant(spoilt)
     assert check(spoilt).violations.get(name)
+
+
+async def test_what_a_centre_says_of_its_child_is_no_alarm_of_the_plant(sound: Evidence) -> None:
+    """A gateway that was away is an alarm of its parent's own, and no reading has to explain it."""
+    looked_at = Looked(sound)
+    assert looked_at.centre is not None
+    known = looked_at.moves
+    away = structs.replace(known[0], node="chain-centre", tag="@chain-gw", rule="gateway_lost",
+                           alarm="chain-centre/@chain-gw/gateway_lost")  # fmt: skip
+    looked_at.centre.events.append(away)
+    assert looked_at.moves == known
 
 
 async def test_what_was_not_observed_is_not_held() -> None:

@@ -77,6 +77,14 @@ async def test_a_control_is_caught_by_what_it_breaks(tmp_path: Path) -> None:
     assert (figures["controls"], figures["controls_caught"]) == (2, 1)
 
 
+def test_a_mutant_is_not_waited_for_as_long(tmp_path: Path) -> None:
+    """What a mutant never does is waited for for less long than what the product does late."""
+    case = batches(1)[0]
+    assert Room(tmp_path, case).patience(90.0) == 90.0
+    assert Room(tmp_path, case, "mute").patience(90.0) < 90.0
+    assert Room(tmp_path, case, "mute").patience(1.0) == 1.0
+
+
 async def test_what_cannot_be_run_here_says_why(tmp_path: Path) -> None:
     """It is neither a run nor a violation; its reason stands in the table and in the figures."""
     scripted = Scripted()

@@ -27,10 +27,10 @@ class Forgetful:
 take = intake._take_event
 
 
-def take_again(write: Any, item: Any, taken: Any) -> Any:
+def take_again(write: Any, item: Any, taken: Any, **named: Any) -> Any:
     """Store an event, whether it is known or not."""
     write.execute("DROP INDEX IF EXISTS event_identity")
-    return take(Forgetful(write), item, taken)
+    return take(Forgetful(write), item, taken, **named)
 
 
 intake._take_event = take_again

@@ -1,0 +1,21 @@
+"""An edge that reads what its spool gives back, and asks for no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gateway.cli import main
+from gateway.northbound.losses import Loss
+from gateway.roles.edge import recovery
+
+
+def nothing(folder: Path, *, committed: int) -> list[Loss]:
+    """Find that all is there."""
+    del folder, committed
+    return []
+
+
+recovery.losses = nothing
+
+if __name__ == "__main__":
+    main()
