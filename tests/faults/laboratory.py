@@ -14,6 +14,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -164,7 +165,9 @@ async def run_case(test: FaultTest, case: Case, *, keep: Path | None, mutant: st
         if found.violations and keep is not None:
             found.folder = str(keep)
             shutil.rmtree(keep, ignore_errors=True)
-            shutil.copytree(scratch, keep, ignore_dangling_symlinks=True)
+            # What cannot be copied, or goes meanwhile with a store that closes, is not kept.
+            with suppress(shutil.Error):
+                shutil.copytree(scratch, keep, ignore_dangling_symlinks=True)
     found.seconds = time.monotonic() - began
     return found
 

@@ -82,8 +82,11 @@ async def power_cuts(room: Room) -> Evidence:
             chance = random.Random(room.case.seed)
             for number in range(room.case.faults):
                 await cut(bench, places, chance, number, found)
+                if room.mutant and found.found:
+                    break  # it has shown what it had to
             await bench.hush()
-            waited = await bench.settle(within_s=SETTLE_LIMIT_S + 10)
+            patience = room.patience if found.found else float
+            waited = await bench.settle(within_s=patience(SETTLE_LIMIT_S + 10))
             evidence = await bench.finish(found=found.found)
         evidence.edge, evidence.centre = places.taken(room.folder / "left")
     room.figures["settle s"] = waited

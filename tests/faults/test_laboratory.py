@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ class Scripted:
         self.missing = ""
         self.hangs = False
         self.violates = False
+        self.leaves_a_pipe = False
         self.test = FaultTest(
             name="T99",
             sentence="It does as it is told.",
@@ -47,6 +49,8 @@ class Scripted:
     async def run(self, room: Room) -> Evidence:
         self.runs += 1
         (room.folder / "left").touch()
+        if self.leaves_a_pipe:
+            os.mkfifo(room.folder / "pipe")
         if self.missing:
             raise UnavailableError(self.missing)
         if self.hangs:
@@ -121,6 +125,15 @@ async def test_a_run_that_hangs_is_a_violation(tmp_path: Path) -> None:
     scripted.hangs = True
     found = await run_case(scripted.test, batches(1)[0], keep=tmp_path / "kept")
     assert found.violations.keys() == {"I10"}
+    assert (tmp_path / "kept" / "left").exists()
+
+
+async def test_what_cannot_be_kept_ends_no_laboratory(tmp_path: Path) -> None:
+    """The violation is told, and the rest of the folder kept."""
+    scripted = Scripted()
+    scripted.violates = scripted.leaves_a_pipe = True
+    found = await run_case(scripted.test, batches(1)[0], keep=tmp_path / "kept")
+    assert found.violations.keys() == {"I7"}
     assert (tmp_path / "kept" / "left").exists()
 
 
