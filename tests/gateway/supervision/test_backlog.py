@@ -26,7 +26,8 @@ LAGGING = "county/@county/outbox_lagging"
 
 
 async def states(world: World) -> dict[str, str]:
-    rows = await world.rows("SELECT alarm, state FROM mirror WHERE owner = 'county'")
+    """Where the alarms about the centre itself stand; those about its children are others'."""
+    rows = await world.rows("SELECT alarm, state FROM mirror WHERE node = 'county'")
     return dict(rows)
 
 
