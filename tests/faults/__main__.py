@@ -83,13 +83,10 @@ def main() -> None:
         for test in load_catalogue().values():
             sys.stdout.write(f"{test.name}  {test.sentence}\n")
         return
-<<<<<<< HEAD
     if arguments.page:
         PAGE.write_text(page(load_catalogue()), encoding="utf-8")
         return
-=======
     lifeline.tie()
->>>>>>> lab6
     # Mounts of a laboratory that is killed end with it.
     own_namespace()
     folder = arguments.resume or Path(tempfile.mkdtemp(prefix="hazgate-faults-"))

@@ -309,9 +309,9 @@ async def reconnect(
     evidence.recover("the backlog", time.monotonic() - began, limit_s=DRAIN_S)
     if await asyncio.to_thread(missing):
         evidence.fail("I3", "the backlog took the present state back")
-    live = A_DAY / 86_400
-    if waiting / lasted < FASTER * live:
-        evidence.fail("I10", f"drained {waiting / lasted:.1f} events/s; need {FASTER * live}")
+    a_second = A_DAY / 86_400
+    if waiting / lasted < FASTER * a_second:
+        evidence.fail("I10", f"drained {waiting / lasted:.1f} events/s; need {FASTER * a_second}")
     await edge.ask("hush")
     await took(lambda: not left_in(data), 30)
 
