@@ -80,7 +80,7 @@ class Case:
             event
             for event in events
             if event.cause in {"raise", "clear"}
-            and event.tag != OWN
+            and not event.tag.startswith("@")  # of a node itself, or a centre's of a child
             and event.rule not in ABOUT_SENSORS
         ]
 
