@@ -19,8 +19,8 @@ from gateway.roles.upward import PARENT, Above, Upward
 from gateway.supervision.backlog import Backlog, note_shed
 from gateway.supervision.centre import Centre
 from gateway.supervision.news import Receivers
-from gateway.supervision.store import BusyError
 from gateway.supervision.upward import ToParent
+from gateway.supervision.writer import BusyError
 
 
 def receivers_of(parent: ParentSettings | None, exports: Sequence[Settings]) -> Receivers:

@@ -27,7 +27,8 @@ from gateway.observe import log
 from gateway.supervision import child_alarms, own
 from gateway.supervision.child_alarms import Edge
 from gateway.supervision.opening import PARENT
-from gateway.supervision.store import BusyError, Store, Write
+from gateway.supervision.store import Store, Write
+from gateway.supervision.writer import BusyError
 from gateway.tasks import keep_going
 
 MEBIBYTE: Final = 2**20

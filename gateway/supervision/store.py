@@ -28,28 +28,12 @@ from gateway.supervision import feed, opening
 from gateway.supervision.feed import FeedItem, Hub
 from gateway.supervision.news import NOBODY, News, Receivers, Show, Shown, Told
 from gateway.supervision.readers import Readers
-from gateway.supervision.writer import Lane, Turns, Writer
+from gateway.supervision.writer import BusyError, Lane, StillWritingError, Turns, Writer
 
 WAITING_WRITES = 128
 FILE = "centre.sqlite"
 
 T = TypeVar("T")
-
-
-class BusyError(Exception):
-    """More writes wait than the disk keeps up with; try again shortly."""
-
-
-class StillWritingError(BusyError):
-    """The write of this name before it is not done yet."""
-
-
-class TurnedAwayError(BusyError):
-    """Of what waited through an outage enough is being written already; come back in `wait_s`."""
-
-    def __init__(self, wait_s: float) -> None:
-        super().__init__("what waited elsewhere is written in turn; send it again later")
-        self.wait_s = wait_s
 
 
 class Write:
@@ -306,9 +290,7 @@ class Store:
                 f"{self.path}: {self._waiting[lane]} writes wait for the disk; try again soon"
             )
         if lane is Lane.BACKLOG:
-            wait_s = self._turns.ask(alone, self._loop.time())
-            if wait_s:
-                raise TurnedAwayError(wait_s)
+            self._turns.enter(alone, self._loop.time())
         self._waiting[lane] += 1
         self._alone |= {alone} - {""}
         took: list[float] = []

@@ -25,9 +25,10 @@ from gateway.supervision import child_alarms, child_rules, clock_step, escalatio
 from gateway.supervision.children import Children, Judged
 from gateway.supervision.links import Pulses
 from gateway.supervision.settings import WatchSettings
-from gateway.supervision.store import BusyError, Store, Write
+from gateway.supervision.store import Store, Write
 from gateway.supervision.views import nodes as node_view
 from gateway.supervision.views import points as point_view
+from gateway.supervision.writer import BusyError
 
 EVERY_S = 1.0
 #: A centre whose event loop moves again after so long was not listening meanwhile.

@@ -77,8 +77,10 @@ async def same(bench: Bench) -> Evidence:
     before = rows(bench)
     inode = (bench.data / "store.db").stat().st_ino
     for number in range(RECONNECTS):
-        bench.back.cut()
-        await took(lambda: bench.metric("parent_connected") == 0.0, CONNECTED_S)
+        await bench.back.close()
+        if await took(lambda: bench.metric("parent_connected") == 0.0, CONNECTED_S) is None:
+            raise RuntimeError("the connection did not end, so none was made anew")
+        await bench.back.open()
         seconds = await took(lambda: bench.metric("parent_connected") == 1.0, CONNECTED_S)
         evidence.recover(f"connection {number + 1}", seconds, limit_s=CONNECTED_S)
         await asyncio.sleep(0.5)
