@@ -24,7 +24,7 @@ from tests.faults.program import resources, took
 DESCRIPTORS, MEMORY, INODES = "64 descriptors", "no more address space", "no inodes"
 CALLERS, AT_EDGE = "10,000 callers at the centre", "10,000 callers at the edge"
 BUSY, STOPPED, FLOOD = "busy cores", "stopped for 60 s", "a flood for the log"
-SHORT: Final = (DESCRIPTORS, CALLERS, STOPPED)
+SHORT: Final = (DESCRIPTORS, CALLERS, STOPPED, FLOOD)
 LONG: Final = (DESCRIPTORS, MEMORY, INODES, CALLERS, AT_EDGE, BUSY, STOPPED, FLOOD)
 CALLS: Final = 10_000
 STOPPED_S: Final = 60.0
@@ -57,9 +57,9 @@ async def plan(long: bool) -> Sequence[Case]:  # noqa: FBT001
     limit_s=360.0,
     controls=(
         Control(
-            mutant="siren_after_commit",
-            breaks=frozenset({"I7"}),
-            cases=only(named([INODES], seed=6090)),
+            mutant="logs_each_message",
+            breaks=frozenset({"I6"}),
+            cases=only(named([FLOOD], seed=6090)),
         ),
     ),
 )
