@@ -9,7 +9,6 @@ own, each in one snapshot.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +21,7 @@ from gateway import folders
 from gateway.db import Database, Row, StoreError, Value, lock
 from gateway.identity import Identity, load_key, public_hex
 from gateway.journal import GENESIS, Chain, close_segment, write_entries
-from gateway.model import AlarmEvent, Clock
+from gateway.model import NANOSECONDS, AlarmEvent, Clock
 from gateway.northbound import outbox
 from gateway.supervision import feed, opening
 from gateway.supervision.feed import FeedItem, Hub
@@ -290,7 +289,7 @@ class Store:
                 f"{self.path}: {self._waiting[lane]} writes wait for the disk; try again soon"
             )
         if lane is Lane.BACKLOG:
-            self._turns.enter(alone, self._loop.time())
+            self._turns.enter(alone, self.clock.monotonic_ns() / NANOSECONDS)
         self._waiting[lane] += 1
         self._alone |= {alone} - {""}
         took: list[float] = []
@@ -351,7 +350,7 @@ class Store:
         self._note_heads()
 
     def _transact(self, work: Callable[[Write], T], took: list[float]) -> T:
-        began = time.monotonic()
+        began_ns = self.clock.monotonic_ns()
         chain, own, to = self._chain, self._own, self._receivers
         before = (chain.seq, chain.head, own.seq, own.head)
         try:
@@ -364,7 +363,7 @@ class Store:
             chain.seq, chain.head, own.seq, own.head = before
             raise
         finally:
-            took.append(time.monotonic() - began)
+            took.append((self.clock.monotonic_ns() - began_ns) / NANOSECONDS)
         self._note_heads()
         if write.items or write.scopes_changed or write.news or write.exported:
             self._loop.call_soon_threadsafe(self._announce, write)

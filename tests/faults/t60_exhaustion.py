@@ -28,6 +28,8 @@ SHORT: Final = (DESCRIPTORS, CALLERS, STOPPED, FLOOD)
 LONG: Final = (DESCRIPTORS, MEMORY, INODES, CALLERS, AT_EDGE, BUSY, STOPPED, FLOOD)
 CALLS: Final = 10_000
 STOPPED_S: Final = 60.0
+#: So long before its end devices speak.
+SAID_S: Final = 5.0
 BUSY_S: Final = 20.0
 RECOVERY_S: Final = 30.0
 #: Points whose sirens are timed while it lasts, and after.
@@ -125,12 +127,13 @@ async def recovered(bench: Bench, evidence: Evidence) -> None:
 async def stopped(bench: Bench, evidence: Evidence) -> None:
     """Let the edge stand still while devices speak; what they said sounds as it goes on."""
     bench.edge.signal(signal.SIGSTOP)
-    await asyncio.sleep(STOPPED_S - 5.0)
+    again = asyncio.get_running_loop().time() + STOPPED_S
+    await took(lambda: asyncio.get_running_loop().time() > again - SAID_S, STOPPED_S)
     pending = [asyncio.create_task(bench.siren(point, within_s=60.0)) for point in MEANWHILE]
-    await asyncio.sleep(5.0)
+    await took(lambda: asyncio.get_running_loop().time() > again, STOPPED_S)
     bench.edge.signal(signal.SIGCONT)
     for point, task in zip(MEANWHILE, pending, strict=True):
-        evidence.sound(f"after a stop, T{point:02}", await task, limit_s=5.0 + RECOVERY_S)
+        evidence.sound(f"after a stop, T{point:02}", await task, limit_s=SAID_S + RECOVERY_S)
 
 
 @asynccontextmanager
