@@ -6,10 +6,10 @@ all, and alarms go on without it.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
 from itertools import islice
-from time import monotonic
 from typing import Final, TypeVar
 
 from gateway.backoff import Random
@@ -166,9 +166,9 @@ class Sending:
 
     async def _paced(self, post: Awaitable[T]) -> T:
         """Send a post of what waited, and note how long the parent takes for it."""
-        begun_s = monotonic()
+        begun_s = asyncio.get_running_loop().time()
         found = await post
-        ended_s = monotonic()
+        ended_s = asyncio.get_running_loop().time()
         self._pace.answered(ended_s - begun_s)
         self._paused_to_s = ended_s + self._pace.pause_s
         return found
@@ -176,7 +176,9 @@ class Sending:
     def _turned_away(self, error: UplinkTurnError) -> bool:
         """Wait with what waited for as long as is asked, and a stretch that nobody else waits."""
         asked_s = max(error.wait_s, SOONEST_TURN_S)
-        self._paused_to_s = monotonic() + asked_s + self._random.uniform(0.0, asked_s)
+        self._paused_to_s = (
+            asyncio.get_running_loop().time() + asked_s + self._random.uniform(0.0, asked_s)
+        )
         return False
 
     @property
@@ -185,7 +187,7 @@ class Sending:
 
         By the machine's own clock, as the parent's is, however fast the node's runs.
         """
-        return max(0.0, self._paused_to_s - monotonic())
+        return max(0.0, self._paused_to_s - asyncio.get_running_loop().time())
 
     def rest(self) -> None:
         """Everything was sent that could be: what was passed over has its turn again."""

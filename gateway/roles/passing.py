@@ -18,8 +18,8 @@ from gateway.observe import log
 from gateway.supervision import orders, own
 from gateway.supervision.centre import Centre
 from gateway.supervision.orders import TooManyError
-from gateway.supervision.store import BusyError
 from gateway.supervision.write import Write
+from gateway.supervision.writer import BusyError
 from gateway.tasks import Tasks
 
 #: Orders that wait for the store; one that finds no room is let go, and its maker hears no answer.

@@ -21,8 +21,8 @@ from gateway.supervision.centre import Centre
 from gateway.supervision.desk import Desk
 from gateway.supervision.filling import Filling
 from gateway.supervision.news import Receivers
-from gateway.supervision.store import BusyError
 from gateway.supervision.upward import ToParent
+from gateway.supervision.writer import BusyError
 
 
 def receivers_of(parent: ParentSettings | None, exports: Sequence[Settings]) -> Receivers:

@@ -23,8 +23,9 @@ from gateway.observe import log
 from gateway.supervision import child_alarms, own
 from gateway.supervision.child_alarms import Edge
 from gateway.supervision.opening import PARENT
-from gateway.supervision.store import BusyError, Store
+from gateway.supervision.store import Store
 from gateway.supervision.write import Write
+from gateway.supervision.writer import BusyError
 from gateway.tasks import Tasks
 
 MEBIBYTE: Final = 2**20

@@ -21,8 +21,9 @@ from gateway.northbound import dead_letters, wire
 from gateway.northbound.dead_letters import RETRY, Release
 from gateway.supervision import retirement
 from gateway.supervision.retirement import RetirementError
-from gateway.supervision.store import BusyError, Store
+from gateway.supervision.store import Store
 from gateway.supervision.write import Write
+from gateway.supervision.writer import BusyError
 from gateway.tasks import Tasks
 
 #: How often the store is asked for decisions of the command line.

@@ -9,7 +9,6 @@ own, each in one snapshot.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -19,35 +18,19 @@ from gateway import folders
 from gateway.db import Database, lock
 from gateway.identity import Identity, load_key, public_hex
 from gateway.journal import GENESIS, close_segment
-from gateway.model import Clock
+from gateway.model import NANOSECONDS, Clock
 from gateway.supervision import filling, opening
 from gateway.supervision.clock_step import SetClock
 from gateway.supervision.feed import Hub
 from gateway.supervision.news import NOBODY, News, Receivers
 from gateway.supervision.readers import Readers
 from gateway.supervision.write import Write
-from gateway.supervision.writer import Lane, Turns, Writer
+from gateway.supervision.writer import BusyError, Lane, StillWritingError, Turns, Writer
 
 WAITING_WRITES = 128
 FILE = "centre.sqlite"
 
 T = TypeVar("T")
-
-
-class BusyError(Exception):
-    """More writes wait than the disk keeps up with; try again shortly."""
-
-
-class StillWritingError(BusyError):
-    """The write of this name before it is not done yet."""
-
-
-class TurnedAwayError(BusyError):
-    """Of what waited through an outage enough is being written already; come back in `wait_s`."""
-
-    def __init__(self, wait_s: float) -> None:
-        super().__init__("what waited elsewhere is written in turn; send it again later")
-        self.wait_s = wait_s
 
 
 class Store:
@@ -148,9 +131,7 @@ class Store:
                 f"{self.path}: {self._waiting[lane]} writes wait for the disk; try again soon"
             )
         if lane is Lane.BACKLOG:
-            wait_s = self._turns.ask(alone, self._loop.time())
-            if wait_s:
-                raise TurnedAwayError(wait_s)
+            self._turns.enter(alone, self.clock.monotonic_ns() / NANOSECONDS)
         self._waiting[lane] += 1
         self._alone |= {alone} - {""}
         took: list[float] = []
@@ -212,7 +193,7 @@ class Store:
         self._note_heads()
 
     def _transact(self, work: Callable[[Write], T], took: list[float]) -> T:
-        began = time.monotonic()
+        began_ns = self.clock.monotonic_ns()
         chain, own, to = self._chain, self._own, self._receivers
         before = (chain.seq, chain.head, own.seq, own.head)
         try:
@@ -226,7 +207,7 @@ class Store:
             chain.seq, chain.head, own.seq, own.head = before
             raise
         finally:
-            took.append(time.monotonic() - began)
+            took.append((self.clock.monotonic_ns() - began_ns) / NANOSECONDS)
         self.times.moved(at)
         self._note_heads()
         if write.items or write.scopes_changed or write.news or write.exported:

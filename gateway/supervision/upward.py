@@ -22,7 +22,8 @@ from gateway.northbound import wire
 from gateway.northbound.source import Report, Source, Whole
 from gateway.supervision import facts, mirror, retirement, sequence
 from gateway.supervision.news import News
-from gateway.supervision.store import BusyError, Store
+from gateway.supervision.store import Store
+from gateway.supervision.writer import BusyError
 
 #: The uplink asks each 15 s at the latest; what is told may be a minute old before it is lost.
 EVERY_NS: Final = 10 * NANOSECONDS

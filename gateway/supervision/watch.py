@@ -25,10 +25,11 @@ from gateway.supervision import child_alarms, child_rules, escalation, online, o
 from gateway.supervision.children import Children, Judged
 from gateway.supervision.links import Pulses
 from gateway.supervision.settings import WatchSettings
-from gateway.supervision.store import BusyError, Store
+from gateway.supervision.store import Store
 from gateway.supervision.views import nodes as node_view
 from gateway.supervision.views import points as point_view
 from gateway.supervision.write import Write
+from gateway.supervision.writer import BusyError
 
 EVERY_S = 1.0
 #: A centre whose event loop moves again after so long was not listening meanwhile.

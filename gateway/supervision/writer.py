@@ -27,6 +27,22 @@ SHARE: Final = 0.2
 T = TypeVar("T")
 
 
+class BusyError(Exception):
+    """More writes wait than the disk keeps up with; try again shortly."""
+
+
+class StillWritingError(BusyError):
+    """The write of this name before it is not done yet."""
+
+
+class TurnedAwayError(BusyError):
+    """Of what waited through an outage enough is being written already; come back in `wait_s`."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__("what waited elsewhere is written in turn; send it again later")
+        self.wait_s = wait_s
+
+
 class Lane(IntEnum):
     """What goes first."""
 
@@ -54,6 +70,18 @@ class Turns:
         self._away.pop(name, None)
         self._away[name] = now_s
         return min(LATEST_S, max(SOONEST_S, math.ceil(len(self._away) * self._usual_s)))
+
+    def enter(self, name: str, now_s: float) -> None:
+        """Let this one in.
+
+        Raises
+        ------
+        TurnedAwayError
+            It is to wait.
+        """
+        wait_s = self.ask(name, now_s)
+        if wait_s:
+            raise TurnedAwayError(wait_s)
 
     def leave(self, seconds: float) -> None:
         """Note that one of those inside is done, and for how long it was written."""

@@ -41,8 +41,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "northbound/exports/influx.py": {"time.sleep": RETRY},
     "northbound/exports/outward.py": {"asyncio.timeout": PATIENCE},
     "northbound/history.py": {"asyncio.timeout": PATIENCE},
-    # How long the parent takes is a fact of this machine and that one.
-    "northbound/sending.py": {"time.monotonic": RETRY},
+    "northbound/sending.py": {"loop.time": RETRY},
     "northbound/uplink.py": {
         "asyncio.sleep": RETRY, "asyncio.timeout": ROUND, "loop.time": ROUND,
     },
@@ -77,7 +76,6 @@ ALLOWED: dict[str, dict[str, str]] = {
     "supervision/api/child.py": {"loop.time": TRANSPORT},
     "supervision/api/stream.py": {"loop.time": TRANSPORT},
     "supervision/feed.py": {"asyncio.timeout": ROUND},
-    "supervision/store.py": {"loop.time": RETRY, "time.monotonic": DISK},
     # Whether the centre itself stood still, its clock may not know.
     "supervision/backlog.py": {"asyncio.timeout": ROUND},
     "supervision/desk.py": {"asyncio.sleep": ROUND},

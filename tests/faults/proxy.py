@@ -91,6 +91,11 @@ class Proxy:
     ) -> None:
         await self.close()
 
+    @property
+    def listens(self) -> bool:
+        """Whether it is open."""
+        return self._server is not None
+
     async def open(self) -> None:
         """Listen."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)

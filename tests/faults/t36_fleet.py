@@ -25,7 +25,8 @@ from gateway.model import NANOSECONDS
 from gateway.roles.centre import CentreSettings, open_centre
 from gateway.simulation.broker import free_port
 from gateway.supervision import pairing
-from gateway.supervision.store import FILE, Write
+from gateway.supervision.store import FILE
+from gateway.supervision.write import Write
 from tests.chain.partitions import CHEAP
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
 from tests.faults.evidence import Evidence

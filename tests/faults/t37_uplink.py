@@ -20,6 +20,8 @@ from tests.faults.proxy import Proxy
 SAME, MOVED = "the same file at each reconnect", "address, credential, trust and sizes changed"
 #: Each is noticed at the next post; fewer points speak than would please the centre for long.
 RECONNECTS: Final = 4
+#: Points that say that they are normal, all the while.
+FIRST, SUMMARIES_HZ = 8, 5.0
 CONNECTED_S: Final = 45.0
 #: Points that move while the parent is away.
 WAITING: Final = tuple(range(1, 13))
@@ -75,10 +77,14 @@ async def same(bench: Bench) -> Evidence:
     """Cut the line; compare the rows of both stores after each connection."""
     evidence = Evidence(found={"I1": []})
     before = rows(bench)
+    # Their summaries meet the line while it is down: that connection ends.
+    bench.beside(first=FIRST, rate_hz=SUMMARIES_HZ)
     inode = (bench.data / "store.db").stat().st_ino
     for number in range(RECONNECTS):
-        bench.back.cut()
-        await took(lambda: bench.metric("parent_connected") == 0.0, CONNECTED_S)
+        await bench.back.close()
+        if await took(lambda: bench.metric("parent_connected") == 0.0, CONNECTED_S) is None:
+            raise RuntimeError("the connection did not end, so none was made anew")
+        await bench.back.open()
         seconds = await took(lambda: bench.metric("parent_connected") == 1.0, CONNECTED_S)
         evidence.recover(f"connection {number + 1}", seconds, limit_s=CONNECTED_S)
         await asyncio.sleep(0.5)
@@ -87,6 +93,7 @@ async def same(bench: Bench) -> Evidence:
                 evidence.fail("I1", f"connection {number + 1}: {name} was {before[name]}, is {now}")
     if (bench.data / "store.db").stat().st_ino != inode:
         evidence.fail("I1", "the store was made anew")
+    await bench.hush()
     return evidence
 
 

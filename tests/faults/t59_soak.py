@@ -79,6 +79,8 @@ async def soak(room: Room) -> Evidence:
             samples = await sampled(bench, SECONDS[room.case.what])
         finally:
             breaking.cancel()
+        if not bench.back.listens:
+            await bench.back.open()
         await bench.hush()
         await bench.settle(quiet_s=1.0)
         wal = size(bench.data / "store.db-wal")
@@ -91,14 +93,24 @@ async def soak(room: Room) -> Evidence:
 
 
 async def broken(bench: Bench) -> None:
-    """Cut one line and then the other, and let an alarm come or go at each."""
+    """Break one line and then the other, and let an alarm come or go at each.
+
+    The alarm is what meets the line to the parent while it is down: that connection ends.
+    """
     number = 0
     while True:
         await asyncio.sleep(CUT_S)
-        (bench.front, bench.back)[number % 2].cut()
-        bench.room.figures["cuts"] = float(number + 1)
+        towards_parent = number % 2 == 1
+        if towards_parent:
+            await bench.back.close()
+        else:
+            bench.front.cut()
         await bench.say(number % FIRST, (HIGH, NORMAL)[number // FIRST % 2])
+        if towards_parent:
+            await asyncio.sleep(CUT_S)
+            await bench.back.open()
         number += 1
+        bench.room.figures["cuts"] = float(number)
 
 
 async def sampled(bench: Bench, seconds: float) -> list[Sample]:

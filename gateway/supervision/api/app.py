@@ -30,7 +30,7 @@ from gateway.supervision.api import (
 from gateway.supervision.api.deps import problem
 from gateway.supervision.api.guard import Guard, policy
 from gateway.supervision.centre import Centre
-from gateway.supervision.store import BusyError
+from gateway.supervision.writer import BusyError
 
 DASHBOARD = Path(__file__).parent.parent / "dashboard"
 

@@ -20,9 +20,8 @@ from gateway.supervision.api.deps import CentreDep, ChildDep, answer, problem
 from gateway.supervision.centre import Centre
 from gateway.supervision.orders import Waiting
 from gateway.supervision.pairing import PairingError
-from gateway.supervision.store import StillWritingError, TurnedAwayError
 from gateway.supervision.tiers import Scope
-from gateway.supervision.writer import Lane
+from gateway.supervision.writer import Lane, StillWritingError, TurnedAwayError
 
 PING_S = 5.0
 #: A child that names no urgency is older than the word: what it sends may be an alarm.

@@ -21,7 +21,8 @@ from gateway.northbound import outbox, wire
 from gateway.roles.edge.rows import set_position, write_snapshot, write_transitions
 from gateway.supervision import intake
 from gateway.supervision.feed import Hub
-from gateway.supervision.store import Store, Write
+from gateway.supervision.store import Store
+from gateway.supervision.write import Write
 from gateway.supervision.throttle import Damper
 from tests.faults.lossy.disk import Disk
 from tests.faults.lossy.recording import Recording

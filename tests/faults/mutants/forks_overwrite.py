@@ -7,7 +7,7 @@ from gateway.journal import digest
 from gateway.model import AlarmEvent
 from gateway.northbound.wire import Item, Receipt
 from gateway.supervision import intake
-from gateway.supervision.store import Write
+from gateway.supervision.write import Write
 
 
 def overwrite(write: Write, item: Item, event: AlarmEvent, taken: object) -> Receipt:
