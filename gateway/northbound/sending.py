@@ -87,6 +87,8 @@ class Sending:
         self._random = random
         self._pace = Pace()
         self._paused_to_s = 0.0
+        #: Whether this round left something for after the pause.
+        self.held = False
         self._after = 0
         #: Posts of other things that were not understood one after another.
         self._row = 0
@@ -139,7 +141,8 @@ class Sending:
     async def backlog(self, who: Identity) -> bool:
         """Send one post of what waited when the connection began; return whether any left."""
         doubts, after = self._doubts, self._after
-        if self.paused_s:
+        self.held = self.paused_s > 0
+        if self.held:
             return False
         most = min(doubts.most[BACKLOG], self._pace.most)
         rows: list[Row] = await self._source.store(
@@ -175,6 +178,7 @@ class Sending:
 
     def _turned_away(self, error: UplinkTurnError) -> bool:
         """Wait with what waited for as long as is asked, and a stretch that nobody else waits."""
+        self.held = True
         asked_s = max(error.wait_s, SOONEST_TURN_S)
         self._paused_to_s = (
             asyncio.get_running_loop().time() + asked_s + self._random.uniform(0.0, asked_s)
@@ -271,6 +275,7 @@ class Sending:
     async def summaries(self, who: Identity) -> bool:
         """Send the oldest summaries, as many as fit; return whether more wait."""
         if self.paused_s:
+            self.held = True
             return False
         waiting = self._summaries
         made: list[tuple[Report, wire.Item]] = []

@@ -188,11 +188,11 @@ class Uplink:
             if not sending.lag:
                 # Everything was taken: the next outage is a new one.
                 self._backoff.reset()
-            paused_s = sending.paused_s
-            if not paused_s:
+            wait_s = sending.paused_s if sending.held else HEARTBEAT_S
+            if not sending.held:
                 sending.rest()
             with suppress(TimeoutError):
-                async with asyncio.timeout(min(HEARTBEAT_S, paused_s or HEARTBEAT_S)):
+                async with asyncio.timeout(min(HEARTBEAT_S, wait_s)):
                     await self._wake.wait()
 
     async def _round(self, who: Identity, connection: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from gateway.model import Clock
 from gateway.northbound import wire
 from gateway.northbound.downlink import Downlink
 from gateway.northbound.pairing import PairingError, pair, token_path, trusting
+from gateway.northbound.sending import PARTS_KEPT
 from gateway.northbound.settings import ParentSettings
 from gateway.northbound.source import Gauges, Report, Source
 from gateway.northbound.trust import Trust, read_pin
@@ -75,6 +77,8 @@ class Upward:
     ) -> None:
         self._summaries = summaries
         self.uplinks: list[Uplink] = []
+        #: Summaries for those that have no uplink yet.
+        self._early: dict[str, deque[Report]] = {each.name: deque() for each in receivers}
         self._receivers = tuple(receivers)
         self._node = node
         self._folder = folder
@@ -103,9 +107,14 @@ class Upward:
         await self._stack.aclose()
 
     def offer(self, summary: Report) -> None:
-        """Give a summary to every uplink."""
+        """Give a summary to every uplink; it waits for those that are not paired yet."""
         for uplink in self.uplinks:
             uplink.offer(summary)
+        for early in self._early.values():
+            while len(early) >= self._summaries * min(summary.of, PARTS_KEPT):
+                early.popleft()
+                self._metrics.summaries_shed.inc()
+            early.append(summary)
 
     def answer(self, readings: wire.Readings) -> None:
         """Give the answer of an order to every uplink: who asked knows its own order."""
@@ -148,6 +157,8 @@ class Upward:
         )
         await self._stack.enter_async_context(uplink)
         self.uplinks.append(uplink)
+        for summary in self._early.pop(above.name):
+            uplink.offer(summary)
         if self._trust is not None and self._trust.pin(above.name) is None:
             # Nobody's order can be judged before it is known who is there.
             await met.wait()

@@ -22,8 +22,8 @@ from gateway.roles.edge.rows import set_position, write_snapshot, write_transiti
 from gateway.supervision import intake
 from gateway.supervision.feed import Hub
 from gateway.supervision.store import Store
-from gateway.supervision.write import Write
 from gateway.supervision.throttle import Damper
+from gateway.supervision.write import Write
 from tests.faults.lossy.disk import Disk
 from tests.faults.lossy.recording import Recording
 from tests.faults.lossy.server import write as write_out

@@ -48,10 +48,15 @@ class Tiers:
             self.url = self.city.running.url
             yield
 
-    async def start_county(self, *, division: str = "", parent: bool = True) -> None:
-        if not self.code.exists() and parent:
-            code = await self.city.running.invite("county", division=division, relays=True)
-            self.code.write_text(code)
+    async def invite(self, division: str = "") -> None:
+        code = await self.city.running.invite("county", division=division, relays=True)
+        self.code.write_text(code)
+
+    async def start_county(
+        self, *, division: str = "", parent: bool = True, invited: bool = True
+    ) -> None:
+        if not self.code.exists() and parent and invited:
+            await self.invite(division)
         tables: dict[str, Any] = {"node": {"id": "county", "division": "330100"}}
         if parent:
             tables["parent"] = {"url": self.url, "code_file": str(self.code)}
@@ -122,6 +127,20 @@ async def test_a_sites_story_goes_up_as_it_came(tiers: Tiers) -> None:
         "version": "0.1.0",
         "points": 1,
     }
+
+
+async def test_summaries_from_before_the_pairing_go_up(tmp_path: Path, clock: ManualClock) -> None:
+    """What a site summed up while its centre had no credential yet waits for it."""
+    tiers = Tiers(tmp_path, clock)
+    async with tiers.open_city():
+        await tiers.start_county(invited=False)
+        try:
+            site = await site_of(tiers)
+            await site.send(("summary", site.summary(value=12.5)))
+            await tiers.invite()
+            await until(lambda: tiers.at_city("SELECT last FROM latest WHERE last = 12.5"))
+        finally:
+            await tiers.stop_county()
 
 
 async def test_a_row_leaves_on_the_receipt_alone(tiers: Tiers) -> None:
