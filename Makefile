@@ -38,7 +38,7 @@ servers:  ## install the real servers the tests need, where this user may
 	@sh deploy/test-servers.sh
 
 test: setup servers  ## the tests, under ten minutes
-	$(BIN)/python -m pytest -q -m "not more" -n 2 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -q -m "not more" -n 3 --dist loadfile $(TESTS)
 
 test-more: setup servers  ## the slower suites
 	$(BIN)/python -m pytest -q -m more $(TESTS)

@@ -54,7 +54,7 @@ async def plan(long: bool) -> Sequence[Case]:  # noqa: FBT001
     "T60",
     "Whatever runs out, alarms are raised and sound, those that can go up do, and 30 s after there "
     "is enough again all is as before.",
-    observes=("I1", "I2", "I3", "I7", "I8", "I10"),
+    observes=("I1", "I2", "I3", "I6", "I7", "I8", "I10"),
     plan=plan,
     limit_s=360.0,
     controls=(
@@ -99,8 +99,7 @@ async def exhausted(room: Room) -> Evidence:
             await bench.say(point, NORMAL)
         await bench.settle(quiet_s=1.0)
         shown = await bench.finish()
-        if what == FLOOD:
-            shown.bound("log, KiB", bench.edge.log.stat().st_size / 1024, limit=LOG_KIB)
+        shown.bound("log, KiB", bench.edge.log.stat().st_size / 1024, limit=LOG_KIB)
         if disk is not None:
             # The disk ends with this block, and the judge comes after it.
             shown.edge = room.folder / "kept"
