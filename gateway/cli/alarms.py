@@ -330,4 +330,4 @@ def wait_for(database: Database, identity: str) -> str:
                     reason = event.detail.get("reason")
                     return f"{event.detail.get('result')}{': ' if reason else ''}{reason or ''}"
         time.sleep(0.1)
-    return "waiting: no edge has taken the order yet; is it running? It expires in a minute"
+    return "waiting: nobody has taken the order yet; does the program run? It expires in a minute"

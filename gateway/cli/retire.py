@@ -13,7 +13,7 @@ from gateway.cli.alarms import ORDER_LIFE_S, CommentOption, OperatorOption, cons
 from gateway.cli.output import JsonOption, SiteOption, complain, say
 from gateway.cli.stores import home_of, is_running
 from gateway.model import NANOSECONDS
-from gateway.northbound.wire import Order
+from gateway.northbound.dead_letters import Release
 
 NodeArgument = Annotated[str, typer.Argument(help="The gateway, as the centre's list names it.")]
 
@@ -44,7 +44,10 @@ def retire(
     if not is_running(home.folder):
         complain([f"{home.folder}: no centre runs on this store; start it and give it again"])
     now = time.time_ns()
-    order = Order(
+    # A centre that was started by an older program takes it for one of its own orders, about dead
+    # letters: there is none of this number.
+    order = Release(
+        seq=-1,
         id=f"local-{secrets.token_hex(8)}",
         action="retire",
         node=node,

@@ -141,9 +141,10 @@ class Sending:
     async def backlog(self, who: Identity) -> bool:
         """Send one post of what waited when the connection began; return whether any left."""
         doubts, after = self._doubts, self._after
+        once_more = await self._once_more(who)
         self.held = self.paused_s > 0
         if self.held:
-            return False
+            return once_more
         most = min(doubts.most[BACKLOG], self._pace.most)
         rows: list[Row] = await self._source.store(
             lambda database: outbox.oldest(
@@ -153,19 +154,20 @@ class Sending:
         try:
             left = await self._paced(self._events(who, rows)) if rows else False
         except UplinkTurnError as error:
-            return self._turned_away(error)
-        due = doubts.due()
+            return self._turned_away(error) or once_more
+        return left or once_more
+
+    async def _once_more(self, who: Identity) -> bool:
+        """Send an event alone that was refused among others; it may be live: no pause holds it."""
+        due = self._doubts.due()
         if due is None:
-            return left
-        once_more: list[Row] = await self._source.store(
+            return False
+        rows: list[Row] = await self._source.store(
             lambda database: outbox.named(database, self._destination, due)
         )
-        if not once_more:
-            doubts.forget(due)
-        try:
-            return await self._events(who, once_more) or left
-        except UplinkTurnError as error:
-            return self._turned_away(error) or left
+        if not rows:
+            self._doubts.forget(due)
+        return await self._events(who, rows, urgency=LIVE)
 
     async def _paced(self, post: Awaitable[T]) -> T:
         """Send a post of what waited, and note how long the parent takes for it."""
@@ -198,7 +200,12 @@ class Sending:
         self._doubts.again()
 
     async def _events(
-        self, who: Identity, found: Sequence[Row], *, of: wire.Urgency = BACKLOG
+        self,
+        who: Identity,
+        found: Sequence[Row],
+        *,
+        of: wire.Urgency = BACKLOG,
+        urgency: wire.Urgency | None = None,
     ) -> bool:
         """Send as many of these as fit into a post; return whether any left the outbox."""
         if not found or self._source.identity() != who:
@@ -208,7 +215,7 @@ class Sending:
         seqs = [row.seq for row in rows]
         items = [self._source.event(who, row.seq, row.entry) for row in rows]
         try:
-            receipts = await self._posting.items(who, items, urgency=of)
+            receipts = await self._posting.items(who, items, urgency=urgency or of)
         except UplinkTooLargeError as error:
             if len(items) > 1 or len(rows[0].entry) <= LEAST_BYTES:
                 self._send_less(error)

@@ -139,6 +139,10 @@ class Uplink:
         """When the parent last took an event, by the clock that never goes back."""
         return self._sending.taken_ns
 
+    def note_shed(self, count: int) -> None:
+        """Note that so many summaries were shed before they were offered here."""
+        self._sending.summaries_shed += count
+
     def take_shed(self) -> int:
         """Return how many summaries were shed since this was last asked."""
         shed, self._sending.summaries_shed = self._sending.summaries_shed, 0

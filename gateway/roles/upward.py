@@ -79,6 +79,7 @@ class Upward:
         self.uplinks: list[Uplink] = []
         #: Summaries for those that have no uplink yet.
         self._early: dict[str, deque[Report]] = {each.name: deque() for each in receivers}
+        self._early_shed = dict.fromkeys(self._early, 0)
         self._receivers = tuple(receivers)
         self._node = node
         self._folder = folder
@@ -110,9 +111,10 @@ class Upward:
         """Give a summary to every uplink; it waits for those that are not paired yet."""
         for uplink in self.uplinks:
             uplink.offer(summary)
-        for early in self._early.values():
+        for name, early in self._early.items():
             while len(early) >= self._summaries * min(summary.of, PARTS_KEPT):
                 early.popleft()
+                self._early_shed[name] += 1
                 self._metrics.summaries_shed.inc()
             early.append(summary)
 
@@ -157,6 +159,7 @@ class Upward:
         )
         await self._stack.enter_async_context(uplink)
         self.uplinks.append(uplink)
+        uplink.note_shed(self._early_shed[above.name])
         for summary in self._early.pop(above.name):
             uplink.offer(summary)
         if self._trust is not None and self._trust.pin(above.name) is None:

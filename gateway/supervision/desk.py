@@ -18,7 +18,8 @@ import msgspec
 from gateway.db import Database, StoreError
 from gateway.model import Clock
 from gateway.northbound import dead_letters, wire
-from gateway.northbound.dead_letters import RETRY, Release
+from gateway.northbound.dead_letters import DISCARD, RETRY, Release
+from gateway.observe import log
 from gateway.supervision import retirement
 from gateway.supervision.retirement import RetirementError
 from gateway.supervision.store import Store
@@ -28,6 +29,8 @@ from gateway.tasks import Tasks
 
 #: How often the store is asked for decisions of the command line.
 LOOK_S: Final = 0.5
+KNOWN: Final = (RETRY, DISCARD, retirement.ACTION)
+LOG = log("desk")
 decode_release = msgspec.json.Decoder(Release).decode
 
 
@@ -63,7 +66,15 @@ class Desk:
             await asyncio.sleep(LOOK_S)
             with suppress(StoreError, BusyError):
                 for identity, body in await self._store.read(_asked, apart=True):
-                    await self._decide(identity, body)
+                    try:
+                        await self._decide(identity, body)
+                    except (StoreError, BusyError):
+                        raise
+                    except Exception as error:
+                        LOG.exception("cannot carry out an order", order=identity)
+                        order = Release(id=identity, action="unreadable")
+                        note = partial(_note, order=order, identity=identity, reason=repr(error))
+                        await self._store.write(note)
 
     async def _decide(self, identity: str, body: bytes) -> None:
         """Carry out what an operator decided, and journal it."""
@@ -76,8 +87,12 @@ class Desk:
             await self._store.write(partial(_note, order=order, identity=identity, reason=reason))
         elif order.action == retirement.ACTION:
             await self._store.write(partial(_retire, order=order, identity=identity))
-        else:
+        elif order.action in {RETRY, DISCARD}:
             await self._release(order, identity)
+        else:
+            # Of a newer program's tool: never guessed at.
+            reason = f"this centre knows no {order.action}; it takes {', '.join(KNOWN)}: update it"
+            await self._store.write(partial(_note, order=order, identity=identity, reason=reason))
 
     async def _release(self, order: Release, identity: str) -> None:
         result, reason = "refused", "no such dead letter; hazgate outbox list shows them"

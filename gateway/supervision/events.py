@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from gateway.model import AlarmEvent, Cause
 from gateway.supervision import acts, escalation, mirror, orders, sequence
+from gateway.supervision.retirement import is_retired
 from gateway.supervision.write import Write
 
 
@@ -45,7 +46,7 @@ def keep(write: Write, event: AlarmEvent, entry: bytes, *, hashed: str, via: str
     if event.kind == "alarm" and event.alarm:
         moved = mirror.apply(write, event, entry)
         about = mirror.place(write, event)
-        if event.cause == Cause.RAISE and not moved:
+        if event.cause == Cause.RAISE and not moved and not is_retired(write.database, about):
             # The present state came first, and the mirror is past it: it rose all the same.
             escalation.send(write, event, about, stood=False)
         if about != event.node:

@@ -26,6 +26,8 @@ FILLED_TO: Final = "outbox_left_at"
 KEPT: Final = "kept"
 #: Events put into the outbox by one step; an alarm of a child waits that long to be written.
 AT_ONCE: Final = 250
+#: What alarms that move are owed may fill so much more; the alarms' own reserve is beyond it.
+ROOM_OF_ALARMS: Final = 2
 #: Between two looks while it waits for the parent, or for the disk.
 PAUSE_S: Final = 0.25
 LOG = log("filling")
@@ -59,11 +61,7 @@ def due(database: Database, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
     for row in rows:
         node = database.execute("SELECT node FROM event WHERE position = ?", (row.seq,))[0][0]
         if row.alarm and _owed(database, node, row.alarm, filled=filled, most=1)[0][0] < row.seq:
-            database.execute(
-                "INSERT INTO outbox_owed (node, alarm) VALUES (?, ?) "
-                "ON CONFLICT (node, alarm) DO NOTHING",
-                (node, row.alarm),
-            )
+            _note_owed(database, node, row.alarm)
         else:
             _note_ahead(database, node, [row])
             put.append(row)
@@ -90,10 +88,11 @@ def step(database: Database, *, room: int) -> tuple[int, bool]:
         filled = value_of(database, FILLED_TO)
         if filled == KEPT:
             return 0, False
-        wanted = database.execute("SELECT node, alarm FROM outbox_owed LIMIT 1")
-        if wanted:
-            return _put_past(database, *wanted[0], filled=filled), True
-        if outbox.size(database, PARENT)[1] >= room:
+        waiting = outbox.size(database, PARENT)[1]
+        owed = database.execute("SELECT node, alarm FROM outbox_owed ORDER BY rowid LIMIT 1")
+        if owed and waiting < ROOM_OF_ALARMS * room:
+            return _put_past(database, *owed[0], filled=filled), True
+        if waiting >= room:
             return 0, True
         return _put_next(database, int(filled or 0))
 
@@ -103,8 +102,10 @@ def _put_past(database: Database, node: str, alarm: str, *, filled: str) -> int:
     rows = [outbox.Row(*row) for row in _owed(database, node, alarm, filled=filled, most=AT_ONCE)]
     outbox.append(database, rows, [PARENT])
     _note_ahead(database, node, rows)
-    if len(rows) < AT_ONCE:
-        database.execute("DELETE FROM outbox_owed WHERE node = ? AND alarm = ?", (node, alarm))
+    database.execute("DELETE FROM outbox_owed WHERE node = ? AND alarm = ?", (node, alarm))
+    if len(rows) == AT_ONCE:
+        # Behind the others that are owed something: a long past makes no other alarm wait for it.
+        _note_owed(database, node, alarm)
     return len(rows)
 
 
@@ -141,6 +142,13 @@ def _owed(database: Database, node: str, alarm: str, *, filled: str, most: int) 
         "SELECT position, alarm, entry FROM event WHERE node = ? AND alarm = ? AND position > ? "
         "ORDER BY position LIMIT ?",
         (node, alarm, max(int(filled or 0), int(ahead[0][0])), most),
+    )
+
+
+def _note_owed(database: Database, node: str, alarm: str) -> None:
+    database.execute(
+        "INSERT INTO outbox_owed (node, alarm) VALUES (?, ?) ON CONFLICT (node, alarm) DO NOTHING",
+        (node, alarm),
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.db import Database
-from gateway.model import State, Suppression
+from gateway.model import NANOSECONDS, State, Suppression
 from gateway.supervision import links, online
 from gateway.supervision.views import alarms as alarm_view
 from gateway.supervision.write import Write
@@ -35,20 +35,22 @@ def retire(write: Write, node: str, *, operator: str, comment: str) -> int:
         It is not known, not this centre's own to retire, or still in service.
     """
     rows = write.execute(
-        "SELECT n.via, n.retired_ns, h.link, h.received_ns FROM node n "
+        "SELECT n.via, n.retired_ns, h.link FROM node n "
         "LEFT JOIN heartbeat h ON h.node = n.node WHERE n.node = ?",
         (node,),
     )
     if not rows or rows[0][0] == node:
         raise RetirementError(f"{node} is no node of this centre; GET /api/v1/nodes lists them")
-    via, retired_ns, link, heard_ns = rows[0]
+    via, retired_ns, link = rows[0]
     if retired_ns:
         raise RetirementError(f"{node} is retired already")
     if via:
         raise RetirementError(f"{node} speaks through {via}; retire it there")
-    if links.shown(link, heard_ns, write.now_ns) in {"up", "late"}:
+    # As the watch has found it: how old a heartbeat is says nothing where the centre was away.
+    if link in {"up", "late"}:
         raise RetirementError(
-            f"{node} still speaks; switch it off first, and wait until it is lost"
+            f"{node} still speaks, or may; switch it off first, and wait until it is lost: "
+            f"{links.LOST_NS // NANOSECONDS} s"
         )
     below = write.execute("SELECT COUNT(*) FROM node WHERE via = ? AND retired_ns = 0", (node,))
     if below[0][0]:
@@ -105,6 +107,8 @@ def follow(write: Write, node: str, *, via: str, retired: bool) -> None:
         detail = {"node": node, "act": RETIRED, "via": via, "standing": stood}
     else:
         write.execute("UPDATE node SET retired_ns = 0 WHERE node = ?", (node,))
+        write.tell_parent("nodes", node)
+        write.tell_parent("present", node)
         write.publish("reset", node, b"{}")
         detail = {"node": node, "act": "returns", "via": via}
     write.journal("relay", detail=detail)

@@ -25,7 +25,16 @@ from gateway.supervision.feed import Hub
 from gateway.supervision.news import NOBODY, News, Receivers
 from gateway.supervision.readers import Readers
 from gateway.supervision.write import Write
-from gateway.supervision.writer import BusyError, Lane, StillWritingError, Turns, Writer
+from gateway.supervision.writer import (
+    BEGUN_S,
+    SOONEST_S,
+    BusyError,
+    Lane,
+    StillWritingError,
+    TurnedAwayError,
+    Turns,
+    Writer,
+)
 
 WAITING_WRITES = 128
 FILE = "centre.sqlite"
@@ -122,7 +131,8 @@ class Store:
         Raises
         ------
         BusyError
-            Too many writes wait already, or one of this name does; nothing was done.
+            Too many writes wait already, or one of this name does, or of the last lane others go
+            before it; nothing was done.
         """
         if alone in self._alone:
             raise StillWritingError(f"{alone}: what was sent before is still being written")
@@ -135,11 +145,21 @@ class Store:
         self._waiting[lane] += 1
         self._alone |= {alone} - {""}
         took: list[float] = []
-        future = asyncio.wrap_future(
-            self._writer.submit(lambda: self._transact(work, took), lane=lane)
-        )
+        queued = self._writer.submit(lambda: self._transact(work, took), lane=lane)
+        future = asyncio.wrap_future(queued)
         future.add_done_callback(lambda _: self._left(alone, lane, took))
-        return await future
+        if lane is not Lane.BACKLOG:
+            return await future
+        # What is begun cannot be cancelled any more.
+        late = self._loop.call_later(BEGUN_S, queued.cancel)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if late.when() > self._loop.time() or not queued.cancelled():
+                raise
+            raise TurnedAwayError(SOONEST_S) from None
+        finally:
+            late.cancel()
 
     def _left(self, alone: str, lane: Lane, took: list[float]) -> None:
         self._waiting[lane] -= 1
@@ -227,7 +247,7 @@ class Store:
 
     def _close(self) -> None:
         self._readers.close()
-        self._writer.submit(self._seal).result()
+        self._writer.submit(self._seal, lane=Lane.BACKLOG).result()
         self._writer.close()
         self._database.close()
         self._held.close()

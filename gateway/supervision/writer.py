@@ -2,19 +2,19 @@
 
 Alarms that happen now go before the state that a connection begins with, and this before what
 waited somewhere through an outage. Then every child has an hour to tell, which takes minutes to
-write: a live alarm waits for the one write that is under way, never for what came before it. Of
-what waited a few posts are let in at a time; who is turned away is told when its turn may be.
+write: a live alarm waits for the one write that is under way, hardly ever for what came before it.
+Of what waited a few posts are let in at a time; who is turned away is told when its turn may be.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from enum import IntEnum
-from itertools import count
-from queue import PriorityQueue
 from typing import Any, Final, TypeVar
 
 #: Of what waited: one is written, and the next lies ready.
@@ -24,6 +24,9 @@ SOONEST_S: Final = 1.0
 LATEST_S: Final = 30.0
 #: The newest write has this share in what a write usually takes.
 SHARE: Final = 0.2
+#: One that was let in and is not begun within this is turned away after all, s: its sender may have
+#: something live to say, and says one thing after the other.
+BEGUN_S: Final = 1.0
 T = TypeVar("T")
 
 
@@ -49,6 +52,10 @@ class Lane(IntEnum):
     LIVE = 0
     STATE = 1
     BACKLOG = 2
+
+
+#: So many others go before what waits in a lane; then one of it is run.
+PASSED: Final = {Lane.LIVE: 0, Lane.STATE: 32, Lane.BACKLOG: 256}
 
 
 class Turns:
@@ -84,25 +91,31 @@ class Turns:
             raise TurnedAwayError(wait_s)
 
     def leave(self, seconds: float) -> None:
-        """Note that one of those inside is done, and for how long it was written."""
+        """Note that one of those inside is done, and for how long it was written; 0 for not."""
         self._inside -= 1
-        self._usual_s += (seconds - self._usual_s) * SHARE
+        if seconds:
+            self._usual_s += (seconds - self._usual_s) * SHARE
 
 
 class Writer:
-    """Runs one thing after the other on its thread: of what waits the first lane's oldest."""
+    """Runs one thing after the other on its thread: of what waits the first lane's oldest.
+
+    A lane that was passed over often enough has its turn: else a flood would keep out for ever what
+    a child must say first of all when it comes back.
+    """
 
     def __init__(self, name: str) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self._queue: PriorityQueue[tuple[Lane, int, Callable[[], Any], Future[Any]]] = (
-            PriorityQueue()
-        )
-        self._order = count()
+        self._held = threading.Lock()
+        self._waiting: dict[Lane, deque[tuple[Callable[[], Any], Future[Any]]]]
+        self._waiting = {lane: deque() for lane in Lane}
+        self._passed = dict.fromkeys(Lane, 0)
 
     def submit(self, work: Callable[[], T], *, lane: Lane = Lane.LIVE) -> Future[T]:
         """Have something run; from any thread."""
         future: Future[T] = Future()
-        self._queue.put((lane, next(self._order), work, future))
+        with self._held:
+            self._waiting[lane].append((work, future))
         self._thread.submit(self._next)
         return future
 
@@ -115,7 +128,7 @@ class Writer:
         self._thread.shutdown(wait=True)
 
     def _next(self) -> None:
-        _, _, work, future = self._queue.get_nowait()
+        work, future = self._take()
         if not future.set_running_or_notify_cancel():
             return
         try:
@@ -124,3 +137,12 @@ class Writer:
             future.set_exception(error)
         else:
             future.set_result(result)
+
+    def _take(self) -> tuple[Callable[[], Any], Future[Any]]:
+        with self._held:
+            lanes = [lane for lane in Lane if self._waiting[lane]]
+            over = [lane for lane in lanes if self._passed[lane] >= PASSED[lane] > 0]
+            taken = over[0] if over else lanes[0]
+            for lane in lanes:
+                self._passed[lane] = 0 if lane is taken else self._passed[lane] + 1
+            return self._waiting[taken].popleft()

@@ -76,6 +76,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "supervision/api/child.py": {"loop.time": TRANSPORT},
     "supervision/api/stream.py": {"loop.time": TRANSPORT},
     "supervision/feed.py": {"asyncio.timeout": ROUND},
+    "supervision/store.py": {"loop.time": PATIENCE, "loop.call_later": PATIENCE},
     # Whether the centre itself stood still, its clock may not know.
     "supervision/backlog.py": {"asyncio.timeout": ROUND},
     "supervision/desk.py": {"asyncio.sleep": ROUND},

@@ -160,7 +160,8 @@ class Outgoing:
         )
 
     def _shed_journal(self, database: Database) -> int:
-        if self._storage.spool is not None:
+        # Asked of the store at hand: another may have taken its place meanwhile.
+        if database.path is not None:
             return 0
         return journal.keep_newest(database, JOURNAL_KEPT, lot=JOURNAL_LOT)
 

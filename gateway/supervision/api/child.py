@@ -24,7 +24,8 @@ from gateway.supervision.tiers import Scope
 from gateway.supervision.writer import Lane, StillWritingError, TurnedAwayError
 
 PING_S = 5.0
-#: A child that names no urgency is older than the word: what it sends may be an alarm.
+#: A child that names no urgency is older than the word: what it sends may be an alarm, or an hour
+#: old.
 LANES = {"live": Lane.LIVE, "state": Lane.STATE, "backlog": Lane.BACKLOG}
 
 T = TypeVar("T")

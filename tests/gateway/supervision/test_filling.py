@@ -51,6 +51,11 @@ class Kept:
                 rows = filling.due(self.database, [outbox.Row(self.last, alarm, b"{}")])
                 outbox.append(self.database, rows, [PARENT])
 
+    @property
+    def size(self) -> int:
+        """Bytes that wait for the parent."""
+        return outbox.size(self.database, PARENT)[1]
+
     def step(self, room: int = ROOM) -> tuple[int, bool]:
         return filling.step(self.database, room=room)
 
@@ -174,14 +179,30 @@ def test_an_alarm_that_moves_has_its_past_put_out_first(kept: Kept) -> None:
     kept.open(parent=True)
     kept.event("a")
     assert kept.waiting() == []
-    # Also where the uplink is so far behind that nothing else is added.
-    assert kept.step(room=0) == (3, True)
-    assert kept.step(room=0) == (2, True)
+    # Also where the uplink is so far behind that nothing else is added, up to twice the room.
+    assert kept.step(room=1) == (3, True)
+    assert kept.step(room=1) == (0, True)
+    half = kept.size // 2 + 1
+    assert kept.step(room=half) == (2, True)
     assert kept.waiting() == [2, 4, 6, 8, 9]
-    assert kept.step(room=0) == (0, True)
+    assert kept.step(room=half) == (0, True)
     kept.send(5)
     kept.fill()
     assert kept.waiting() == [1, 3, 5, 7]
+
+
+def test_a_long_past_keeps_no_other_alarm_waiting(kept: Kept) -> None:
+    """Alarms that moved meanwhile are put out in turn, a few events each."""
+    for alarm in "aaaaaaaaab":
+        kept.event(alarm, parent=False)
+    kept.open(parent=True)
+    for alarm in "ab":
+        kept.event(alarm)
+    kept.step(room=ROOM)
+    kept.step(room=ROOM)
+    assert kept.waiting() == [1, 2, 3, 10, 12]
+    kept.fill()
+    assert kept.waiting() == list(range(1, 13))
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
+import msgspec
 import pytest
 
+from gateway.northbound import wire
 from gateway.supervision import desk, retirement, watch
+from gateway.supervision.desk import Desk
 from gateway.supervision.retirement import RetirementError
 from gateway.supervision.tiers import Role
 from gateway.supervision.upward import ToParent
+from gateway.supervision.write import Write
 from tests.gateway.cli.shell import figures, hazgate
 from tests.gateway.supervision.test_backlog import centre_file
 from tests.gateway.supervision.test_upward import Tiers, site_of, tiers, until  # noqa: F401
@@ -124,6 +129,41 @@ async def test_one_that_speaks_is_not_retired(world: World) -> None:
     assert await retire(world) == 0
     with pytest.raises(RetirementError, match="already"):
         await retire(world)
+
+
+async def test_a_centre_that_was_away_retires_nobody(world: World) -> None:
+    """An old heartbeat is no proof: who is lost is what the watch has found since its start."""
+    site = await world.child()
+    await site.beat()
+    world.pass_time(600)
+    with pytest.raises(RetirementError, match="still speaks, or may"):
+        await retire(world)
+
+
+async def test_an_order_of_a_newer_tool_is_refused(world: World) -> None:
+    """What a centre does not know it leaves: no dead letter is lost to a word of tomorrow."""
+    store = world.centre.store
+
+    def letter(write: Write) -> None:
+        write.execute(
+            "INSERT INTO dead_letter (destination, seq, entry, reason, at_ns) "
+            "VALUES ('parent', 7, x'00', 'never', 1)"
+        )
+        order = wire.Order(id="n1", action="polish", expires_ns=write.now_ns + 10**12)
+        write.execute(
+            "INSERT INTO desk_order (id, body, made_ns) VALUES ('n1', ?, 1)",
+            (msgspec.json.encode(order),),
+        )
+
+    await store.write(letter)
+    async with Desk(store, clock=world.clock, released=lambda: None), asyncio.timeout(30):
+        while not await world.rows("SELECT 1 FROM desk_order WHERE done = 1"):
+            await asyncio.sleep(0.05)
+    assert await world.rows("SELECT seq FROM dead_letter") == [(7,)]
+    rows = await world.rows("SELECT entry FROM journal ORDER BY seq DESC LIMIT 1")
+    detail = json.loads(rows[0][0])["detail"]
+    assert (detail["result"], detail["action"]) == ("refused", "polish")
+    assert "dead-letter-retry, dead-letter-discard, retire" in detail["reason"]
 
 
 async def test_a_centre_with_nodes_behind_it_is_not_retired(world: World) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from gateway.northbound import wire
-from gateway.supervision.writer import LATEST_S, LET_IN, SOONEST_S, Lane, Turns, Writer
+from gateway.supervision.writer import LATEST_S, LET_IN, PASSED, SOONEST_S, Lane, Turns, Writer
 from tests.gateway.supervision.world import Child, World
 
 HOUR_S = 3600.0
@@ -27,6 +27,23 @@ async def test_the_first_lane_goes_first() -> None:
     await writer.run(lambda: None, lane=Lane.BACKLOG)
     writer.close()
     assert ran == ["LIVE 0", "LIVE 1", "STATE 0", "STATE 1", "BACKLOG 0", "BACKLOG 1"]
+
+
+async def test_a_flood_of_alarms_keeps_no_child_out() -> None:
+    """After so many live writes one of the state is run, and after many more one of a backlog."""
+    writer, held, ran = Writer("test"), threading.Event(), list[str]()
+    first = writer.submit(lambda: held.wait(30))
+    for lane, number in ((Lane.BACKLOG, 1), (Lane.STATE, 2), (Lane.LIVE, 400)):
+        for _ in range(number):
+            writer.submit(lambda name=lane.name: ran.append(name), lane=lane)
+    held.set()
+    assert first.result()
+    await writer.run(lambda: None, lane=Lane.BACKLOG)
+    writer.close()
+    places = [place for place, name in enumerate(ran) if name == "STATE"]
+    assert places == [PASSED[Lane.STATE], 2 * PASSED[Lane.STATE] + 1]
+    assert ran.index("BACKLOG") == PASSED[Lane.BACKLOG]
+    assert len(ran) == 403
 
 
 async def test_what_fails_stops_nothing() -> None:
@@ -81,8 +98,11 @@ async def post(child: Child, urgency: wire.Urgency, cause: str = "raise") -> htt
     return await child.post(("event", child.event(cause)))
 
 
-async def test_backlog_is_turned_away_and_live_alarms_are_not(world: World) -> None:
+async def test_backlog_is_turned_away_and_live_alarms_are_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While two posts of backlog wait for the disk, a third is told when; a live one overtakes."""
+    monkeypatch.setattr("gateway.supervision.store.BEGUN_S", HOUR_S)
     children = [await world.child(f"gw{n}") for n in range(4)]
     store, disk = world.centre.store, threading.Event()
     busy = asyncio.create_task(store.write(lambda _: disk.wait(60)))
@@ -106,6 +126,27 @@ async def test_backlog_is_turned_away_and_live_alarms_are_not(world: World) -> N
     assert rows[0] == ("gw3",)
     # Its turn comes.
     assert (await post(children[2], "backlog", "acknowledge")).status_code == 200
+
+
+async def test_a_backlog_keeps_its_own_sender_from_saying_nothing(world: World) -> None:
+    """Let in and not begun, it is turned away: then the same child's live alarm is written."""
+    child = await world.child("gw1")
+    store, disk = world.centre.store, threading.Event()
+    busy = asyncio.create_task(store.write(lambda _: disk.wait(60)))
+    try:
+        away = await post(child, "backlog")
+        live = asyncio.create_task(post(child, "live", "acknowledge"))
+        async with asyncio.timeout(30):
+            while "gw1" not in store._alone:
+                await asyncio.sleep(0.01)
+    finally:
+        disk.set()
+    assert await busy
+    assert (away.status_code, away.json()["detail"]["code"]) == (429, "turn")
+    assert (await live).status_code == 200
+    # It has left its seat, and is no measure of how long a write takes.
+    assert store._turns._inside == 0
+    assert store._turns._usual_s == 0.0
 
 
 @pytest.mark.parametrize(
