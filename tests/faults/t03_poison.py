@@ -69,7 +69,7 @@ async def _slow_plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
         Control(
             mutant="impatient",
             breaks=frozenset({"I1"}),
-            cases=only(batches(1, seed=290)),
+            cases=only(batches(3, seed=290)),
         ),
     ),
 )

@@ -14,8 +14,10 @@ from tests.faults.program import took
 from tests.faults.stores import read_centre
 
 STANDING: Final = (1, 2, 4)
-#: Points with an on-delay of 2 s.
+#: Points with an on-delay.
 DELAYED: Final = (0, 3, 6)
+DELAY_S: Final = 2.0
+LATER_S: Final = 1.2
 RAISED_S: Final = 20.0
 #: What ended meanwhile is ended everywhere so long after the link is back, s.
 AWAY_S: Final = 60.0
@@ -46,10 +48,12 @@ async def restarted(room: Room) -> Evidence:
         await took(lambda: not bench.load.waiting, 10)
         number = signal.SIGKILL if room.case.what == "kill" else signal.SIGTERM
         await asyncio.to_thread(bench.edge.end, number)
-        # Said while it is away: they end the delay at the instant at which they were made.
+        # Later than a whole second: a delay that began anew with it would end a second later.
+        await asyncio.sleep(LATER_S)
         for point in (*STANDING, *DELAYED):
             await bench.say(point, HIGH)
-        await asyncio.sleep(2.0 + 0.1 * (room.case.number % 4))
+        # Said while it is away: it ends the delay at the instant at which it was made.
+        await asyncio.sleep(DELAY_S - LATER_S + 0.1 * (room.case.number % 4))
         for point in DELAYED:
             await bench.say(point, HIGH)
         await bench.start_edge()

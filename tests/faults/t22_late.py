@@ -113,7 +113,7 @@ async def retained(room: Room) -> Evidence:
     controls=(
         Control(
             mutant="old_is_new",
-            breaks=frozenset({"I3"}),
+            breaks=frozenset({"I2", "I3", "I4"}),
             cases=only(named([""], seed=790)),
         ),
     ),
