@@ -39,6 +39,8 @@ async def run_edge(
 ) -> str:
     """Run until stopped; return why a new start is wanted, or an empty string.
 
+    Whoever is asked to stop does not begin anew, whatever fails while it ends.
+
     Parameters
     ----------
     site
@@ -54,7 +56,7 @@ async def run_edge(
     """
     if watchdog is not None:
         watchdog.follow()
-    ended = stop or asyncio.Event()
+    asked, ended = stop or asyncio.Event(), asyncio.Event()
     again: list[str] = []
 
     def execute_again(reason: str) -> None:
@@ -65,7 +67,7 @@ async def run_edge(
     for number in (signal.SIGTERM, signal.SIGINT):
         # Not in a thread other than the main one, where a test may run an edge.
         with contextlib.suppress(ValueError, RuntimeError):
-            loop.add_signal_handler(number, ended.set)
+            loop.add_signal_handler(number, asked.set)
     # Told once: what this process starts, or begins anew for, is another matter.
     restarted = os.environ.pop(RESTARTED, "")
     building = EdgeNode(
@@ -78,7 +80,7 @@ async def run_edge(
             watchdog.ready(node.fault.tell)
         if ready is not None:
             ready(node)
-        died = await _end(node, ended)
+        died = await _end(node, asked, ended)
         if watchdog is not None:
             watchdog.rest()
         if died is not None:
@@ -88,7 +90,7 @@ async def run_edge(
                 raise died
         if server is not None:
             server.shutdown()
-    return again[0] if again else ""
+    return again[0] if again and not asked.is_set() else ""
 
 
 def _metrics(node: EdgeNode) -> MetricsServer | None:
@@ -105,12 +107,13 @@ def _metrics(node: EdgeNode) -> MetricsServer | None:
         return None
 
 
-async def _end(node: EdgeNode, ended: asyncio.Event) -> BaseException | None:
-    """Wait until the node is asked to end, or something of it dies; return what it died of."""
-    waiting = asyncio.create_task(ended.wait())
+async def _end(node: EdgeNode, *ends: asyncio.Event) -> BaseException | None:
+    """Wait for one of these events, or until something of the node dies; return what it died of."""
+    waiting = [asyncio.create_task(event.wait()) for event in ends]
     failed = asyncio.create_task(node.failed())
-    await asyncio.wait({waiting, failed}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
+    await asyncio.wait({*waiting, failed}, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
     if failed.done() and not failed.cancelled():
         return failed.exception()
     failed.cancel()

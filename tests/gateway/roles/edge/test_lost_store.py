@@ -39,6 +39,21 @@ async def test_a_store_that_fails_while_nothing_is_said_makes_it_start_anew(
         assert "Input/output error" in await edge
 
 
+async def test_who_is_asked_to_stop_does_not_begin_anew(
+    tmp_path: Path, broker: LocalBroker, disk: Disk
+) -> None:
+    """A store that fails while a gateway ends does not keep it from ending."""
+    site = load_site(write_site(tmp_path, port=broker.port))
+    nodes: list[EdgeNode] = []
+    stop = asyncio.Event()
+    edge = asyncio.create_task(run_edge(site, ready=nodes.append, stop=stop))
+    await until(lambda: bool(nodes) and nodes[0].session.connected)
+    disk.fails = True
+    stop.set()
+    async with asyncio.timeout(30):
+        assert await edge == ""
+
+
 async def test_after_the_second_failure_it_goes_on_in_memory(
     tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
