@@ -1,7 +1,7 @@
 """T36: two hundred gateways have their parent back after an hour, all at once.
 
 An hour of an ordinary gateway is taken as 120 alarm events and 360 summaries (one each ten seconds)
-of 20 points; short, five minutes: 10 events and 30 summaries.
+of 20 points; short, five minutes of it: 10 events and 30 summaries.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from tests.faults.program import Program
 GATEWAYS: Final = 200
 POINTS: Final = 20
 #: Events and summaries that wait at each gateway.
-HOUR, FIVE_MINUTES = "an hour", "five minutes"
-WAITING: Final = {HOUR: (120, 360), FIVE_MINUTES: (10, 30)}
-DRAIN_S: Final = {HOUR: 1500.0, FIVE_MINUTES: 240.0}
+HOUR, QUARTER, FIVE_MINUTES = "an hour", "a quarter of an hour", "five minutes"
+WAITING: Final = {HOUR: (120, 360), QUARTER: (30, 90), FIVE_MINUTES: (10, 30)}
+DRAIN_S: Final = {HOUR: 1500.0, QUARTER: 480.0, FIVE_MINUTES: 240.0}
 #: By then their attempts are far apart, as after an hour.
 AWAY_S: Final = 20.0
 LIVE_S: Final = 2.0
@@ -64,7 +64,8 @@ async def plan(long: bool) -> list[Case]:  # noqa: FBT001
         Control(
             mutant="backlog_as_urgent",
             breaks=frozenset({"I10"}),
-            cases=only(named([FIVE_MINUTES], seed=3690)),
+            # Of five minutes a quick machine makes short work, whatever goes first.
+            cases=only(named([QUARTER], seed=3690)),
         ),
         Control(
             mutant="no_jitter",

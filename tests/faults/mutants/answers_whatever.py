@@ -13,10 +13,12 @@ from gateway.supervision.store import Store
 whole = Store.write
 
 
-async def write(self: Store, work: Callable[[Any], Any], *, alone: str = "") -> Any:
+async def write(
+    self: Store, work: Callable[[Any], Any], *, alone: str = "", **keywords: Any
+) -> Any:
     """Take the work for done."""
     try:
-        return await whole(self, work, alone=alone)
+        return await whole(self, work, alone=alone, **keywords)
     except StoreError:
         if not alone:
             raise
