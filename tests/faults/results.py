@@ -33,8 +33,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         Without the controls'.
     controls
         Mutant -> whether it was caught; None where it could not run.
-    seconds
-        What the runs took.
+    seconds, control_seconds
+        What the runs took, and those of the controls.
     figures
         What was timed and measured, in words.
     commit, day
@@ -48,6 +48,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     violations: int
     controls: dict[str, bool | None]
     seconds: int
+    control_seconds: int = 0
     figures: dict[str, str]
     commit: str
     day: str
@@ -72,6 +73,7 @@ def save(rows: Sequence[Row], *, long: bool, folder: Path = FOLDER) -> None:
             violations=row.violations,
             controls=row.controls,
             seconds=round(row.seconds),
+            control_seconds=round(row.control_s),
             figures=figures(row),
             commit=commit(),
             day=day,
