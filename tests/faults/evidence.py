@@ -153,11 +153,11 @@ class Evidence:
     def figures(self) -> dict[str, float]:
         """Return the worst of everything that was timed or measured, each named with its limit."""
         found: dict[str, float] = {}
-        timed = [(f"siren, s (limit {e.limit_s:g})", e.seconds) for e in self.sounded or ()]
+        timed = [(f"siren, s (limit {e.limit_s:.4g})", e.seconds) for e in self.sounded or ()]
         timed += [
-            (f"{e.what} again, s (limit {e.limit_s:g})", e.seconds) for e in self.recovered or ()
+            (f"{e.what}, after s (limit {e.limit_s:.4g})", e.seconds) for e in self.recovered or ()
         ]
-        timed += [(f"{e.what} (limit {e.limit:g})", e.most) for e in self.bounds or ()]
+        timed += [(f"{e.what} (limit {e.limit:.4g})", e.most) for e in self.bounds or ()]
         for name, value in timed:
             if value is not None:
                 found[name] = max(value, found.get(name, value))

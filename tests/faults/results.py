@@ -20,6 +20,8 @@ from tests.faults.laboratory import Row, figures, write
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = Path(__file__).parent / "results"
 PAGE: Final = ROOT / "docs" / "reliability.md"
+#: A figure that has a limit is shown on the page.
+LIMITED: Final = "(limit "
 #: What is below it on the page is written by the program.
 BELOW: Final = "## Results\n"
 
@@ -104,7 +106,7 @@ def page(tests: dict[str, FaultTest], *, folder: Path = FOLDER, old: Path = PAGE
     lines += ["| test | figure | short | long |", "|---|---|---|---|"]
     for name in tests:
         told = [results[name].figures if name in results else {} for results in (short, long)]
-        for figure in dict.fromkeys([*told[0], *told[1]]):
+        for figure in (each for each in dict.fromkeys([*told[0], *told[1]]) if LIMITED in each):
             values = " | ".join(each.get(figure, "-") for each in told)
             lines.append(f"| {name} | {figure} | {values} |")
     return f"{text}{BELOW}\n" + "\n".join(lines) + "\n"

@@ -110,7 +110,7 @@ async def test_the_worst_of_what_was_timed_is_told_beside_its_limit() -> None:
     evidence.bound("memory, MiB", 213.0, limit=300)
     assert evidence.figures() == {
         "siren, s (limit 1)": 0.4,
-        "the backlog again, s (limit 600)": 3.0,
+        "the backlog, after s (limit 600)": 3.0,
         "memory, MiB (limit 300)": 213.0,
     }
     scripted = Scripted()
