@@ -78,8 +78,9 @@ async def _beside_a_writer(
     admin = await world.client()
     began = time.monotonic()
     # People and probes are answered meanwhile: readers need no lock.
-    answer = await admin.get("/healthz")
-    evidence.recover(f"healthz {answer.status_code}", time.monotonic() - began, limit_s=2.0)
+    answer = await admin.get("/api/v1/health")
+    healthy = time.monotonic() - began if answer.status_code == httpx.codes.OK else None
+    evidence.recover("the word that it is well", healthy, limit_s=2.0)
     await other.wait()
     ended = time.monotonic()
     told = await sending
