@@ -132,11 +132,15 @@ async def flapping(room: Room, evidence: Evidence) -> None:
         room.figures["lost, s"] = lost_s or 0.0
         if bench.state(f"{NODE}/T01/h", store="centre") != "UNACK":
             evidence.fail("I4", "the alarm of a gateway that is lost is no longer shown")
+        if room.mutant and lost_s is None:
+            return  # it has shown what it had to
         for _ in range(FLAPS):
             await bench.back.open()
             await asyncio.sleep(FLAP_S)
             await bench.back.close()
             await asyncio.sleep(FLAP_S)
+            if room.mutant and len(moves(bench, LOST)) > 1:
+                break
         told = moves(bench, LOST)
         if len(told) > 1:
             evidence.fail("I4", f"one gateway that comes and goes is {told}")
