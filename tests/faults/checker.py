@@ -101,6 +101,11 @@ class Case:
         return list(events.values())
 
 
+RETURNED: Final = frozenset(
+    {State.RETURNED_UNACKNOWLEDGED, State.LATCHED_UNACKNOWLEDGED, State.LATCHED_ACKNOWLEDGED}
+)
+
+
 def kept(case: Case) -> list[str] | None:
     """I1: what is acknowledged is durable, or counted in a durable shed event."""
     said, edge = case.evidence.said, case.edge
@@ -140,12 +145,15 @@ def none_lost(case: Case) -> list[str] | None:
     if case.evidence.said is None or case.centre is None or not case.evidence.delivered:
         return None
     there = {Move(e.alarm, e.cause, e.source_ns) for e in case.moves}
-    # What stood when a life began is carried into it: its raise may have died with the last one.
-    carried = {e.alarm: e.source_ns for e in case.centre.events if e.cause == "carry"}
+    # What stood when a life began is carried into it, as returned where it had: what moved it may
+    # have died with the life before.
+    carried = [e for e in case.centre.events if e.cause == "carry"]
+    latest = {("raise", e.alarm): e.source_ns for e in carried}
+    latest |= {("clear", e.alarm): e.source_ns for e in carried if e.after in RETURNED}
     absent = {
         move
         for move in case.should - there
-        if move.cause != "raise" or carried.get(move.alarm, 0) < move.source_ns
+        if latest.get((move.cause, move.alarm), 0) < move.source_ns
     }
     raised = {move for move in there - case.should if move.cause == "raise"}
     for move in sorted(raised):

@@ -27,6 +27,14 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
+#: The last clear of a store becomes what a new life carries, and that carries an active alarm.
+CARRIED = """UPDATE event SET entry = CAST(
+    replace(CAST(entry AS TEXT), '"cause":"clear"', '"cause":"carry"') AS BLOB)
+    WHERE position = (SELECT MAX(position) FROM event
+        WHERE CAST(entry AS TEXT) LIKE '%"cause":"clear"%"after":"RTNUN"%')"""
+STILL_ACTIVE = """UPDATE event SET entry = CAST(
+    replace(CAST(entry AS TEXT), '"after":"RTNUN"', '"after":"UNACK"') AS BLOB)
+    WHERE CAST(entry AS TEXT) LIKE '%"cause":"carry"%'"""
 SEEN = {"I1", "I2", "I3", "I4", "I5", "I6", "I8", "I10"}
 
 
@@ -207,6 +215,14 @@ async def test_what_a_centre_says_of_its_child_is_no_alarm_of_the_plant(sound: E
                            alarm="chain-centre/@chain-gw/gateway_lost")  # fmt: skip
     looked_at.centre.events.append(away)
     assert looked_at.moves == known
+
+
+async def test_a_new_life_may_tell_a_clear_by_what_it_carries(spoilt: Evidence) -> None:
+    """A clear that died with a store is not lost where the next life says that it has returned."""
+    centre(spoilt, CARRIED)
+    assert not any("'clear'" in each for each in check(spoilt).violations.get("I2", ()))
+    centre(spoilt, STILL_ACTIVE)
+    assert any("'clear'" in each for each in check(spoilt).violations["I2"])
 
 
 async def test_what_was_not_observed_is_not_held() -> None:
