@@ -57,8 +57,8 @@ async def plan(long: bool) -> list[Case]:  # noqa: FBT001
 
 @fault_test(
     "T36",
-    "When 200 gateways have their parent back at once, what happens now is there within 2 s "
-    "whatever waited elsewhere; each comes when it was asked to, and none is left behind.",
+    "When 200 gateways have their parent back at once, what happens now is there within a "
+    "second whatever waited elsewhere; each comes when it was asked to, and none is left behind.",
     observes=("I2", "I10"),
     plan=plan,
     limit_s=2400.0,
