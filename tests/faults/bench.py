@@ -5,6 +5,7 @@ load that remembers, a tap on the edge's acknowledgements, and a siren panel.
 from __future__ import annotations
 
 import asyncio
+import http.client
 import random
 import signal
 import time
@@ -273,7 +274,8 @@ class Bench:
         try:
             with urllib.request.urlopen(url, timeout=2) as answer:
                 text = answer.read().decode()
-        except OSError:
+        except (OSError, http.client.HTTPException):
+            # It may execute itself anew in the middle of its answer.
             return None
         values = [
             float(line.rpartition(" ")[2])
