@@ -66,15 +66,19 @@ class Desk:
             await asyncio.sleep(LOOK_S)
             with suppress(StoreError, BusyError):
                 for identity, body in await self._store.read(_asked, apart=True):
-                    try:
-                        await self._decide(identity, body)
-                    except (StoreError, BusyError):
-                        raise
-                    except Exception as error:
-                        LOG.exception("cannot carry out an order", order=identity)
-                        order = Release(id=identity, action="unreadable")
-                        note = partial(_note, order=order, identity=identity, reason=repr(error))
-                        await self._store.write(note)
+                    await self._carry_out(identity, body)
+
+    async def _carry_out(self, identity: str, body: bytes) -> None:
+        """Decide one order; whatever is wrong with it holds up no other."""
+        try:
+            await self._decide(identity, body)
+        except (StoreError, BusyError):
+            raise
+        except Exception as error:
+            LOG.exception("cannot carry out an order", order=identity)
+            order = Release(id=identity, action="unreadable")
+            note = partial(_note, order=order, identity=identity, reason=repr(error))
+            await self._store.write(note)
 
     async def _decide(self, identity: str, body: bytes) -> None:
         """Carry out what an operator decided, and journal it."""
