@@ -263,6 +263,12 @@ NODE_ALARMS = (
         "Centre above has another key, its orders are refused",
         "上级平台密钥与配对时不符，其指令一律拒绝",
     ),
+    (
+        "state_refused",
+        Priority.HIGH,
+        "Centre above does not take the present state",
+        "上级平台未接收当前报警状态",
+    ),
     ("dead_letter", Priority.HIGH, "Events that a receiver never takes", "有事件被接收方拒收"),
     ("outbox_lagging", Priority.MEDIUM, "Events wait, the parent is away", "上报积压，上级未接收"),
     ("self_fault", Priority.HIGH, "Fault of the gateway's own program", "网关程序自身故障"),

@@ -15,7 +15,7 @@ from gateway.northbound import outbox, wire
 
 RETRY: Final = "dead-letter-retry"
 DISCARD: Final = "dead-letter-discard"
-#: Of all receivers; beyond it the oldest go, and are counted.
+#: Of one receiver; beyond it the oldest go, and are counted. No receiver's push out another's.
 KEPT: Final = 20_000
 AT_ONCE: Final = 500
 
@@ -94,16 +94,22 @@ def _values(what: Release) -> tuple[Value, ...]:
 
 
 def prune(database: Database, most: int) -> None:
-    """Discard the oldest beyond so many; the receiver's count of what was shed tells of them."""
-    over = count(database) - most
-    if over <= 0:
-        return
+    """Discard a receiver's oldest beyond so many; its count of what was shed tells of them."""
+    for destination, kept in database.execute(
+        "SELECT destination, COUNT(*) FROM dead_letter GROUP BY destination"
+    ):
+        if kept > most:
+            _discard(database, destination, kept - most)
+
+
+def _discard(database: Database, destination: str, oldest: int) -> None:
     with database.transaction():
         rows = database.execute(
-            "SELECT destination, seq FROM dead_letter ORDER BY at_ns, seq LIMIT ?", (over,)
+            "SELECT seq FROM dead_letter WHERE destination = ? ORDER BY at_ns, seq LIMIT ?",
+            (destination, oldest),
         )
-        for destination, seq in rows:
+        for (seq,) in rows:
             database.execute(
                 "DELETE FROM dead_letter WHERE destination = ? AND seq = ?", (destination, seq)
             )
-            outbox.count_shed(database, destination, 1)
+        outbox.count_shed(database, destination, len(rows))

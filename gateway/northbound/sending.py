@@ -73,6 +73,8 @@ class Sending:
         #: Not yet told of in an event.
         self.summaries_shed = 0
         self.lag = 0
+        #: Why the parent did not take all of what the connection began with; empty where it did.
+        self.refused = ""
         #: When the parent last took or rejected an event, by the clock that never goes back.
         self.taken_ns = clock.monotonic_ns()
         self._posting = posting
@@ -93,6 +95,7 @@ class Sending:
         #: Posts of other things that were not understood one after another.
         self._row = 0
         self._understood = False
+        self._refused = ""
 
     def offer(self, summary: Report) -> None:
         """Take a summary to send; where too many wait, the oldest are shed and counted."""
@@ -111,7 +114,9 @@ class Sending:
         self._doubts.again()
         self._row, self._understood = 0, False
         self._pace, self._paused_to_s = Pace(), 0.0
+        self._refused = ""
         await self._posts(who, whole.items)
+        self.refused = self._refused
         if self._row and not self._understood:
             raise UplinkUnavailableError("the parent understands nothing of the present state")
         self.lag = await self._source.store(
@@ -356,6 +361,7 @@ class Sending:
         rejected = [receipt for receipt in receipts if receipt.status == "rejected"]
         for receipt in rejected:
             LOG.error("the parent rejects it", item=receipt.id, reason=receipt.reason)
+            self._refused = self._refused or receipt.reason or "it does not say why"
         self._source.receipts(receipts)
         return len(items) - len(rejected)
 

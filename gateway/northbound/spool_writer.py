@@ -93,6 +93,13 @@ class Spool:
             os.fdatasync(self._file)
             self._unsynced = False
 
+    def abandon(self) -> None:
+        """Close without a sync, after one that failed: what comes next begins a segment."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+        self._unsynced = False
+
     def cut(self, before: int) -> int:
         """Remove the segments that end at or before a position; return how many."""
         count = 0

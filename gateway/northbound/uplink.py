@@ -41,6 +41,8 @@ HEARTBEAT_S: Final = 15.0
 SUMMARIES_KEPT: Final = 360
 RETRY_FIRST_S: Final = 0.25
 RETRY_LAST_S: Final = 30.0
+#: A present state of which something was refused is told again after so long.
+WHOLE_AGAIN_S: Final = 600.0
 #: A heartbeat comes a little early, each time by another stretch; by a longer one while the parent
 #: is away, since whoever is answered connects: those it was lost to together come back apart.
 EARLY: Final = 0.8
@@ -139,6 +141,11 @@ class Uplink:
         """When the parent last took an event, by the clock that never goes back."""
         return self._sending.taken_ns
 
+    @property
+    def refused(self) -> str:
+        """Why the parent did not take all of the present state; empty where it did."""
+        return self._sending.refused
+
     def note_shed(self, count: int) -> None:
         """Note that so many summaries were shed before they were offered here."""
         self._sending.summaries_shed += count
@@ -183,7 +190,11 @@ class Uplink:
         sending = self._sending
         await sending.whole(who, await self._source.whole(connection))
         self._set(connected=True)
+        began_s = asyncio.get_running_loop().time()
         while self._source.identity() == who:
+            if sending.refused and asyncio.get_running_loop().time() - began_s >= WHOLE_AGAIN_S:
+                # A proxy's limit may have been raised, or what stood in the way has ended.
+                break
             if await self._round(who, connection):
                 continue
             if self._source.identity() != who:

@@ -111,6 +111,7 @@ class Backlog:
         states = {
             "outbox_lagging": after != "off" and now_ns - self._well_ns > after,
             "dead_letter": found.letters > 0,
+            "state_refused": any(uplink.refused for uplink in self._uplinks()),
         }
         changed = {rule: on for rule, on in states.items() if (rule in found.active) != on}
         may_tell = self._told_ns is None or now_ns - self._told_ns >= TELL_NS

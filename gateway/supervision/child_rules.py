@@ -69,6 +69,13 @@ OWN_ALARMS: Final = (
         "A receiver rejects events of this centre",
         "接收方拒收本中心事件",
     ),
+    (
+        "state_refused",
+        Priority.HIGH,
+        "",
+        "The centre above does not take the present state",
+        "上级中心未接收当前报警状态",
+    ),
 )
 RULES: Final = tuple(rule for rule, *_ in CHILD_ALARMS)
 TITLES: Final = {rule: (chinese, english) for rule, _, _, english, chinese in CHILD_ALARMS}

@@ -87,31 +87,35 @@ class Cap:
         alarms = sorted({parcel.event.alarm for parcel in parcels})
         said: Said = await self._store(partial(read_said, name=self._destination, alarms=alarms))
         taken: list[int] = []
-        refused: list[tuple[int, str]] = []
+        declined: list[tuple[int, str]] = []
+        held: set[str] = set()
         trouble = ""
         loop = asyncio.get_running_loop()
         end = loop.time() + ROUND_S
         for parcel in parcels:
-            if loop.time() > end and (taken or refused):
+            if loop.time() > end and (taken or declined):
                 break
             event = parcel.event
+            if event.alarm in held:
+                continue  # behind one of its own that was not taken: they arrive in order
             *_, earlier = said.get(event.alarm, ("", 0, ()))
             alert = alert_of(event, earlier, self._settings)
             try:
                 if alert is not None:
                     await self._send(alert)
             except PostRefusedError as error:
-                refused.append((parcel.number, str(error)))
+                declined.append((parcel.number, str(error)))
+                held.add(event.alarm)
                 continue
             except ReceiverAwayError as error:
-                if not taken and not refused:
+                if not taken and not declined:
                     raise
                 trouble = str(error)
                 break
             taken.append(parcel.number)
             note_said(said, event, alert)
         note = partial(write_said, name=self._destination, alarms=alarms, said=said)
-        return Outcome(taken=taken, refused=refused, trouble=trouble, note=note)
+        return Outcome(taken=taken, declined=declined, trouble=trouble, note=note)
 
     async def close(self) -> None:
         """Close its connections."""

@@ -1,11 +1,11 @@
 """The courier of an export: reads a destination's rows in order and brings them to its receiver.
 
-A row leaves the outbox when the receiver has taken it, when the receiver refuses it for ever (then
-it is a dead letter, with the reason), or when the export's filter leaves it out. Nothing else
-removes it but the bound of the export (`keep`), which sheds the oldest and counts them in an event.
-Between two rows of one alarm the order stays. A receiver that is away, slow or refusing holds up
-nothing but its own rows: they wait on disk, and attempts back off with jitter. An alarm that alone
-is not taken holds up nothing but itself.
+A row leaves the outbox when the receiver has taken it, when it refuses it for ever while it takes
+others (then it is a dead letter, with the reason), or when the export's filter leaves it out.
+Nothing else removes it but the bound of the export (`keep`), which sheds the oldest and counts them
+in an event. Between two rows of one alarm the order stays. A receiver that is away, slow or
+refusing holds up nothing but its own rows: they wait on disk, and attempts back off with jitter. An
+alarm that alone is not taken holds up nothing but itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gateway.backoff import Backoff
 from gateway.db import Database, StoreError
 from gateway.model import NANOSECONDS, AlarmEvent, Clock, decode_event
 from gateway.northbound import outbox
-from gateway.northbound.exports.passing import TRIES, Passing
+from gateway.northbound.exports.passing import DECLINED_TRIES, TRIES, Passing
 from gateway.northbound.exports.port import (
     Outcome,
     Parcel,
@@ -176,7 +176,8 @@ class Courier:
             return False
         parcels, left_out = self._sorted(rows)
         outcome = await self._delivered(parcels) if parcels else Outcome()
-        if not (outcome.taken or outcome.refused or outcome.doubtful or left_out):
+        doubted = bool(outcome.doubtful or outcome.declined)
+        if not (outcome.taken or outcome.refused or doubted or left_out):
             # Perhaps one of them is to blame: with fewer at each attempt it will stand alone.
             self._room = max(1, self._room // 2)
             raise ReceiverAwayError(outcome.trouble or "it names no event in its receipt")
@@ -185,7 +186,7 @@ class Courier:
         await self._settle(whole, left_out, of=rows)
         if outcome.taken or outcome.refused:
             self._progress()
-        elif outcome.doubtful and self._passing.useless:
+        elif doubted and self._passing.useless:
             raise ReceiverAwayError(self._passing.reason)
         return True
 
@@ -194,11 +195,13 @@ class Courier:
         sent = {parcel.number: parcel for parcel in parcels}
         self._passing.taken([sent[number].event.alarm for number in outcome.taken])
         before = len(self._passing)
+        doubts = [(*each, TRIES) for each in outcome.doubtful]
+        doubts += [(*each, DECLINED_TRIES) for each in outcome.declined]
         hopeless = [
-            (number, f"not taken {TRIES} times, others were: {reason}")
-            for number, reason in outcome.doubtful
+            (number, f"not taken {tries} times, others were: {reason}")
+            for number, reason, tries in doubts
             if self._passing.doubtful(
-                sent[number].event.alarm, sent[number].id, reason, self._loop_s()
+                sent[number].event.alarm, sent[number].id, reason, self._loop_s(), tries=tries
             )
         ]
         if len(self._passing) > before == 0:
@@ -238,7 +241,7 @@ class Courier:
                 # Half as many, until the one that is to blame stands alone.
                 self._room = max(1, len(parcels) // 2)
                 return await self._delivered(parcels[: self._room])
-            outcome = Outcome(refused=[(parcels[0].number, str(error))])
+            outcome = Outcome(declined=[(parcels[0].number, str(error))])
         finally:
             self._begun = 0
         if outcome.taken or outcome.refused:

@@ -3,7 +3,8 @@
 Such an alarm is passed over, so that it holds up nothing: its own later events wait behind it,
 since the receiver gets them in order, and every other alarm goes on. It is sent again after a wait
 that grows up to a minute. Only one that was not taken `TRIES` times, with others taken between, is
-hopeless: a receiver that takes nothing is itself in trouble, and no event is set aside for that.
+hopeless, or one whose post was refused for ever `DECLINED_TRIES` times so: a receiver that takes
+nothing is itself in trouble, and no event is set aside for that.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from gateway.backoff import Backoff, Random
 
 #: Tries of one event, others taken between each and the next; at a minute's wait, ten minutes.
 TRIES: Final = 20
+#: The same of one that was refused alone with a status that says "never".
+DECLINED_TRIES: Final = 2
 #: Alarms not taken one after the other, and none taken: it is the receiver that is wrong.
 IN_A_ROW: Final = 8
 #: Alarms that are passed over at most.
@@ -83,7 +86,9 @@ class Passing:
                 each.due = 0.0
         self._row = 0
 
-    def doubtful(self, alarm: str, event: str, reason: str, now: float) -> bool:
+    def doubtful(
+        self, alarm: str, event: str, reason: str, now: float, *, tries: int = TRIES
+    ) -> bool:
         """Note that an alarm's oldest event was not taken; return whether that is hopeless."""
         passed = self._passed.get(alarm)
         if passed is None or passed.event != event:
@@ -97,7 +102,7 @@ class Passing:
         passed.others = False
         passed.reason = reason
         passed.due = now + passed.backoff.next()
-        if passed.tries < TRIES:
+        if passed.tries < tries:
             return False
         del self._passed[alarm]
         return True

@@ -47,6 +47,9 @@ class Outcome:
     doubtful
         Rows that were sent, and that its answer neither takes nor refuses while it speaks of them
         alone, each with what it says: their alarms are passed over for a while.
+    declined
+        The same of rows whose post alone was refused for ever: it may be the row that is wrong, or
+        whoever stands before the receiver. Refused again after others were taken, it is the row.
     trouble
         Why others must be sent again.
     note
@@ -56,6 +59,7 @@ class Outcome:
     taken: Sequence[int] = ()
     refused: Sequence[tuple[int, str]] = ()
     doubtful: Sequence[tuple[int, str]] = ()
+    declined: Sequence[tuple[int, str]] = ()
     trouble: str = ""
     note: Callable[[Database], None] | None = None
 

@@ -183,6 +183,7 @@ class Outgoing:
         lagging = after != "off" and any(now - well > after for well in self._well.values())
         self._alarm("outbox_lagging", active=lagging)
         self._alarm("dead_letter", active=found.letters > 0)
+        self._alarm("state_refused", active=any(uplink.refused for uplink in uplinks.values()))
 
     def _alarm(self, rule: str, *, active: bool) -> None:
         if self._active.get(rule) != active:

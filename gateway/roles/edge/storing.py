@@ -17,6 +17,7 @@ from gateway.northbound.spool_writer import Spool
 
 #: Appending is tried again this often while the disk is full, s.
 RETRY_FULL_S: Final = 1.0
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Reserve:
@@ -77,6 +78,8 @@ class Storing:
         self._reserve = reserve
         self._troubled = troubled
         self._shed = 0
+        #: Readings appended since the last sync.
+        self._unsynced = 0
         self._full = False
         self._full_until = 0.0
 
@@ -92,19 +95,31 @@ class Storing:
         try:
             spool.append(blob, position)
         except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            if error.errno not in FULL:
                 raise
             self._shed += readings
             self.filled(str(error))
             return
+        self._unsynced += readings
         if self._full:
             self._full = False
             self._troubled("sound", "")
 
     def sync(self) -> None:
-        """Make what was appended durable."""
-        if self._spool is not None and not self._full:
+        """Make what was appended durable, also what was before the disk became full."""
+        if self._spool is None:
+            return
+        try:
             self._spool.sync()
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            # Room was promised and is not there (a network's disk, a thin one): what the disk has
+            # of it is not known, so all of it counts as shed.
+            self._spool.abandon()
+            self._shed += self._unsynced
+            self.filled(str(error))
+        self._unsynced = 0
 
     def filled(self, reason: str) -> None:
         """Give the reserve up, and store no readings for a while: the disk is full."""

@@ -109,6 +109,7 @@ const TEXTS = {
   "own.clock_set": ["网关时钟被调整", "The gateway's clock was set"],
   "own.self_fault": ["网关程序自身故障", "Fault of the gateway's own program"],
   "own.broker_lost": ["与消息服务器失去连接", "No connection to the broker"],
+  "own.state_refused": ["上级平台未接收当前报警状态", "Centre above does not take the present state"],
   "own.dead_letter": ["有事件被接收方拒收", "Events that a receiver never takes"],
   "own.outbox_lagging": ["上报积压，上级未接收", "Events wait, the parent is away"],
   "own.parent_changed": ["上级平台密钥与配对时不符，其指令一律拒绝", "Centre above has another key, its orders are refused"],

@@ -154,3 +154,16 @@ def test_dead_letters_have_a_limit(database: Database, chain: Chain) -> None:
     dead_letters.prune(database, 2)
     assert [each.seq for each in dead_letters.listed(database, 10)] == [3, 4]
     assert outbox.shed_untold(database, "parent") == 2
+
+
+def test_dead_letters_of_one_receiver_push_out_no_other_s(database: Database, chain: Chain) -> None:
+    """A broken export's night does not cost what the parent rejected."""
+    events = [event(chain) for _ in range(6)]
+    outbox.append(database, events, ["parent", "export:city"])
+    outbox.set_aside(database, "parent", [(1, "no"), (2, "no")], at_ns=10)
+    outbox.set_aside(database, "export:city", [(seq, "400") for seq in range(1, 7)], at_ns=20)
+    dead_letters.prune(database, 2)
+    kept = [(each.receiver, each.seq) for each in dead_letters.listed(database, 10)]
+    assert sorted(kept) == [("export:city", 5), ("export:city", 6), ("parent", 1), ("parent", 2)]
+    assert outbox.shed_untold(database, "parent") == 0
+    assert outbox.shed_untold(database, "export:city") == 4

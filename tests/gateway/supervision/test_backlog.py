@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -122,6 +123,23 @@ async def test_a_parent_that_takes_nothing_is_an_alarm(tmp_path: Path, clock: Ma
         )
         await watch.look()
         assert (await states(world))[LAGGING] == "NORM"
+
+
+async def test_a_present_state_that_the_parent_refuses_is_an_alarm(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """It stands for as long as the uplink says so, and says nothing of what waits."""
+    async with opened(tmp_path, clock, parent={"url": "http://127.0.0.1:9"}) as world:
+        uplink: Any = SimpleNamespace(refused="413", taken_ns=0, take_shed=lambda: 0)
+        settings = UplinkSettings()
+        watch = Backlog(
+            world.centre.store, settings, parent=True, clock=clock, uplinks=lambda: [uplink]
+        )
+        await watch.look()
+        assert await states(world) == {"county/@county/state_refused": "UNACK"}
+        uplink.refused = ""
+        await watch.look()
+        assert await states(world) == {"county/@county/state_refused": "RTNUN"}
 
 
 async def test_nothing_waits_nothing_stands(tmp_path: Path, clock: ManualClock) -> None:

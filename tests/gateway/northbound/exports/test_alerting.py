@@ -132,6 +132,20 @@ async def test_a_crash_before_the_row_leaves_sends_the_same_again(
     assert first == second
 
 
+async def test_an_alert_that_is_refused_holds_up_its_own_alarm_alone(
+    node: Node, address: Address
+) -> None:
+    """Its update does not arrive before it; another alarm's alert does."""
+    node.tell("gw1/A/h", after="UNACK")
+    node.tell("gw1/A/h", after="ACKED")
+    node.tell("gw1/B/h", after="UNACK")
+    address.script.append(Said(400))
+    outcome = await (receiver := cap(node, url=address.url)).deliver(node.parcels())
+    await receiver.close()
+    assert [number for number, _ in outcome.declined] == [1]
+    assert (outcome.taken, outcome.refused) == ([3], ())
+
+
 async def test_a_folder_takes_files_whole(node: Node, tmp_path: Path) -> None:
     """A file an alert, none half written, none left over; a folder that is away is waited for."""
     folder = tmp_path / "alerts"

@@ -118,11 +118,28 @@ async def test_one_refused_event_does_not_hold_up_the_others(node: Node) -> None
         await until(lambda: node.left == 0)
     assert taker.taken == [number for number in range(1, 65) if number not in {7, 40}]
     assert node.dead() == [
-        (7, "it answers 422: no such rule"),
-        (40, "it answers 422: no such rule"),
+        (7, "not taken 2 times, others were: it answers 422: no such rule"),
+        (40, "not taken 2 times, others were: it answers 422: no such rule"),
     ]
     assert metric(node, "refused_events_total") == 2
     assert len(taker.posts) < 40
+
+
+async def test_a_receiver_that_refuses_everything_makes_no_dead_letters(node: Node) -> None:
+    """A firewall before it that answers 400 all night: all waits, and arrives in the morning."""
+    node.tell_many(64)
+    taker = Taker()
+    taker.poison = set(range(1, 65))
+    async with node.courier(taker) as courier:
+        await until(lambda: "no such rule" in courier._reason)
+        await until(lambda: len(taker.posts) > 40)
+        node.clock.set(node.clock.now_ns() + 61 * NANOSECONDS)
+        assert courier.trouble == "export city: it answers 422: no such rule"
+        assert (node.dead(), node.left) == ([], 64)
+        taker.poison = set()
+        await until(lambda: node.left == 0)
+    assert sorted(taker.taken) == list(range(1, 65))
+    assert node.dead() == []
 
 
 async def test_attempts_back_off_and_a_wait_is_kept(

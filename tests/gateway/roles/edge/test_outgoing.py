@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from gateway.db import Database
-from gateway.northbound import outbox
+from gateway.northbound import outbox, wire
+from gateway.northbound import uplink as uplinks
 from gateway.northbound.summary import Summaries
 from gateway.readings import ReadingBatch
 from gateway.roles.edge import outgoing
@@ -75,6 +78,46 @@ async def test_a_dead_letter_is_an_alarm_until_somebody_decides(
     assert [event.detail["result"] for event in orders] == ["applied", "refused"]
     assert all(event.operator.startswith("Li Lei (") for event in orders)
     assert {event.comment for event in orders} == {"the centre is upgraded"}
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("kind", ["present", "inventory"])
+async def test_a_present_state_that_is_refused_is_an_alarm_until_it_is_taken(
+    tmp_path: Path, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A proxy's limit or a refusal: alarms go up, a person is told, and it is told again."""
+    monkeypatch.setattr(uplinks, "WHOLE_AGAIN_S", 0.5)
+
+    def refuse(receipts: list[wire.Receipt]) -> list[wire.Receipt]:
+        return [
+            msgspec.structs.replace(each, status="rejected", reason="too large")
+            if each.id.endswith(f"/{kind}")
+            else each
+            for each in receipts
+        ]
+
+    async with serving(Parent()) as parent:
+        parent.receipts = refuse
+        path = write_site(tmp_path, port=broker.port, more=above(tmp_path, parent.url))
+        async with running(path) as edge:
+            await until(lambda: edge.active("@node/state_refused"))
+            await edge.say(150.0)
+            seq = edge.node.desk.chain.seq
+            await until(lambda: f"{edge.node.storage.identity.life}/{seq}" in parent.stored)
+            assert edge.active("@node/state_refused")
+            parent.receipts = list
+            await until(lambda: edge.active("A/h"))
+            await asyncio.wait_for(spoken(edge, lambda: edge.active("@node/state_refused")), 20)
+            assert parent.kinds().count(kind) > 1
+
+
+async def spoken(edge: Edge, still: Callable[[], bool]) -> None:
+    """Go on saying something while it is so: each commit wakes the uplink."""
+    value = 10.0
+    while still():
+        value = 160.0 - value
+        await edge.say(value)
+        await asyncio.sleep(0.05)
 
 
 @pytest.mark.broker
