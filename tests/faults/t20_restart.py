@@ -72,7 +72,7 @@ async def restarted(room: Room) -> Evidence:
     "An alarm whose condition ended while the centre, the broker's line or the edge was away is "
     "not left standing.",
     observes=("I1", "I2", "I3", "I8", "I10"),
-    plan=each(("centre", "line", "edge", "uplink"), short=1, long=10, seed=2100),
+    plan=each(("centre", "line", "edge", "uplink"), short=1, long=3, seed=2100),
     limit_s=120.0,
     controls=(
         Control(

@@ -56,8 +56,8 @@ TELLING: Final = frozenset({"life", "shed"})
 
 @fault_test(
     "T33",
-    "Whatever file of an edge is damaged, it is found, set aside and told, what stood stands, and "
-    "the next reading is judged within 20 s of the start.",
+    "Whatever file of an edge is damaged, it is set aside and told at the start, or found by the "
+    "journal's check; what stood stands, and the next reading is judged within 20 s of the start.",
     observes=("I5", "I7", "I10"),
     plan=repeated(short=60, long=1000, batch=BATCH, seed=3300),
     limit_s=1200.0,
