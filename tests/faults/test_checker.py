@@ -16,9 +16,9 @@ from gateway.northbound.spool import segments
 from gateway.simulation.broker import mosquitto
 from tests.faults.bench import Bench
 from tests.faults.catalogue import Case, Room
-from tests.faults.checker import Case as Looked
 from tests.faults.checker import check
 from tests.faults.evidence import Evidence, Message
+from tests.faults.looked import Looked
 from tests.faults.program import until
 
 pytestmark = [

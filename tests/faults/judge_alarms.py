@@ -1,0 +1,108 @@
+"""What the centre must hold of the plant's alarms: I2, I3 and I4."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from gateway.model import NANOSECONDS, AlarmEvent, State
+from tests.faults.expectation import Move
+from tests.faults.looked import Looked
+
+RETURNED: Final = frozenset(
+    {State.RETURNED_UNACKNOWLEDGED, State.LATCHED_UNACKNOWLEDGED, State.LATCHED_ACKNOWLEDGED}
+)
+
+
+def none_lost(run: Looked) -> list[str] | None:
+    """I2: no alarm is lost, and none stands at the centre that no reading made."""
+    if run.evidence.said is None or run.centre is None or not run.evidence.delivered:
+        return None
+    there = {Move(e.alarm, e.cause, e.source_ns) for e in run.moves}
+    # What stood when a life began is carried into it, as returned where it had: what moved it may
+    # have died with the life before.
+    carried = [e for e in run.centre.events if e.cause == "carry"]
+    latest = {("raise", e.alarm): e.source_ns for e in carried}
+    latest |= {("clear", e.alarm): e.source_ns for e in carried if e.after in RETURNED}
+    absent = {
+        move
+        for move in run.should - there
+        if latest.get((move.cause, move.alarm), 0) < move.source_ns
+    }
+    raised = {move for move in there - run.should if move.cause == "raise"}
+    for move in sorted(raised):
+        # A delay ran out by the clock because the reading that ended it was held up: not lost.
+        twin = next((other for other in sorted(absent) if by_clock(move, other)), None)
+        if twin is not None:
+            absent.discard(twin)
+            raised.discard(move)
+    lost = [f"lost: {move}" for move in sorted(absent)]
+    # A new life tells anew what stands: with the time of the reading that shows it.
+    again = {move.alarm for move in run.should} if run.lives > 1 else set()
+    return lost + [f"raised by nothing: {m}" for m in sorted(raised) if m.alarm not in again]
+
+
+def by_clock(told: Move, should: Move) -> bool:
+    """Whether a move was told at the whole second beside the reading that should have made it."""
+    return (
+        told[:2] == should[:2]
+        and told.source_ns % NANOSECONDS == 0
+        and abs(told.source_ns - should.source_ns) < NANOSECONDS
+    )
+
+
+def once_and_in_order(run: Looked) -> list[str] | None:
+    """I3: by event id, and within a life, nothing is there twice, no revision is passed over."""
+    if run.centre is None:
+        return None
+    ids = Counter((e.node, e.life, e.seq) for e in run.centre.events)
+    found = [f"event {key} is there {n} times" for key, n in ids.items() if n > 1]
+    moves = [e for e in run.moves if not (run.evidence.replayed and e.historical)]
+    twice = Counter((e.life, e.alarm, e.cause, e.source_ns) for e in moves)
+    found += [f"told {n} times: {key}" for key, n in twice.items() if n > 1]
+    newest: dict[tuple[str, str, str], int] = {}
+    for event in run.centre.events:
+        key = (event.node, event.life, event.alarm)
+        if event.kind != "alarm":
+            continue
+        if event.revision != newest.get(key, 0) + 1:
+            found.append(f"revision {event.revision} after {newest.get(key, 0)}: {event.alarm}")
+        newest[key] = max(event.revision, newest.get(key, 0))
+    return found
+
+
+def fail_safe(run: Looked) -> list[str] | None:
+    """I4: an alarm clears on a reading that is there, GOOD and inside its limit alone."""
+    if run.evidence.said is None or run.centre is None:
+        return None
+    found = []
+    for event in run.moves:
+        if event.cause != "clear":
+            continue
+        if event.quality not in {"", "GOOD"}:
+            found.append(f"cleared by {event.quality}: {event.alarm} at {event.source_ns}")
+        elif Move(event.alarm, "clear", event.source_ns) not in run.should and not (
+            run.lives > 1 and is_inside(run, event)
+        ):
+            found.append(f"cleared by nothing: {event.alarm} at {event.source_ns}")
+    faulty = {e.tag for e in run.centre.events if e.rule == "fault" and e.cause == "raise"}
+    unreadable = {
+        run.tags[each.point]
+        for each in run.evidence.said
+        if not each.readable and each.acknowledged is not None
+    }
+    return found + [f"undecodable, and no fault: {tag}" for tag in sorted(unreadable - faulty)]
+
+
+def is_inside(run: Looked, event: AlarmEvent) -> bool:
+    """Whether a reading of that point and time lies below the limit that the event states.
+
+    A new life may have missed the reading that cleared before, and clears on a later one.
+    """
+    return any(
+        run.tags[each.point] == event.tag
+        and each.source_ns == event.source_ns
+        and event.limit is not None
+        and each.value < event.limit
+        for each in run.evidence.said or ()
+    )

@@ -1,0 +1,75 @@
+"""What a run left, with everything that is read or reckoned from it once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Final
+
+from gateway.model import AlarmEvent
+from gateway.roles.edge.site import load_site
+from tests.faults.evidence import Evidence
+from tests.faults.expectation import Move, expected
+from tests.faults.stores import CentreStore, EdgeStore, read_centre, read_edge
+
+#: Rules about the sensor, not about what it measures: the reference of the levels has none of them.
+ABOUT_SENSORS: Final = frozenset({"no_data", "fault", "clock"})
+#: Begins every tag that is no point's: of the node itself, of what a centre says of its children.
+NO_POINT: Final = "@"
+
+
+class Looked:
+    """The evidence with everything that is read or reckoned from it once."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+
+    @cached_property
+    def edge(self) -> EdgeStore | None:
+        """The edge's store."""
+        folder = self.evidence.edge
+        return read_edge(folder) if folder is not None else None
+
+    @cached_property
+    def centre(self) -> CentreStore | None:
+        """The centre's store."""
+        folder = self.evidence.centre
+        return read_centre(folder) if folder is not None else None
+
+    @cached_property
+    def should(self) -> set[Move]:
+        """What the plain reference makes of what was said."""
+        evidence = self.evidence
+        if evidence.site is None or evidence.said is None:
+            return set()
+        return expected(evidence.site, evidence.said)
+
+    @cached_property
+    def tags(self) -> tuple[str, ...]:
+        """The tag of each point."""
+        return load_site(self.evidence.site).plant.points.tags if self.evidence.site else ()
+
+    @property
+    def moves(self) -> list[AlarmEvent]:
+        """Raises and clears of what is measured, as the centre holds them."""
+        events = self.centre.events if self.centre is not None else []
+        return [
+            event
+            for event in events
+            if event.cause in {"raise", "clear"}
+            and not event.tag.startswith(NO_POINT)
+            and event.rule not in ABOUT_SENSORS
+        ]
+
+    @property
+    def lives(self) -> int:
+        """How many lives the edge had."""
+        return len({event.life for event in self.own})
+
+    @cached_property
+    def own(self) -> list[AlarmEvent]:
+        """Every event known of the edge, from both stores, each once."""
+        events: dict[tuple[str, int], AlarmEvent] = {}
+        for store in (self.edge, self.centre):
+            for event in store.events if store is not None else ():
+                events[event.life, event.seq] = event
+        return list(events.values())
