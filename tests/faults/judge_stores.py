@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from gateway.journal import GENESIS
 from tests.faults.evidence import Message
 from tests.faults.looked import Looked
-from tests.faults.stores import EdgeStore, shed
+from tests.faults.stores import EdgeStore, readings_shed
 
 
 def kept(run: Looked) -> list[str] | None:
@@ -19,13 +21,11 @@ def kept(run: Looked) -> list[str] | None:
     )
     missing = [
         each
-        for each in said
-        if each.acknowledged is not None
-        and not is_stored(each, run.tags, edge)
+        for each in unstored(said, run.tags, edge)
         # On a store in memory nothing is durable, and the standing alarm says so.
-        and (lost_ns is None or each.acknowledged < lost_ns)
+        if lost_ns is None or (each.acknowledged or 0) < lost_ns
     ]
-    counted = shed(run.own)
+    counted = readings_shed(run.own)
     if len(missing) <= counted:
         return []
     return [
@@ -34,12 +34,30 @@ def kept(run: Looked) -> list[str] | None:
     ]
 
 
-def is_stored(message: Message, tags: tuple[str, ...], edge: EdgeStore) -> bool:
-    """Whether a message lies in the store, as a reading or in quarantine."""
-    if not message.readable:
-        # Past what a quarantine keeps of a burst, the readings say that something came.
-        return message.payload in edge.quarantined or edge.undecodable[tags[message.point]] > 0
-    return (tags[message.point], message.source_ns, message.value) in edge.readings
+def unstored(said: list[Message], tags: tuple[str, ...], edge: EdgeStore) -> list[Message]:
+    """Return what was acknowledged and lies in the store neither as a reading nor in quarantine.
+
+    Past what a quarantine keeps of a burst a message that cannot be decoded leaves a reading alone:
+    one says of one message that it came, and of no other.
+    """
+    acknowledged = [each for each in said if each.acknowledged is not None]
+    spare = Counter(edge.undecodable)
+    spare.subtract(
+        tags[each.point]
+        for each in acknowledged
+        if not each.readable and each.payload in edge.quarantined
+    )
+    found = []
+    for each in acknowledged:
+        tag = tags[each.point]
+        if each.readable:
+            stored = (tag, each.source_ns, each.value) in edge.readings
+        else:
+            stored = each.payload in edge.quarantined or spare[tag] > 0
+            spare[tag] -= each.payload not in edge.quarantined
+        if not stored:
+            found.append(each)
+    return found
 
 
 def nothing_silently(run: Looked) -> list[str] | None:
@@ -50,13 +68,11 @@ def nothing_silently(run: Looked) -> list[str] | None:
     there = {(e.life, e.seq) for e in centre.events}
     found = [f"shed event {e.seq} is not at the centre: {e.detail}" for e in edge.events
              if e.kind == "shed" and (e.life, e.seq) not in there]  # fmt: skip
-    if said is not None and run.evidence.acknowledgements and not shed(run.own):
+    if said is not None and run.evidence.acknowledgements:
+        missing = [each for each in unstored(said, run.tags, edge) if not each.readable]
         found += [
             f"undecodable, acknowledged, and not in quarantine: {each.payload!r}"
-            for each in said
-            if not each.readable
-            and each.acknowledged is not None
-            and not is_stored(each, run.tags, edge)
+            for each in missing[readings_shed(run.own) :]
         ]
     return found
 

@@ -24,8 +24,14 @@ from gateway.northbound.spool import (
     segments,
 )
 
-#: Tells that lent messages were stored in the end: nothing is missing by it.
-NOTHING_MISSING: Final = "now stored"
+#: So begins why readings were not kept. Events, summaries and what an export sheds are counted in
+#: the same way and excuse no reading; what was lent to a slow disk and is now stored is there.
+READINGS_SHED: Final = (
+    "storage full",
+    "storage slow, memory full",
+    "acknowledged from memory, lost with the store",
+    "the spool was damaged",
+)
 
 
 @dataclass(slots=True)
@@ -148,10 +154,12 @@ def sound(database: Database) -> list[str]:
     return [f"{database.path}: {row[0]}" for row in rows if row[0] != "ok"]
 
 
-def shed(events: list[AlarmEvent]) -> int:
-    """Return how much the durable shed events count as not kept."""
+def readings_shed(events: list[AlarmEvent]) -> int:
+    """Return how many readings the durable shed events count as not kept."""
     return sum(
         int(event.detail.get("count") or 0)
         for event in events
-        if event.kind == "shed" and NOTHING_MISSING not in str(event.detail.get("why"))
+        if event.kind == "shed"
+        and "what" not in event.detail
+        and str(event.detail.get("why")).startswith(READINGS_SHED)
     )

@@ -65,11 +65,11 @@ def spoilt(sound: Evidence, tmp_path: Path) -> Evidence:
     )
 
 
-def change(path: Path, *statements: str) -> None:
+def change(path: Path, *statements: str, parameters: tuple[str, ...] = ()) -> None:
     """Change a store behind everybody's back."""
     database = sqlite3.connect(path)
     for statement in statements:
-        assert database.execute(statement).rowcount != 0
+        assert database.execute(statement, parameters).rowcount != 0
     database.commit()
     database.close()
 
@@ -161,6 +161,29 @@ def disagree(evidence: Evidence) -> None:
     centre(evidence, "UPDATE mirror SET state = 'ACKED' WHERE tag = 'T02'")
 
 
+def tell_of_shed(evidence: Evidence, detail: str) -> None:
+    """Let an event of the edge's journal count a million of something as not kept."""
+    became = (
+        '"kind":"start"',
+        '"kind":"shed"',
+        '"detail":{',
+        f'"detail":{{"count":1000000,{detail},',
+    )
+    change(
+        evidence.edge / "store.db",  # type: ignore[operator]
+        "UPDATE journal SET entry = "
+        "CAST(REPLACE(REPLACE(CAST(entry AS TEXT), ?, ?), ?, ?) AS BLOB) WHERE seq = 2",
+        parameters=became,
+    )
+    centre(evidence, "DELETE FROM event WHERE seq = 2")
+
+
+def acknowledge_undecodable(evidence: Evidence) -> None:
+    """Let the edge have acknowledged what it could not decode, and have kept nothing of it."""
+    message = Message(1, 0, 0.0, "plant/d01", b"\x00", acknowledged=1, readable=False)
+    evidence.said = [*(evidence.said or ()), message]
+
+
 def acknowledge_unsaid(evidence: Evidence) -> None:
     """Let the edge have acknowledged what it never stored."""
     message = Message(1, 1_000_000, 20.0, "plant/d01", b"never", acknowledged=1)
@@ -179,6 +202,8 @@ async def test_a_sound_run_violates_nothing(sound: Evidence) -> None:
     [
         (shorten_spool, "I1"),
         (acknowledge_unsaid, "I1"),
+        (acknowledge_undecodable, "I1"),
+        (acknowledge_undecodable, "I5"),
         (lose_an_alarm, "I2"),
         (invent_an_alarm, "I2"),
         (double_an_event, "I3"),
@@ -204,6 +229,35 @@ async def test_a_planted_violation_is_found(
     """Each thing that may not be is told under its invariant, with an example."""
     plant(spoilt)
     assert check(spoilt).violations.get(name)
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        '"why":"acknowledged from memory, now stored"',
+        '"why":"no receiver took them in time","what":"summaries","receiver":"parent"',
+        '"why":"the outbox reached its limit","what":"events","receiver":"parent"',
+        '"why":"export platform: more than 10 events waited"',
+    ],
+)
+async def test_what_else_was_shed_excuses_no_reading(spoilt: Evidence, detail: str) -> None:
+    """Readings that are gone are told, however many summaries or events were counted as shed."""
+    acknowledge_unsaid(spoilt)
+    acknowledge_undecodable(spoilt)
+    tell_of_shed(spoilt, detail)
+    violations = check(spoilt).violations
+    assert len(violations["I1"]) == 2
+    assert any("not in quarantine" in each for each in violations["I5"])
+
+
+async def test_readings_that_were_counted_as_shed_need_not_be_stored(spoilt: Evidence) -> None:
+    """A durable event that counts them says what became of them."""
+    acknowledge_unsaid(spoilt)
+    acknowledge_undecodable(spoilt)
+    tell_of_shed(spoilt, '"why":"storage full"')
+    violations = check(spoilt).violations
+    assert "I1" not in violations
+    assert not any("not in quarantine" in each for each in violations.get("I5", ()))
 
 
 async def test_what_a_centre_says_of_its_child_is_no_alarm_of_the_plant(sound: Evidence) -> None:
