@@ -38,7 +38,7 @@ def none_lost(run: Looked) -> list[str] | None:
             raised.discard(move)
     lost = [f"lost: {move}" for move in sorted(absent)]
     # A new life tells anew what stands: with the time of the reading that shows it.
-    again = {move.alarm for move in run.should} if run.lives > 1 else set()
+    again = {move.alarm for move in run.should} if len(run.lives) > 1 else set()
     return lost + [f"raised by nothing: {m}" for m in sorted(raised) if m.alarm not in again]
 
 
@@ -82,7 +82,7 @@ def fail_safe(run: Looked) -> list[str] | None:
         if event.quality not in {"", "GOOD"}:
             found.append(f"cleared by {event.quality}: {event.alarm} at {event.source_ns}")
         elif Move(event.alarm, "clear", event.source_ns) not in run.should and not (
-            run.lives > 1 and is_inside(run, event)
+            len(run.lives) > 1 and is_inside(run, event)
         ):
             found.append(f"cleared by nothing: {event.alarm} at {event.source_ns}")
     faulty = {e.tag for e in run.centre.events if e.rule == "fault" and e.cause == "raise"}

@@ -15,15 +15,13 @@ def kept(run: Looked) -> list[str] | None:
     said, edge = run.evidence.said, run.edge
     if said is None or edge is None or not run.evidence.acknowledgements:
         return None
-    lost_ns = min(
-        (e.received_ns for e in run.own if e.rule == "storage_lost" and e.cause == "raise"),
-        default=None,
-    )
+    # On a store in memory nothing is durable, and a standing alarm says so; from the instant at
+    # which the edge is back on its disk everything is.
+    memory = [span for life in run.lives for span in life.memory]
     missing = [
         each
         for each in unstored(said, run.tags, edge)
-        # On a store in memory nothing is durable, and the standing alarm says so.
-        if lost_ns is None or (each.acknowledged or 0) < lost_ns
+        if not any(each.acknowledged in span for span in memory)
     ]
     counted = readings_shed(run.own)
     if len(missing) <= counted:

@@ -9,6 +9,7 @@ from gateway.model import AlarmEvent
 from gateway.roles.edge.site import load_site
 from tests.faults.evidence import Evidence
 from tests.faults.expectation import Move, expected
+from tests.faults.lives import Life, lives
 from tests.faults.stores import CentreStore, EdgeStore, read_centre, read_edge
 
 #: Rules about the sensor, not about what it measures: the reference of the levels has none of them.
@@ -44,6 +45,11 @@ class Looked:
         return expected(evidence.site, evidence.said)
 
     @cached_property
+    def node(self) -> str:
+        """The edge's name."""
+        return load_site(self.evidence.site).plant.node if self.evidence.site else ""
+
+    @cached_property
     def tags(self) -> tuple[str, ...]:
         """The tag of each point."""
         return load_site(self.evidence.site).plant.points.tags if self.evidence.site else ()
@@ -60,16 +66,17 @@ class Looked:
             and event.rule not in ABOUT_SENSORS
         ]
 
-    @property
-    def lives(self) -> int:
-        """How many lives the edge had."""
-        return len({event.life for event in self.own})
+    @cached_property
+    def lives(self) -> list[Life]:
+        """The lives that the edge had."""
+        return lives(self.own)
 
     @cached_property
     def own(self) -> list[AlarmEvent]:
-        """Every event known of the edge, from both stores, each once."""
+        """Every event known of the edge itself, from both stores, each once."""
         events: dict[tuple[str, int], AlarmEvent] = {}
         for store in (self.edge, self.centre):
             for event in store.events if store is not None else ():
-                events[event.life, event.seq] = event
+                if event.node == self.node:
+                    events[event.life, event.seq] = event
         return list(events.values())

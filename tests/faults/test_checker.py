@@ -18,6 +18,8 @@ from tests.faults.bench import Bench
 from tests.faults.catalogue import Case, Room
 from tests.faults.checker import check
 from tests.faults.evidence import Evidence, Message
+from tests.faults.judge_stores import kept
+from tests.faults.lives import LOST
 from tests.faults.looked import Looked
 from tests.faults.program import until
 
@@ -258,6 +260,24 @@ async def test_readings_that_were_counted_as_shed_need_not_be_stored(spoilt: Evi
     violations = check(spoilt).violations
     assert "I1" not in violations
     assert not any("not in quarantine" in each for each in violations.get("I5", ()))
+
+
+@pytest.mark.parametrize(("at", "excused"), [(1, False), (3, True), (5, False)])
+async def test_what_is_acknowledged_on_memory_alone_need_not_be_durable(
+    spoilt: Evidence, at: int, *, excused: bool
+) -> None:
+    """Before the alarm that says so, and once the edge is back on its disk, all is judged."""
+    run = Looked(spoilt)
+    [first, *_] = run.own
+    last_ns = max(event.received_ns for event in run.own)
+    on_memory = structs.replace(first, life="memory", kind="life", received_ns=last_ns + 1)
+    lost = structs.replace(on_memory, kind="alarm", cause="raise", rule=LOST,
+                           received_ns=last_ns + 2)  # fmt: skip
+    back = structs.replace(first, kind="start", received_ns=last_ns + 4)
+    run.own = [*run.own, on_memory, lost, back]
+    message = Message(1, 1_000_000, 20.0, "plant/d01", b"never", acknowledged=last_ns + at)
+    spoilt.said = [*(spoilt.said or ()), message]
+    assert (kept(run) == []) is excused
 
 
 async def test_what_a_centre_says_of_its_child_is_no_alarm_of_the_plant(sound: Evidence) -> None:
