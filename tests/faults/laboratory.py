@@ -24,6 +24,9 @@ import msgspec
 from tests.faults.catalogue import Case, Control, FaultTest, Found, Room, UnavailableError
 from tests.faults.checker import check
 
+#: What a run is at fault in itself: it died of something, or showed nothing of what it is there to
+#: show. That fails it like a violation; but no mutant is caught by it, since it proves nothing.
+RUN: Final = "run"
 #: Runs of a control before it counts as not caught.
 TRIES: Final = 3
 PLAN: Final = msgspec.json.Decoder(list[Case])
@@ -152,13 +155,17 @@ async def run_case(test: FaultTest, case: Case, *, keep: Path | None, mutant: st
             verdict = await asyncio.to_thread(check, evidence)
         except UnavailableError as error:
             found.missing = str(error)
-        except Exception:  # noqa: BLE001 - whatever a run dies of is a finding
+        except TimeoutError:
+            # What was waited for did not come, or the run did not end: all is not as before.
             found.violations = {"I10": [traceback.format_exc()]}
+        except Exception:  # noqa: BLE001 - whatever a run dies of is a finding
+            found.violations = {RUN: [traceback.format_exc()]}
         else:
             found.violations = {name: list(each) for name, each in verdict.violations.items()}
             found.observed = list(verdict.observed)
-            for name in sorted(test.observes - set(verdict.observed)):
-                found.violations.setdefault(name, []).append("the run showed nothing of it")
+            blind = sorted(test.observes - set(verdict.observed))
+            if blind:
+                found.violations[RUN] = [f"the run showed nothing of {name}" for name in blind]
         if not found.missing:
             found.faults = case.faults if room.faults is None else room.faults
         found.figures = room.figures

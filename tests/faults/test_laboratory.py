@@ -18,6 +18,7 @@ from tests.faults.catalogue import (
     only,
     repeated,
 )
+from tests.faults.checker import INVARIANTS
 from tests.faults.evidence import Evidence
 from tests.faults.laboratory import Laboratory, Row, run_case, summary, table
 
@@ -31,6 +32,7 @@ class Scripted:
         self.runs = 0
         self.missing = ""
         self.hangs = False
+        self.breaks = False
         self.violates = False
         self.leaves_a_pipe = False
         self.test = FaultTest(
@@ -53,6 +55,8 @@ class Scripted:
             os.mkfifo(room.folder / "pipe")
         if self.missing:
             raise UnavailableError(self.missing)
+        if self.breaks:
+            raise AttributeError("no such method")
         if self.hangs:
             await asyncio.Event().wait()
         evidence = Evidence()
@@ -128,6 +132,17 @@ async def test_a_run_that_hangs_is_a_violation(tmp_path: Path) -> None:
     assert (tmp_path / "kept" / "left").exists()
 
 
+async def test_a_run_that_dies_fails_and_catches_nothing(tmp_path: Path) -> None:
+    """A mutant that is broken in another way than it is meant to be has shown nothing."""
+    scripted = Scripted()
+    scripted.breaks = True
+    row = await Laboratory(tmp_path, long=False).test(scripted.test)
+    assert row.violations == 2
+    assert all(found.violations.keys() == {"run"} for found in row.found)
+    assert "AttributeError: no such method" in row.found[0].violations["run"][0]
+    assert row.controls == {"loud": False, "quiet": False}
+
+
 async def test_what_cannot_be_kept_ends_no_laboratory(tmp_path: Path) -> None:
     """The violation is told, and the rest of the folder kept."""
     scripted = Scripted()
@@ -149,7 +164,7 @@ async def test_a_run_that_shows_nothing_of_its_promise_is_a_violation() -> None:
         limit_s=10.0,
     )
     found = await run_case(blind, batches(1)[0], keep=None)
-    assert found.violations == {"I1": ["the run showed nothing of it"]}
+    assert found.violations == {"run": ["the run showed nothing of I1"]}
     assert found.observed == ["I7"]
 
 
@@ -161,6 +176,7 @@ def test_every_test_of_the_catalogue_can_fail() -> None:
     for test, control in controls:
         assert control.inside != (MUTANTS / f"{control.mutant}.py").exists(), control.mutant
         assert control.breaks & test.observes, (test.name, control.mutant)
+        assert control.breaks <= INVARIANTS.keys(), (test.name, control.mutant)
     used = {control.mutant for _, control in controls if not control.inside}
     assert {path.stem for path in MUTANTS.glob("*.py")} == used
 
