@@ -19,6 +19,8 @@ def none_lost(run: Looked) -> list[str] | None:
     if run.evidence.said is None or run.centre is None or not run.evidence.delivered:
         return None
     there = {Move(e.alarm, e.cause, e.source_ns) for e in run.moves}
+    if not there and not run.should:
+        return None
     # What stood when a life began is carried into it, as returned where it had: what moved it may
     # have died with the life before.
     carried = [e for e in run.centre.events if e.cause == "carry"]
@@ -53,7 +55,7 @@ def by_clock(told: Move, should: Move) -> bool:
 
 def once_and_in_order(run: Looked) -> list[str] | None:
     """I3: by event id, and within a life, nothing is there twice, no revision is passed over."""
-    if run.centre is None:
+    if run.centre is None or not run.centre.events:
         return None
     ids = Counter((e.node, e.life, e.seq) for e in run.centre.events)
     found = [f"event {key} is there {n} times" for key, n in ids.items() if n > 1]
@@ -75,6 +77,9 @@ def fail_safe(run: Looked) -> list[str] | None:
     """I4: an alarm clears on a reading that is there, GOOD and inside its limit alone."""
     if run.evidence.said is None or run.centre is None:
         return None
+    # An alarm that stood might have cleared; what could not be decoded might have been ignored.
+    if not run.moves and not run.unreadable:
+        return None
     found = []
     for event in run.moves:
         if event.cause != "clear":
@@ -86,11 +91,7 @@ def fail_safe(run: Looked) -> list[str] | None:
         ):
             found.append(f"cleared by nothing: {event.alarm} at {event.source_ns}")
     faulty = {e.tag for e in run.centre.events if e.rule == "fault" and e.cause == "raise"}
-    unreadable = {
-        run.tags[each.point]
-        for each in run.evidence.said
-        if not each.readable and each.acknowledged is not None
-    }
+    unreadable = {run.tags[each.point] for each in run.unreadable}
     return found + [f"undecodable, and no fault: {tag}" for tag in sorted(unreadable - faulty)]
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from gateway.journal import GENESIS
 from tests.faults.evidence import Message
 from tests.faults.looked import Looked
-from tests.faults.stores import EdgeStore, readings_shed
+from tests.faults.stores import CentreStore, EdgeStore, events_shed, readings_shed
 
 
 def kept(run: Looked) -> list[str] | None:
@@ -63,11 +63,18 @@ def nothing_silently(run: Looked) -> list[str] | None:
     said, edge, centre = run.evidence.said, run.edge, run.centre
     if edge is None or centre is None or not run.evidence.delivered:
         return None
+    shed = [event for event in run.own if event.kind == "shed"]
+    undecodable = run.unreadable if run.evidence.acknowledgements else []
+    if not shed and not undecodable:
+        return None
     there = {(e.life, e.seq) for e in centre.events}
-    found = [f"shed event {e.seq} is not at the centre: {e.detail}" for e in edge.events
-             if e.kind == "shed" and (e.life, e.seq) not in there]  # fmt: skip
-    if said is not None and run.evidence.acknowledgements:
-        missing = [each for each in unstored(said, run.tags, edge) if not each.readable]
+    found = [
+        f"shed event {event.seq} is not at the centre: {event.detail}"
+        for event in shed
+        if (event.life, event.seq) not in there
+    ]
+    if undecodable:
+        missing = [each for each in unstored(said or [], run.tags, edge) if not each.readable]
         found += [
             f"undecodable, acknowledged, and not in quarantine: {each.payload!r}"
             for each in missing[readings_shed(run.own) :]
@@ -77,25 +84,66 @@ def nothing_silently(run: Looked) -> list[str] | None:
 
 def verifies(run: Looked) -> list[str] | None:
     """I8: both journals verify, each life is one chain at the centre, and the anchors fit."""
-    if run.edge is None and run.centre is None:
+    stores = [store for store in (run.edge, run.centre) if store is not None]
+    found = [problem for store in stores for problem in store.problems]
+    if not found and not any(store.events for store in stores):
         return None
-    found = []
-    for store in (run.edge, run.centre):
-        found += store.problems if store is not None else []
     if run.centre is None:
         return found
-    heads: dict[tuple[str, str, int], str] = {}
-    for event, (reckoned, stated) in zip(run.centre.events, run.centre.hashes, strict=True):
+    return found + chained(run.centre) + same_at_both(run, run.centre) + anchored(run, run.centre)
+
+
+def chained(centre: CentreStore) -> list[str]:
+    """Return where an event at the centre was altered, or does not follow the one before it."""
+    found = []
+    heads = centre.heads
+    for event, (reckoned, stated) in zip(centre.events, centre.hashes, strict=True):
         if reckoned != stated:
             found.append(f"event {event.seq} of life {event.life} was altered at the centre")
-        heads[event.node, event.life, event.seq] = reckoned
-    for event in run.centre.events:
         first = GENESIS if event.seq == 1 else None
         before = heads.get((event.node, event.life, event.seq - 1), first)
         if before is not None and event.prev != before:
             found.append(f"event {event.seq} of life {event.life} does not follow the one before")
-    return found + [
-        f"the anchor at {seq} of life {life} is of another history"
-        for (node, life, seq), head in run.centre.anchors.items()
-        if heads.get((node, life, seq), head) != head
+    return found
+
+
+def same_at_both(run: Looked, centre: CentreStore) -> list[str]:
+    """Return which events the centre has otherwise than the edge, or not at all.
+
+    The last event of a life that is known at either is how far the life went: what lies before it
+    was sent, or counted as shed.
+    """
+    hashes = run.edge.hashes if run.edge is not None else {}
+    found = [
+        f"event {seq} of life {life} is not the edge's at the centre"
+        for (life, seq), ours in hashes.items()
+        if centre.heads.get((run.node, life, seq), ours) != ours
     ]
+    if not run.evidence.delivered:
+        return found
+    last: Counter[str] = Counter()
+    for event in run.own:
+        last[event.life] = max(last[event.life], event.seq)
+    missing = [
+        f"event {seq} of life {life} is not at the centre"
+        for life, newest in last.items()
+        for seq in range(1, newest + 1)
+        if (run.node, life, seq) not in centre.heads
+    ]
+    return found + missing[events_shed(run.own) :]
+
+
+def anchored(run: Looked, centre: CentreStore) -> list[str]:
+    """Return which anchors do not fit; the first heartbeat of a life brings one."""
+    hashes = run.edge.hashes if run.edge is not None else {}
+    found = []
+    for (node, life, seq), head in centre.anchors.items():
+        held = centre.heads.get((node, life, seq))
+        if held is None and not run.evidence.delivered and node == run.node:
+            held = hashes.get((life, seq))
+        if held != head:
+            what = "is of another history" if held is not None else "is of an event that is gone"
+            found.append(f"the anchor at {seq} of life {life} {what}")
+    if run.evidence.delivered and run.own and not centre.anchors:
+        found.append("nothing of the journal is anchored")
+    return found

@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.model import AlarmEvent
 from gateway.roles.edge.site import load_site
-from tests.faults.evidence import Evidence
+from tests.faults.evidence import Evidence, Message
 from tests.faults.expectation import Move, expected
 from tests.faults.lives import Life, lives
 from tests.faults.stores import CentreStore, EdgeStore, read_centre, read_edge
@@ -53,6 +53,12 @@ class Looked:
     def tags(self) -> tuple[str, ...]:
         """The tag of each point."""
         return load_site(self.evidence.site).plant.points.tags if self.evidence.site else ()
+
+    @property
+    def unreadable(self) -> list[Message]:
+        """What was acknowledged and cannot be decoded."""
+        said = self.evidence.said or []
+        return [each for each in said if not each.readable and each.acknowledged is not None]
 
     @property
     def moves(self) -> list[AlarmEvent]:

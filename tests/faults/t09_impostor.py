@@ -25,6 +25,8 @@ LOST: Final = f"{NODE}/@node/broker_lost"
 POINT: Final = 3
 FORGED: Final = json.dumps({"v": NORMAL}).encode()
 GARBAGE: Final = b"\x00 not of this device"
+#: Share of messages of other points that nobody can decode.
+POISON: Final = 0.02
 BACK_S: Final = 45.0
 #: Where nobody may subscribe or nothing is subscribed: none of it reaches the edge.
 ELSEWHERE: Final = ("plant/nobody", f"{topic_of(POINT)}/x", "site/siren", "a/b", f"$share/g/{NODE}")
@@ -57,7 +59,7 @@ async def impostor(room: Room) -> Evidence:
     """Raise an alarm, have an impostor speak against it, and look whether it still stands."""
     what = room.case.what
     evidence = Evidence()
-    async with Bench(room, delayed=False) as bench:
+    async with Bench(room, delayed=False, poison=POISON) as bench:
         await bench.start_edge()
         bench.beside(first=8)
         await took(lambda: bench.load.acknowledged > 100, 20)

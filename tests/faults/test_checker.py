@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from msgspec import structs
 
+from gateway.journal import digest
 from gateway.northbound.spool import segments
 from gateway.simulation.broker import mosquitto
 from tests.faults.bench import Bench
@@ -152,6 +153,46 @@ def break_the_chain(evidence: Evidence) -> None:
     centre(evidence, "UPDATE event SET entry = entry || ' ' WHERE seq = 4")
 
 
+def rewrite_at_the_centre(evidence: Evidence) -> None:
+    """Let the centre hold another event than the edge under the same number, sound in itself."""
+    path = evidence.centre / "centre.sqlite"  # type: ignore[operator]
+    database = sqlite3.connect(path)
+    [(position, entry)] = database.execute(
+        "SELECT position, entry FROM event ORDER BY seq DESC LIMIT 1"
+    )
+    other = bytes(entry).replace(b'"cause":"', b'"cause":"un')
+    database.execute(
+        "UPDATE event SET entry = ?, hash = ? WHERE position = ?", (other, digest(other), position)
+    )
+    database.commit()
+    database.close()
+
+
+def lose_a_start(evidence: Evidence) -> None:
+    """Let the centre miss an event that is no alarm."""
+    centre(evidence, "DELETE FROM event WHERE seq = 2")
+
+
+def lose_the_last(evidence: Evidence) -> None:
+    """Let the centre miss the newest event of the journal."""
+    centre(evidence, "DELETE FROM event WHERE seq = (SELECT MAX(seq) FROM event)")
+
+
+def anchor_what_is_not_there(evidence: Evidence) -> None:
+    """Let the centre hold an anchor of an event that nobody has."""
+    centre(evidence, "UPDATE anchor SET seq = 9999")
+
+
+def anchor_nothing(evidence: Evidence) -> None:
+    """Let the centre hold no anchor."""
+    centre(evidence, "DELETE FROM anchor")
+
+
+def forget_everything(evidence: Evidence) -> None:
+    """Let the centre hold nothing at all."""
+    centre(evidence, "DELETE FROM event", "DELETE FROM anchor")
+
+
 def leave_one_waiting(evidence: Evidence) -> None:
     """Let an event wait in the outbox."""
     row = "SELECT 'parent', seq, entry FROM journal WHERE seq = 3"
@@ -218,6 +259,13 @@ async def test_a_sound_run_violates_nothing(sound: Evidence) -> None:
         (lambda e: e.sound("never", None), "I7"),
         (break_the_journal, "I8"),
         (break_the_chain, "I8"),
+        (rewrite_at_the_centre, "I8"),
+        (lose_a_start, "I8"),
+        (lose_the_last, "I8"),
+        (anchor_what_is_not_there, "I8"),
+        (anchor_nothing, "I8"),
+        (forget_everything, "I2"),
+        (forget_everything, "I8"),
         (lambda e: setattr(e, "foreign", ["T01 in the other county"]), "I9"),
         (leave_one_waiting, "I10"),
         (disagree, "I10"),
@@ -297,6 +345,14 @@ async def test_a_new_life_may_tell_a_clear_by_what_it_carries(spoilt: Evidence) 
     assert not any("'clear'" in each for each in check(spoilt).violations.get("I2", ()))
     centre(spoilt, STILL_ACTIVE)
     assert any("'clear'" in each for each in check(spoilt).violations["I2"])
+
+
+async def test_an_empty_centre_shows_nothing_of_order_and_clears(spoilt: Evidence) -> None:
+    """Where nothing arrived nothing is in order, and no alarm was seen not to clear."""
+    forget_everything(spoilt)
+    assert "I3" not in check(spoilt).observed
+    spoilt.said = [message for message in spoilt.said or () if message.readable]
+    assert not {"I4", "I5"} & set(check(spoilt).observed)
 
 
 async def test_what_was_not_observed_is_not_held() -> None:
