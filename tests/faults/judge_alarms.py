@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
 
-from gateway.model import NANOSECONDS, AlarmEvent, State
+from gateway.model import NANOSECONDS
+from tests.faults.accounts import Account
 from tests.faults.expectation import Move
 from tests.faults.looked import Looked
-
-RETURNED: Final = frozenset(
-    {State.RETURNED_UNACKNOWLEDGED, State.LATCHED_UNACKNOWLEDGED, State.LATCHED_ACKNOWLEDGED}
-)
 
 
 def none_lost(run: Looked) -> list[str] | None:
     """I2: no alarm is lost, and none stands at the centre that no reading made."""
     if run.evidence.said is None or run.centre is None or not run.evidence.delivered:
         return None
-    there = {Move(e.alarm, e.cause, e.source_ns) for e in run.moves}
-    if not there and not run.should:
+    if not any(each.should or each.told for each in run.accounts):
         return None
-    # What stood when a life began is carried into it, as returned where it had: what moved it may
-    # have died with the life before.
-    carried = [e for e in run.centre.events if e.cause == "carry"]
-    latest = {("raise", e.alarm): e.source_ns for e in carried}
-    latest |= {("clear", e.alarm): e.source_ns for e in carried if e.after in RETURNED}
-    absent = {
-        move
-        for move in run.should - there
-        if latest.get((move.cause, move.alarm), 0) < move.source_ns
-    }
-    raised = {move for move in there - run.should if move.cause == "raise"}
+    return [sentence for each in run.accounts for sentence in amiss(each)]
+
+
+def amiss(account: Account) -> list[str]:
+    """Return what is lost and what was raised by nothing."""
+    absent = set(account.should - account.told - account.summed)
+    raised = {move for move in account.told - account.should if move.cause == "raise"}
     for move in sorted(raised):
         # A delay ran out by the clock because the reading that ended it was held up: not lost.
         twin = next((other for other in sorted(absent) if by_clock(move, other)), None)
@@ -39,9 +30,7 @@ def none_lost(run: Looked) -> list[str] | None:
             absent.discard(twin)
             raised.discard(move)
     lost = [f"lost: {move}" for move in sorted(absent)]
-    # A new life tells anew what stands: with the time of the reading that shows it.
-    again = {move.alarm for move in run.should} if len(run.lives) > 1 else set()
-    return lost + [f"raised by nothing: {m}" for m in sorted(raised) if m.alarm not in again]
+    return lost + [f"raised by nothing: {move}" for move in sorted(raised)]
 
 
 def by_clock(told: Move, should: Move) -> bool:
@@ -81,29 +70,15 @@ def fail_safe(run: Looked) -> list[str] | None:
     if not run.moves and not run.unreadable:
         return None
     found = []
+    should = [(each.lives, each.should) for each in run.accounts]
     for event in run.moves:
         if event.cause != "clear":
             continue
+        move = Move(event.alarm, event.cause, event.source_ns)
         if event.quality not in {"", "GOOD"}:
             found.append(f"cleared by {event.quality}: {event.alarm} at {event.source_ns}")
-        elif Move(event.alarm, "clear", event.source_ns) not in run.should and not (
-            len(run.lives) > 1 and is_inside(run, event)
-        ):
+        elif not any(move in moves for lives, moves in should if not lives or event.life in lives):
             found.append(f"cleared by nothing: {event.alarm} at {event.source_ns}")
     faulty = {e.tag for e in run.centre.events if e.rule == "fault" and e.cause == "raise"}
     unreadable = {run.tags[each.point] for each in run.unreadable}
     return found + [f"undecodable, and no fault: {tag}" for tag in sorted(unreadable - faulty)]
-
-
-def is_inside(run: Looked, event: AlarmEvent) -> bool:
-    """Whether a reading of that point and time lies below the limit that the event states.
-
-    A new life may have missed the reading that cleared before, and clears on a later one.
-    """
-    return any(
-        run.tags[each.point] == event.tag
-        and each.source_ns == event.source_ns
-        and event.limit is not None
-        and each.value < event.limit
-        for each in run.evidence.said or ()
-    )

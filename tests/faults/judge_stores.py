@@ -12,47 +12,40 @@ from tests.faults.stores import CentreStore, EdgeStore, events_shed, readings_sh
 
 def kept(run: Looked) -> list[str] | None:
     """I1: what is acknowledged is durable, or counted in a durable shed event."""
-    said, edge = run.evidence.said, run.edge
-    if said is None or edge is None or not run.evidence.acknowledgements:
+    if run.evidence.said is None or run.edge is None or not run.evidence.acknowledgements:
         return None
-    # On a store in memory nothing is durable, and a standing alarm says so; from the instant at
-    # which the edge is back on its disk everything is.
-    memory = [span for life in run.lives for span in life.memory]
-    missing = [
-        each
-        for each in unstored(said, run.tags, edge)
-        if not any(each.acknowledged in span for span in memory)
-    ]
+    missing = gone(run, run.edge)
     counted = readings_shed(run.own)
-    if len(missing) <= counted:
-        return []
     return [
         f"acknowledged, not stored, and {counted} counted as shed: {each.topic} {each.payload!r}"
         for each in missing[counted:]
     ]
 
 
-def unstored(said: list[Message], tags: tuple[str, ...], edge: EdgeStore) -> list[Message]:
+def gone(run: Looked, edge: EdgeStore) -> list[Message]:
     """Return what was acknowledged and lies in the store neither as a reading nor in quarantine.
+
+    On a store in memory nothing is durable, and a standing alarm says so; before it, and from the
+    instant at which the edge is back on its disk, everything is.
 
     Past what a quarantine keeps of a burst a message that cannot be decoded leaves a reading alone:
     one says of one message that it came, and of no other.
     """
-    acknowledged = [each for each in said if each.acknowledged is not None]
+    memory = [span for life in run.lives for span in life.memory]
     spare = Counter(edge.undecodable)
     spare.subtract(
-        tags[each.point]
-        for each in acknowledged
-        if not each.readable and each.payload in edge.quarantined
+        run.tags[each.point] for each in run.unreadable if each.payload in edge.quarantined
     )
     found = []
-    for each in acknowledged:
-        tag = tags[each.point]
+    for each in run.evidence.said or ():
+        if each.acknowledged is None or any(each.acknowledged in span for span in memory):
+            continue
         if each.readable:
-            stored = (tag, each.source_ns, each.value) in edge.readings
-        else:
-            stored = each.payload in edge.quarantined or spare[tag] > 0
-            spare[tag] -= each.payload not in edge.quarantined
+            stored = run.is_stored(each)
+        elif not (stored := each.payload in edge.quarantined):
+            tag = run.tags[each.point]
+            stored = spare[tag] > 0
+            spare[tag] -= 1
         if not stored:
             found.append(each)
     return found
@@ -60,7 +53,7 @@ def unstored(said: list[Message], tags: tuple[str, ...], edge: EdgeStore) -> lis
 
 def nothing_silently(run: Looked) -> list[str] | None:
     """I5: what cannot be decoded lies in quarantine, and each shed event is at the centre."""
-    said, edge, centre = run.evidence.said, run.edge, run.centre
+    edge, centre = run.edge, run.centre
     if edge is None or centre is None or not run.evidence.delivered:
         return None
     shed = [event for event in run.own if event.kind == "shed"]
@@ -74,7 +67,7 @@ def nothing_silently(run: Looked) -> list[str] | None:
         if (event.life, event.seq) not in there
     ]
     if undecodable:
-        missing = [each for each in unstored(said or [], run.tags, edge) if not each.readable]
+        missing = [each for each in gone(run, edge) if not each.readable]
         found += [
             f"undecodable, acknowledged, and not in quarantine: {each.payload!r}"
             for each in missing[readings_shed(run.own) :]

@@ -1,18 +1,20 @@
-"""The lives of an edge: on which store it ran, and when.
+"""The lives of an edge: on which store it ran, when, and what each of them heard.
 
-A store on disk outlives kills and new starts, and so does its life. A store in memory is a life of
-its own, and ends with its process. One that begins with a process knows nothing of before; one that
-takes the place of a store that failed goes on with what the engine knows.
+A store on disk outlives kills and new starts, and so does its life: the engine is a function of the
+spool, and what lies there was heard by it. A store in memory is a life of its own, and ends with
+its process. One that begins with a process knows nothing of before; one that takes the place of a
+store that failed goes on with what the engine knows.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from gateway.model import AlarmEvent
+from tests.faults.evidence import Message
 
 #: The alarm under which an edge runs on a store in memory.
 LOST: Final = "storage_lost"
@@ -93,3 +95,46 @@ def without_a_disk(
             if event.cause == "clear" and event.received_ns >= raised.received_ns
         )
         yield Span(raised.received_ns, min(end, next(cleared, math.inf)))
+
+
+def heard(
+    life: Life,
+    every: Sequence[Life],
+    said: Sequence[Message],
+    *,
+    stored: Callable[[Message], bool],
+) -> list[Message]:
+    """Return what a life heard of what was said, in that order.
+
+    Parameters
+    ----------
+    every
+        All lives of the edge.
+    stored
+        Whether it lies in the store on disk. In whatever life it was acknowledged, the next start
+        of a life on disk runs the spool, and hears it.
+    """
+    if not life.memory:
+        away = [span for each in every if each.memory for span in each.spans]
+        last_ns = max(span.begin for each in every if not each.memory for span in each.spans)
+
+        def is_heard(message: Message) -> bool:
+            at_ns = message.acknowledged
+            if at_ns is None or not any(at_ns in span for span in away):
+                return True
+            return at_ns < last_ns and stored(message)
+
+        return [each for each in said if is_heard(each)]
+    known: set[int] = set()
+    if life.before:
+        before = next(each for each in every if each.name == life.before)
+        known = {
+            id(each)
+            for each in heard(before, every, said, stored=stored)
+            if each.acknowledged is None or each.acknowledged < life.begin
+        }
+    return [
+        each
+        for each in said
+        if id(each) in known or any(each.acknowledged in span for span in life.spans)
+    ]

@@ -7,8 +7,8 @@ from typing import Final
 
 from gateway.model import AlarmEvent
 from gateway.roles.edge.site import load_site
+from tests.faults.accounts import Account, accounts
 from tests.faults.evidence import Evidence, Message
-from tests.faults.expectation import Move, expected
 from tests.faults.lives import Life, lives
 from tests.faults.stores import CentreStore, EdgeStore, read_centre, read_edge
 
@@ -37,14 +37,6 @@ class Looked:
         return read_centre(folder) if folder is not None else None
 
     @cached_property
-    def should(self) -> set[Move]:
-        """What the plain reference makes of what was said."""
-        evidence = self.evidence
-        if evidence.site is None or evidence.said is None:
-            return set()
-        return expected(evidence.site, evidence.said)
-
-    @cached_property
     def node(self) -> str:
         """The edge's name."""
         return load_site(self.evidence.site).plant.node if self.evidence.site else ""
@@ -53,6 +45,11 @@ class Looked:
     def tags(self) -> tuple[str, ...]:
         """The tag of each point."""
         return load_site(self.evidence.site).plant.points.tags if self.evidence.site else ()
+
+    def is_stored(self, message: Message) -> bool:
+        """Whether what a message says lies in the edge's store as a reading."""
+        reading = (self.tags[message.point], message.source_ns, message.value)
+        return self.edge is not None and reading in self.edge.readings
 
     @property
     def unreadable(self) -> list[Message]:
@@ -71,6 +68,14 @@ class Looked:
             and not event.tag.startswith(NO_POINT)
             and event.rule not in ABOUT_SENSORS
         ]
+
+    @cached_property
+    def accounts(self) -> list[Account]:
+        """What each life should have told, and what it told."""
+        site, said = self.evidence.site, self.evidence.said
+        if site is None or said is None:
+            return []
+        return accounts(site, said, own=self.own, moves=self.moves, stored=self.is_stored)
 
     @cached_property
     def lives(self) -> list[Life]:
