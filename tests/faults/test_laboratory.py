@@ -20,7 +20,8 @@ from tests.faults.catalogue import (
 )
 from tests.faults.checker import INVARIANTS
 from tests.faults.evidence import Evidence
-from tests.faults.laboratory import Laboratory, Row, run_case, summary, table
+from tests.faults.laboratory import Laboratory, run_case
+from tests.faults.table import Row, failed, summary, table
 
 MUTANTS = Path(__file__).parent / "mutants"
 
@@ -31,6 +32,8 @@ class Scripted:
     def __init__(self, *, limit_s: float = 10.0) -> None:
         self.runs = 0
         self.missing = ""
+        #: Cases that this machine cannot make; all of them unless told otherwise.
+        self.missing_cases = range(100)
         self.hangs = False
         self.breaks = False
         self.violates = False
@@ -53,7 +56,7 @@ class Scripted:
         (room.folder / "left").touch()
         if self.leaves_a_pipe:
             os.mkfifo(room.folder / "pipe")
-        if self.missing:
+        if self.missing and room.case.number in self.missing_cases:
             raise UnavailableError(self.missing)
         if self.breaks:
             raise AttributeError("no such method")
@@ -101,7 +104,30 @@ async def test_what_cannot_be_run_here_says_why(tmp_path: Path) -> None:
     assert (row.runs, row.violations) == (0, 0)
     assert row.controls == {"loud": None, "quiet": None}
     assert "not run: this machine has no such disk" in table([row])
-    assert summary([row])["not_run"] == {"T99": "this machine has no such disk"}
+    assert summary([row])["not_run"] == {"T99": ["this machine has no such disk"]}
+    assert failed([row], allow_missing=False)
+    assert not failed([row], allow_missing=True)
+
+
+async def test_a_case_that_cannot_be_run_is_told_beside_those_that_can(tmp_path: Path) -> None:
+    """A test of which a part was run has not been run whole, and the laboratory fails for it."""
+    scripted = Scripted()
+    scripted.missing, scripted.missing_cases = "too few descriptors", range(1, 2)
+    row = await Laboratory(tmp_path, long=False).test(scripted.test, controls=False)
+    assert (row.runs, row.violations) == (2, 0)
+    assert "not run: 1: too few descriptors" in table([row])
+    assert summary([row])["not_run"] == {"T99": ["1: too few descriptors"]}
+    assert failed([row], allow_missing=False)
+    assert not failed([row], allow_missing=True)
+
+
+async def test_a_laboratory_fails_for_what_got_away(tmp_path: Path) -> None:
+    """A control that was not caught fails it, and a control that was not run unless allowed."""
+    found = await Laboratory(tmp_path, long=False).test(Scripted().test, controls=False)
+    assert not failed([found], allow_missing=False)
+    assert failed([Row(found.test, found.found, {"quiet": False})], allow_missing=True)
+    assert failed([Row(found.test, found.found, {"quiet": None})], allow_missing=False)
+    assert not failed([Row(found.test, found.found, {"quiet": None})], allow_missing=True)
 
 
 async def test_the_worst_of_what_was_timed_is_told_beside_its_limit() -> None:

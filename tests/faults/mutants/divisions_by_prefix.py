@@ -1,4 +1,4 @@
-"""A centre that takes the beginning of a division's code for its parent: 330106 for 330106003000."""
+"""A centre that takes the beginning of a division's code for its parent: 330106 of 330106003000."""
 
 from __future__ import annotations
 
