@@ -38,7 +38,9 @@ class Looked:
 
     @cached_property
     def node(self) -> str:
-        """The edge's name."""
+        """The edge's name, as its journal has it, or else its site file."""
+        if self.edge is not None and self.edge.events:
+            return self.edge.events[0].node
         return load_site(self.evidence.site).plant.node if self.evidence.site else ""
 
     @cached_property
