@@ -149,7 +149,9 @@ class Bench:
         self._write_files()
         self.centre.start()
         code = self.folder / "centre" / f"pairing-{NODE}.code"
-        await until(code.exists, 90, what="the centre's pairing code")
+        await until(lambda: code.exists() or not self.centre.alive, 90, what="the pairing code")
+        if not code.exists():
+            raise RuntimeError(f"the centre ended: {self.centre.said[-3000:]}")
         await self._stack.enter_async_context(self.panel)
         watching = asyncio.create_task(self._watch(), name="resources")
         self._stack.callback(watching.cancel)
@@ -176,10 +178,23 @@ class Bench:
         )
 
     async def start_edge(self, *, within_s: float = 90.0) -> None:
-        """Start the edge and return when the broker has answered its subscription."""
+        """Start the edge and return when the broker has answered its subscription.
+
+        Raises
+        ------
+        RuntimeError
+            The edge ended before, or never subscribed at all: then nothing can be tried on it.
+        TimeoutError
+            It did before, and does no more.
+        """
         before, began = self.tap.subscriptions, time.monotonic()
         self.edge.start()
-        await self.subscribed(before, within_s=within_s)
+        try:
+            await self.subscribed(before, within_s=within_s)
+        except TimeoutError as error:
+            if before:
+                raise
+            raise RuntimeError("there is no edge to try anything on") from error
         most = self.room.figures.get("start s", 0.0)
         self.room.figures["start s"] = max(most, time.monotonic() - began)
 
@@ -190,11 +205,17 @@ class Bench:
         ------
         RuntimeError
             The edge ended before, with what it logged.
+        TimeoutError
+            It runs, and did not subscribe in time.
         """
         deadline = time.monotonic() + within_s
         while self.tap.subscriptions <= before:
-            if not self.edge.alive or time.monotonic() > deadline:
-                raise RuntimeError(f"the edge did not subscribe: {self.edge.said[-3000:]}")
+            if not self.edge.alive:
+                raise RuntimeError(f"the edge ended: {self.edge.said[-3000:]}")
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"the edge did not subscribe within {within_s:g} s: {self.edge.said[-3000:]}"
+                )
             await asyncio.sleep(0.005)
         self.load.listened.set()
 

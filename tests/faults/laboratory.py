@@ -1,4 +1,4 @@
-"""Runs the catalogue: every case in a folder of its own, judged, kept, and told in a table.
+"""Runs the catalogue: every case in a folder of its own, judged and kept.
 
 A result is a file, written when its run has ended. A second start on the same folder runs what is
 missing. An unsound run leaves its folder beside its result.
@@ -12,10 +12,8 @@ import sys
 import tempfile
 import time
 import traceback
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -23,49 +21,14 @@ import msgspec
 
 from tests.faults.catalogue import Case, Control, FaultTest, Found, Room, UnavailableError
 from tests.faults.checker import check
+from tests.faults.table import Row
 
+#: What a run is at fault in itself: it died of something, or showed nothing of what it is there to
+#: show. That fails it like a violation; but no mutant is caught by it, since it proves nothing.
+RUN: Final = "run"
 #: Runs of a control before it counts as not caught.
 TRIES: Final = 3
 PLAN: Final = msgspec.json.Decoder(list[Case])
-
-
-@dataclass(slots=True)
-class Row:
-    """One test's line of the table."""
-
-    test: FaultTest
-    found: list[Found] = field(default_factory=list)
-    #: Mutant -> whether it was caught; None where it could not run.
-    controls: dict[str, bool | None] = field(default_factory=dict)
-    #: What the controls took.
-    control_s: float = 0.0
-
-    @property
-    def runs(self) -> int:
-        """Faults injected, without the controls'."""
-        return sum(each.faults for each in self.found)
-
-    @property
-    def violations(self) -> int:
-        """How many, without the controls'."""
-        return sum(len(v) for each in self.found for v in each.violations.values())
-
-    @property
-    def seconds(self) -> float:
-        """What the runs took, without the controls'."""
-        return sum(each.seconds for each in self.found)
-
-    @property
-    def missing(self) -> str:
-        """Why nothing was run; empty where something was."""
-        reasons = [each.missing for each in self.found if each.missing]
-        return reasons[0] if reasons and not self.runs else ""
-
-    @property
-    def observed(self) -> list[str]:
-        """Invariants that every run showed something of."""
-        ran = [set(each.observed) for each in self.found if not each.missing]
-        return sorted(set.intersection(*ran), key=lambda name: int(name[1:])) if ran else []
 
 
 class Laboratory:
@@ -152,13 +115,17 @@ async def run_case(test: FaultTest, case: Case, *, keep: Path | None, mutant: st
             verdict = await asyncio.to_thread(check, evidence)
         except UnavailableError as error:
             found.missing = str(error)
-        except Exception:  # noqa: BLE001 - whatever a run dies of is a finding
+        except TimeoutError:
+            # What was waited for did not come, or the run did not end: all is not as before.
             found.violations = {"I10": [traceback.format_exc()]}
+        except Exception:  # noqa: BLE001 - whatever a run dies of is a finding
+            found.violations = {RUN: [traceback.format_exc()]}
         else:
             found.violations = {name: list(each) for name, each in verdict.violations.items()}
             found.observed = list(verdict.observed)
-            for name in sorted(test.observes - set(verdict.observed)):
-                found.violations.setdefault(name, []).append("the run showed nothing of it")
+            blind = sorted(test.observes - set(verdict.observed))
+            if blind:
+                found.violations[RUN] = [f"the run showed nothing of {name}" for name in blind]
         if not found.missing:
             found.faults = case.faults if room.faults is None else room.faults
         found.figures = room.figures
@@ -184,55 +151,3 @@ def say(text: str) -> None:
     """Tell how far it is, on one line of stderr."""
     sys.stderr.write(f"\r\x1b[K{text}")
     sys.stderr.flush()
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Return the table that people read."""
-    names = f"{'test':<5} {'runs':>6} {'violations':>10} {'controls caught':<28}"
-    lines = [f"{names} {'s':>7} {'theirs':>7}  judged"]
-    for row in rows:
-        marks = {True: "", False: " NOT CAUGHT", None: " not run"}
-        caught = ", ".join(f"{name}{marks[was]}" for name, was in row.controls.items()) or "-"
-        judged = f"not run: {row.missing}" if row.missing else " ".join(row.observed)
-        lines.append(
-            f"{row.test.name:<5} {row.runs:>6} {row.violations:>10} {caught:<28} "
-            f"{row.seconds:>7.0f} {row.control_s:>7.0f}  {judged}"
-        )
-        lines += [f"      {name}: {text}" for name, text in figures(row).items()]
-    return "\n".join(lines)
-
-
-def figures(row: Row) -> dict[str, str]:
-    """Return median and maximum of each figure that the runs left."""
-    values: dict[str, list[float]] = {}
-    for found in row.found:
-        for name, value in found.figures.items():
-            values.setdefault(name, []).append(value)
-    return {
-        name: f"median {sorted(each)[len(each) // 2]:.3g}, maximum {max(each):.3g}"
-        for name, each in values.items()
-    }
-
-
-def summary(rows: Sequence[Row]) -> dict[str, object]:
-    """Return the figures that a script reads."""
-    states = Counter(was for row in rows for was in row.controls.values())
-    return {
-        "runs": sum(row.runs for row in rows),
-        "violations": sum(row.violations for row in rows),
-        "controls": sum(states.values()),
-        "controls_caught": states[True],
-        "not_run": {row.test.name: row.missing for row in rows if row.missing},
-        "tests": {
-            row.test.name: {
-                "runs": row.runs,
-                "violations": row.violations,
-                "controls": row.controls,
-                "seconds": round(row.seconds, 1),
-                "control_seconds": round(row.control_s, 1),
-                "observed": row.observed,
-                "figures": figures(row),
-            }
-            for row in rows
-        },
-    }

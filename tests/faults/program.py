@@ -100,14 +100,25 @@ class Program:
             await asyncio.sleep(0.01)
 
     def end(self, number: signal.Signals) -> None:
-        """Send a signal and wait until it and its children are gone."""
+        """Send a signal and wait until it and its children are gone.
+
+        Raises
+        ------
+        TimeoutError
+            It does not end.
+        """
         if self.process is None:
             return
         with suppress(ProcessLookupError):
             self.process.send_signal(number)
         with suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGCONT)
-        self.process.wait(timeout=END_S)
+        try:
+            self.process.wait(timeout=END_S)
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError(
+                f"{self.log.stem} did not end within {END_S:g} s of {signal.Signals(number).name}"
+            ) from error
         self.clear()
 
     def clear(self) -> None:

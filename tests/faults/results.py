@@ -15,7 +15,8 @@ from typing import Final
 import msgspec
 
 from tests.faults.catalogue import FaultTest
-from tests.faults.laboratory import Row, figures, write
+from tests.faults.laboratory import write
+from tests.faults.table import Row, figures
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = Path(__file__).parent / "results"
@@ -42,7 +43,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     commit, day
         What was run, and when.
     missing
-        Why it could not run; empty where it did.
+        What could not run, and why; empty where everything did.
     """
 
     test: str
@@ -54,7 +55,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     figures: dict[str, str]
     commit: str
     day: str
-    missing: str = ""
+    missing: list[str] = []
 
 
 def commit() -> str:
@@ -115,9 +116,9 @@ def page(tests: dict[str, FaultTest], *, folder: Path = FOLDER, old: Path = PAGE
 def _cell(result: Result | None) -> str:
     if result is None:
         return "-"
-    if result.missing:
-        return f"not run: {result.missing}"
-    return f"{result.runs:,} runs, {result.violations} violations, {result.seconds:,} s"
+    ran = f"{result.runs:,} runs, {result.violations} violations, {result.seconds:,} s"
+    away = [f"**not run**: {each}" for each in result.missing]
+    return "; ".join([ran, *away] if result.runs else away)
 
 
 def _caught(test: FaultTest, results: dict[str, Result]) -> str:

@@ -24,8 +24,14 @@ from gateway.northbound.spool import (
     segments,
 )
 
-#: Tells that lent messages were stored in the end: nothing is missing by it.
-NOTHING_MISSING: Final = "now stored"
+#: So begins why readings were not kept. Events, summaries and what an export sheds are counted in
+#: the same way and excuse no reading; what was lent to a slow disk and is now stored is there.
+READINGS_SHED: Final = (
+    "storage full",
+    "storage slow, memory full",
+    "acknowledged from memory, lost with the store",
+    "the spool was damaged",
+)
 
 
 @dataclass(slots=True)
@@ -41,6 +47,8 @@ class EdgeStore:
     waiting: int = 0
     problems: list[str] = field(default_factory=list)
     life: str = ""
+    #: Hash of each entry of the journal, as reckoned from its bytes.
+    hashes: dict[tuple[str, int], str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -52,6 +60,8 @@ class CentreStore:
     states: dict[str, tuple[str, int]] = field(default_factory=dict)
     anchors: dict[tuple[str, str, int], str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    #: Hash of each event by node, life and sequence, as reckoned from its bytes.
+    heads: dict[tuple[str, str, int], str] = field(default_factory=dict)
 
 
 def spooled(folder: Path) -> EdgeStore:
@@ -91,9 +101,10 @@ def read_edge(folder: Path) -> EdgeStore:
         return found
     found.problems += sound(database)
     found.problems += verify(database).problems
-    found.events = [
-        decode_event(row[0]) for row in database.execute("SELECT entry FROM journal ORDER BY seq")
-    ]
+    for (entry,) in database.execute("SELECT entry FROM journal ORDER BY seq"):
+        event = decode_event(entry)
+        found.events.append(event)
+        found.hashes[event.life, event.seq] = digest(as_bytes(entry))
     found.life = found.events[-1].life if found.events else ""
     found.states = {
         alarm: (state, revision)
@@ -128,8 +139,10 @@ def read_centre(folder: Path) -> CentreStore:
     found.problems += sound(database)
     found.problems += verify(database).problems
     for entry, stated in database.execute("SELECT entry, hash FROM event ORDER BY position"):
-        found.events.append(decode_event(entry))
-        found.hashes.append((digest(as_bytes(entry)), stated))
+        event, reckoned = decode_event(entry), digest(as_bytes(entry))
+        found.events.append(event)
+        found.hashes.append((reckoned, stated))
+        found.heads[event.node, event.life, event.seq] = reckoned
     found.states = {
         alarm: (state, revision)
         for alarm, state, revision in database.execute("SELECT alarm, state, revision FROM mirror")
@@ -148,10 +161,21 @@ def sound(database: Database) -> list[str]:
     return [f"{database.path}: {row[0]}" for row in rows if row[0] != "ok"]
 
 
-def shed(events: list[AlarmEvent]) -> int:
-    """Return how much the durable shed events count as not kept."""
+def events_shed(events: list[AlarmEvent]) -> int:
+    """Return how many events the durable shed events count as not sent."""
     return sum(
         int(event.detail.get("count") or 0)
         for event in events
-        if event.kind == "shed" and NOTHING_MISSING not in str(event.detail.get("why"))
+        if event.kind == "shed" and event.detail.get("what") == "events"
+    )
+
+
+def readings_shed(events: list[AlarmEvent]) -> int:
+    """Return how many readings the durable shed events count as not kept."""
+    return sum(
+        int(event.detail.get("count") or 0)
+        for event in events
+        if event.kind == "shed"
+        and "what" not in event.detail
+        and str(event.detail.get("why")).startswith(READINGS_SHED)
     )

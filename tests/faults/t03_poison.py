@@ -43,7 +43,7 @@ async def poisoned(room: Room) -> Evidence:
         await bench.start_edge()
         bench.load.rate_hz = RATE_HZ
         bench.play()
-        await took(lambda: len(bench.load.said) >= 2 * POISON, 120)
+        await took(lambda: len(bench.load.said) >= 2 * POISON, room.patience(120))
         await bench.hush()
         drained = await took(lambda: not bench.load.waiting, DRAIN_S)
         room.figures["messages"] = len(bench.load.said)

@@ -17,6 +17,7 @@ from tests.faults.bench import NODE, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named
 from tests.faults.evidence import Evidence
 from tests.faults.load import NORMAL, topic_of
+from tests.faults.neighbours import seen_abroad
 from tests.faults.program import took
 from tests.faults.stores import read_centre, spooled
 
@@ -25,6 +26,8 @@ LOST: Final = f"{NODE}/@node/broker_lost"
 POINT: Final = 3
 FORGED: Final = json.dumps({"v": NORMAL}).encode()
 GARBAGE: Final = b"\x00 not of this device"
+#: Share of messages of other points that nobody can decode.
+POISON: Final = 0.02
 BACK_S: Final = 45.0
 #: Where nobody may subscribe or nothing is subscribed: none of it reaches the edge.
 ELSEWHERE: Final = ("plant/nobody", f"{topic_of(POINT)}/x", "site/siren", "a/b", f"$share/g/{NODE}")
@@ -45,19 +48,21 @@ async def retained() -> Sequence[Case]:
     "T09",
     "Who speaks in another's name where no access list stops it clears no alarm: a will and a "
     "retained message without a time are doubted, what is not decodable is kept and told as a "
-    "fault; who takes the edge's own client id is told as a lost broker, and the edge is back.",
-    observes=("I1", "I2", "I3", "I4", "I5", "I7", "I8", "I10"),
+    "fault; who takes the edge's own client id is told as a lost broker, and the edge is back. "
+    "Nobody of another division sees anything of it.",
+    observes=("I1", "I2", "I3", "I4", "I5", "I7", "I8", "I9", "I10"),
     plan=plan,
     limit_s=300.0,
     controls=[
         Control(mutant="retained_is_fresh", breaks=frozenset({"I4"}), cases=retained),
+        Control(mutant="divisions_by_prefix", breaks=frozenset({"I9"}), cases=retained),
     ],
 )
 async def impostor(room: Room) -> Evidence:
     """Raise an alarm, have an impostor speak against it, and look whether it still stands."""
     what = room.case.what
     evidence = Evidence()
-    async with Bench(room, delayed=False) as bench:
+    async with Bench(room, delayed=False, poison=POISON) as bench:
         await bench.start_edge()
         bench.beside(first=8)
         await took(lambda: bench.load.acknowledged > 100, 20)
@@ -69,7 +74,7 @@ async def impostor(room: Room) -> Evidence:
         await bench.sounded(evidence, 2, "after")
         await bench.hush()
         await bench.settle(quiet_s=1.0)
-        shown = await bench.finish()
+        shown = await bench.finish(foreign=await seen_abroad(bench))
     shown.sounded, shown.recovered = evidence.sounded, evidence.recovered
     events = read_centre(bench.folder / "centre").events
     standing = [e.cause for e in events if e.alarm == f"{NODE}/T{POINT:02}/h"]

@@ -21,6 +21,8 @@ from tests.faults.program import until
 BATCH: Final = 25
 #: Of a control: each kill loses what such a mutant held in memory.
 FEW: Final = 5
+#: Share of messages that nobody can decode.
+POISON: Final = 0.02
 #: SIGKILL comes so long after SIGTERM when a stop is not waited for, s.
 PATIENCE_S: Final = 1.0
 #: How long it takes until everything has gone up once nobody is killed any more.
@@ -48,7 +50,7 @@ async def kills(room: Room) -> Evidence:
     case = room.case
     everyone = case.number % 2 == 1
     chance = random.Random(case.seed)
-    async with Bench(room, delayed=not everyone) as bench:
+    async with Bench(room, delayed=not everyone, poison=POISON) as bench:
         await bench.start_edge()
         bench.play()
         for number in range(case.faults):

@@ -39,6 +39,8 @@ LATEST_S: Final = 2.0
 MOST_CHANGES: Final = 3000
 #: A disk served by Python is a slow one.
 RATE_HZ: Final = 200.0
+#: Share of messages that nobody can decode.
+POISON: Final = 0.02
 #: How long it takes until everything has gone up once the power stays, over two such disks.
 SETTLE_LIMIT_S: Final = 120.0
 #: A small room for alarms: it is no part of what is tried here.
@@ -73,7 +75,7 @@ async def power_cuts(room: Room) -> Evidence:
     found = Evidence()
     with Places(room.folder, names) as places:
         tables = STORE.format(folder=places.edge)
-        async with Bench(room, data=places.edge, tables=tables) as bench:
+        async with Bench(room, data=places.edge, tables=tables, poison=POISON) as bench:
             bench.load.rate_hz = RATE_HZ
             if not room.mutant:
                 bench.edge = Program("edge", room.folder, module="tests.faults.lossy.patient")

@@ -34,6 +34,8 @@ LONG: Final = (
     *(f"front:{what}" for what in FRONT),
     f"centre:{STOP}",
 )
+#: Share of messages that nobody can decode.
+POISON: Final = 0.02
 LASTS_S: Final = 8.0
 #: A connection that carries nothing is noticed within this.
 HALF_OPEN_S: Final = 60.0
@@ -70,7 +72,7 @@ async def weather(room: Room) -> Evidence:
     """Let the load speak through the weather, and through the time after it."""
     where, _, names = room.case.what.partition(":")
     evidence = Evidence()
-    async with Bench(room, delayed=False) as bench:
+    async with Bench(room, delayed=False, poison=POISON) as bench:
         await bench.start_edge()
         await took(lambda: bench.metric("parent_connected") == 1.0, 20)
         bench.load.rate_hz = 100.0

@@ -18,8 +18,10 @@ from tests.faults.catalogue import (
     only,
     repeated,
 )
+from tests.faults.checker import INVARIANTS
 from tests.faults.evidence import Evidence
-from tests.faults.laboratory import Laboratory, Row, run_case, summary, table
+from tests.faults.laboratory import Laboratory, run_case
+from tests.faults.table import Row, failed, summary, table
 
 MUTANTS = Path(__file__).parent / "mutants"
 
@@ -30,7 +32,10 @@ class Scripted:
     def __init__(self, *, limit_s: float = 10.0) -> None:
         self.runs = 0
         self.missing = ""
+        #: Cases that this machine cannot make; all of them unless told otherwise.
+        self.missing_cases = range(100)
         self.hangs = False
+        self.breaks = False
         self.violates = False
         self.leaves_a_pipe = False
         self.test = FaultTest(
@@ -51,8 +56,10 @@ class Scripted:
         (room.folder / "left").touch()
         if self.leaves_a_pipe:
             os.mkfifo(room.folder / "pipe")
-        if self.missing:
+        if self.missing and room.case.number in self.missing_cases:
             raise UnavailableError(self.missing)
+        if self.breaks:
+            raise AttributeError("no such method")
         if self.hangs:
             await asyncio.Event().wait()
         evidence = Evidence()
@@ -97,7 +104,30 @@ async def test_what_cannot_be_run_here_says_why(tmp_path: Path) -> None:
     assert (row.runs, row.violations) == (0, 0)
     assert row.controls == {"loud": None, "quiet": None}
     assert "not run: this machine has no such disk" in table([row])
-    assert summary([row])["not_run"] == {"T99": "this machine has no such disk"}
+    assert summary([row])["not_run"] == {"T99": ["this machine has no such disk"]}
+    assert failed([row], allow_missing=False)
+    assert not failed([row], allow_missing=True)
+
+
+async def test_a_case_that_cannot_be_run_is_told_beside_those_that_can(tmp_path: Path) -> None:
+    """A test of which a part was run has not been run whole, and the laboratory fails for it."""
+    scripted = Scripted()
+    scripted.missing, scripted.missing_cases = "too few descriptors", range(1, 2)
+    row = await Laboratory(tmp_path, long=False).test(scripted.test, controls=False)
+    assert (row.runs, row.violations) == (2, 0)
+    assert "not run: 1: too few descriptors" in table([row])
+    assert summary([row])["not_run"] == {"T99": ["1: too few descriptors"]}
+    assert failed([row], allow_missing=False)
+    assert not failed([row], allow_missing=True)
+
+
+async def test_a_laboratory_fails_for_what_got_away(tmp_path: Path) -> None:
+    """A control that was not caught fails it, and a control that was not run unless allowed."""
+    found = await Laboratory(tmp_path, long=False).test(Scripted().test, controls=False)
+    assert not failed([found], allow_missing=False)
+    assert failed([Row(found.test, found.found, {"quiet": False})], allow_missing=True)
+    assert failed([Row(found.test, found.found, {"quiet": None})], allow_missing=False)
+    assert not failed([Row(found.test, found.found, {"quiet": None})], allow_missing=True)
 
 
 async def test_the_worst_of_what_was_timed_is_told_beside_its_limit() -> None:
@@ -128,6 +158,17 @@ async def test_a_run_that_hangs_is_a_violation(tmp_path: Path) -> None:
     assert (tmp_path / "kept" / "left").exists()
 
 
+async def test_a_run_that_dies_fails_and_catches_nothing(tmp_path: Path) -> None:
+    """A mutant that is broken in another way than it is meant to be has shown nothing."""
+    scripted = Scripted()
+    scripted.breaks = True
+    row = await Laboratory(tmp_path, long=False).test(scripted.test)
+    assert row.violations == 2
+    assert all(found.violations.keys() == {"run"} for found in row.found)
+    assert "AttributeError: no such method" in row.found[0].violations["run"][0]
+    assert row.controls == {"loud": False, "quiet": False}
+
+
 async def test_what_cannot_be_kept_ends_no_laboratory(tmp_path: Path) -> None:
     """The violation is told, and the rest of the folder kept."""
     scripted = Scripted()
@@ -149,7 +190,7 @@ async def test_a_run_that_shows_nothing_of_its_promise_is_a_violation() -> None:
         limit_s=10.0,
     )
     found = await run_case(blind, batches(1)[0], keep=None)
-    assert found.violations == {"I1": ["the run showed nothing of it"]}
+    assert found.violations == {"run": ["the run showed nothing of I1"]}
     assert found.observed == ["I7"]
 
 
@@ -161,6 +202,7 @@ def test_every_test_of_the_catalogue_can_fail() -> None:
     for test, control in controls:
         assert control.inside != (MUTANTS / f"{control.mutant}.py").exists(), control.mutant
         assert control.breaks & test.observes, (test.name, control.mutant)
+        assert control.breaks <= INVARIANTS.keys(), (test.name, control.mutant)
     used = {control.mutant for _, control in controls if not control.inside}
     assert {path.stem for path in MUTANTS.glob("*.py")} == used
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tests.faults.catalogue import Case, Control, FaultTest, Found, load_catalogue, only, repeated
 from tests.faults.evidence import Evidence
-from tests.faults.laboratory import Row
 from tests.faults.results import PAGE, load, page, save
+from tests.faults.table import Row
 
 
 async def nothing(_room: object) -> Evidence:
@@ -42,14 +42,18 @@ def test_the_page_hides_nothing_bad(tmp_path: Path) -> None:
     away = Found(case=Case(number=1, seed=1), missing="no /dev/fuse")
     save([Row(a_test("T90", "loud"), [bad], {"loud": False})], long=False, folder=tmp_path)
     save([Row(a_test("T91"), [away])], long=False, folder=tmp_path)
+    part = Found(case=Case(number=2, seed=2, what="callers"), missing="too few descriptors")
+    save([Row(a_test("T93"), [bad, part])], long=False, folder=tmp_path)
     old = tmp_path / "old.md"
     old.write_text("Text.\n\n## Results\nstale\n", encoding="utf-8")
-    tests = {"T90": a_test("T90", "loud"), "T91": a_test("T91"), "T92": a_test("T92")}
+    tests = {name: a_test(name) for name in ("T91", "T92", "T93")}
+    tests["T90"] = a_test("T90", "loud")
     text = page(tests, folder=tmp_path, old=old)
     assert text.startswith("Text.\n\n## Results\n")
     assert "stale" not in text
     assert "| T90 | T90 holds. | 3 runs, 2 violations, 0 s | - | `loud` **not caught** |" in text
-    assert "| T91 | T91 holds. | not run: no /dev/fuse | - |" in text
+    assert "| T91 | T91 holds. | **not run**: no /dev/fuse | - |" in text
+    assert "0 s; **not run**: callers: too few descriptors | - |" in text
     assert "| T92 | T92 holds. | - | - | - |" in text
 
 
