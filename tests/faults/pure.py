@@ -16,6 +16,11 @@ from tests.faults.evidence import Evidence
 
 ROOT: Final = Path(__file__).parents[2]
 FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (\S+.*)$", re.MULTILINE)
+#: How the reason of a failure begins where a promise was looked at and found broken. Whatever else
+#: a test dies of shows only that it could not look.
+JUDGED: Final = ("AssertionError", "assert ", "Failed", "TimeoutError")
+#: So wide that no reason is cut off the names of the tests.
+COLUMNS: Final = "400"
 COUNT: Final = re.compile(r"(\d+) (passed|failed|skipped)")
 
 
@@ -25,7 +30,7 @@ async def judged(evidence: Evidence, invariant: str, *tests: str, mutant: str = 
     Raises
     ------
     RuntimeError
-        They could not be run.
+        They could not be run, or none of those that failed did so by what it asserts.
     """
     command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-rfE", "-p", "no:cacheprovider"]
     if mutant:
@@ -34,7 +39,7 @@ async def judged(evidence: Evidence, invariant: str, *tests: str, mutant: str = 
         *command,
         *tests,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": COLUMNS},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -49,6 +54,9 @@ async def judged(evidence: Evidence, invariant: str, *tests: str, mutant: str = 
     counts = {what: int(number) for number, what in COUNT.findall(said)}
     if counts.get("passed", 0) + counts.get("failed", 0):
         evidence.found.setdefault(invariant, [])
-    for failed in FAILED.findall(said):
+    failures = FAILED.findall(said)
+    if failures and not any(f" - {reason}" in each for each in failures for reason in JUDGED):
+        raise RuntimeError(f"nothing was judged: {failures}")
+    for failed in failures:
         evidence.fail(invariant, failed)
     return counts.get("passed", 0) + counts.get("failed", 0)

@@ -27,7 +27,7 @@ POINT: Final = 3
 FORGED: Final = json.dumps({"v": NORMAL}).encode()
 GARBAGE: Final = b"\x00 not of this device"
 #: Share of messages of other points that nobody can decode.
-POISON: Final = 0.02
+POISON: Final = 0.01
 BACK_S: Final = 45.0
 #: Where nobody may subscribe or nothing is subscribed: none of it reaches the edge.
 ELSEWHERE: Final = ("plant/nobody", f"{topic_of(POINT)}/x", "site/siren", "a/b", f"$share/g/{NODE}")

@@ -21,8 +21,8 @@ from tests.faults.program import until
 BATCH: Final = 25
 #: Of a control: each kill loses what such a mutant held in memory.
 FEW: Final = 5
-#: Share of messages that nobody can decode.
-POISON: Final = 0.02
+#: Share of messages that nobody can decode: each raises an alarm, which is a commit.
+POISON: Final = 0.005
 #: SIGKILL comes so long after SIGTERM when a stop is not waited for, s.
 PATIENCE_S: Final = 1.0
 #: How long it takes until everything has gone up once nobody is killed any more.

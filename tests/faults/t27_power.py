@@ -39,8 +39,8 @@ LATEST_S: Final = 2.0
 MOST_CHANGES: Final = 3000
 #: A disk served by Python is a slow one.
 RATE_HZ: Final = 200.0
-#: Share of messages that nobody can decode.
-POISON: Final = 0.02
+#: Share of messages that nobody can decode: each raises an alarm, which is a commit.
+POISON: Final = 0.003
 #: How long it takes until everything has gone up once the power stays, over two such disks.
 SETTLE_LIMIT_S: Final = 120.0
 #: A small room for alarms: it is no part of what is tried here.

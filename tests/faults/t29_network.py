@@ -34,8 +34,8 @@ LONG: Final = (
     *(f"front:{what}" for what in FRONT),
     f"centre:{STOP}",
 )
-#: Share of messages that nobody can decode.
-POISON: Final = 0.02
+#: Share of messages that nobody can decode: each raises an alarm, which is a commit.
+POISON: Final = 0.01
 LASTS_S: Final = 8.0
 #: A connection that carries nothing is noticed within this.
 HALF_OPEN_S: Final = 60.0
