@@ -72,6 +72,7 @@ class Telling:
             store=self._storage.act,
             anchored=self._anchored,
             rejected=lambda _: rejected(),
+            unwritten=self._unwritten,
         )
 
     async def _whole(self, connection: str) -> Whole:
@@ -112,6 +113,9 @@ class Telling:
         share = coverage(heard, self._covered_ns, self._clock.now_ns())
         # Of what is durable: a parent anchors it, and a power cut may undo what is not.
         return *self._storage.head, share, trouble + self._troubles()
+
+    def _unwritten(self) -> int:
+        return max(0, self._line.desk.chain.seq - self._storage.head[0])
 
     def _anchored(self, seq: int, head: str) -> None:
         parent = self._site.settings.parent
