@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
@@ -24,6 +25,7 @@ from gateway.northbound.summary import PERIOD_NS, Summaries
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
+from gateway.readings import ReadingBatch
 from gateway.roles.edge.authority import Authority
 from gateway.roles.edge.clock_set import ClockAlarm
 from gateway.roles.edge.ended import Ended, load
@@ -39,6 +41,7 @@ from gateway.roles.edge.recovery import Opened, memory_store, newest, open_store
 from gateway.roles.edge.screen import receivers_of
 from gateway.roles.edge.self_fault import SelfFault
 from gateway.roles.edge.site import Site
+from gateway.roles.edge.standstill import LeftAlone
 from gateway.roles.edge.storage import BACK, FAILED, Storage, failures
 from gateway.roles.edge.telling import Telling
 from gateway.roles.edge.trusting import Trusting
@@ -55,6 +58,21 @@ SNAPSHOT_NS: Final = 60 * NANOSECONDS
 #: A broker that does not answer for this long after the start is away: the clock runs without it.
 FIRST_CONTACT_NS: Final = 10 * NANOSECONDS
 LOG = log("roles.edge")
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """What a start found in the store: the desk, events not yet committed, records that were run.
+
+    The newest date that the store knows, ns; orders that have ended; the newest readings.
+    """
+
+    desk: Desk
+    pending: list[Transition]
+    ran: int
+    known_ns: int
+    ended: Sequence[tuple[str, str]]
+    newest: list[ReadingBatch]
 
 
 class EdgeNode:
@@ -97,33 +115,32 @@ class EdgeNode:
         self._met = False
         self._started_ns = clock.monotonic_ns()
         self._taking_died: asyncio.Future[None]
+        self._known_ns = 0
         self._ended: Ended
+        #: What stands in calls that the disk has not answered.
+        self.alone = LeftAlone()
 
     async def __aenter__(self) -> Self:
         site, plant = self.site, self.plant
         self._taking_died = asyncio.get_running_loop().create_future()
         configuration = Configuration(hash=site.hash, tags=list(plant.points.tags))
-        opened = await asyncio.to_thread(
-            partial(
-                open_store,
-                site.folder,
-                configuration=configuration,
-                clock=self.clock,
-                memory="the store failed again after a new start" if failures() > 1 else "",
-            )
-        )
+        opened = await self._open(configuration)
         engine = Engine(plant)
         await asyncio.to_thread(engine.warm_up)
-        receivers = await receivers_of(site, self._stack)
+        receivers = await receivers_of(site, self._stack, self.alone)
         try:
             self._use(opened, receivers)
-            pending, ran = await asyncio.to_thread(self._take_up, opened, engine)
+            taken = await self.alone.run(partial(self._take_up, opened, engine))
         except (OSError, StoreError) as error:
             # What the disk gave is not enough to go on with: the site is watched all the same.
-            opened.close()
+            await self._leave(opened)
             opened, engine = memory_store(str(error)), Engine(plant)
             self._use(opened, receivers)
-            pending, ran = self._take_up(opened, engine)
+            taken = self._take_up(opened, engine)
+        pending, ran = taken.pending, taken.ran
+        self.desk, self._known_ns, self._ended = taken.desk, taken.known_ns, Ended(taken.ended)
+        for batch in taken.newest:
+            self.ingest.repeats.remember(batch)
         engine.align({alarm: status.active for alarm, status in self.desk.statuses.items()})
         LOG.info("engine ready", records=ran, uncommitted=len(pending), life=opened.life)
         self._points_told = bool(receivers) and is_told(site)
@@ -177,7 +194,7 @@ class EdgeNode:
         await self._tasks.end()
         await self._stack.aclose()
         await self.storage.snapshots.keep_last(self.line.position, self.line.engine.snapshot())
-        await asyncio.to_thread(self.storage.stop)
+        await self.storage.stop()
 
     async def failed(self) -> None:
         """Wait for ever, or raise what a task of the node, or its taking of messages, died of."""
@@ -198,22 +215,46 @@ class EdgeNode:
             metrics=self.metrics,
             again=self._again,
             filled=self._filled,
+            alone=self.alone,
         )
 
-    def _take_up(self, opened: Opened, engine: Engine) -> tuple[list[Transition], int]:
+    async def _open(self, configuration: Configuration) -> Opened:
+        """Open the store, or one in memory where the disk does not answer."""
+        again = "the store failed again after a new start" if failures() > 1 else ""
+        opening = partial(
+            open_store,
+            self.site.folder,
+            configuration=configuration,
+            clock=self.clock,
+            memory=again,
+        )
+        try:
+            return await self.alone.run(opening, late=Opened.close)
+        except TimeoutError as error:
+            return memory_store(str(error))
+
+    async def _leave(self, opened: Opened) -> None:
+        """Close a store that is of no use, as far as the disk lets it be closed."""
+        with suppress(TimeoutError):
+            await self.alone.run(opened.close)
+
+    def _take_up(self, opened: Opened, engine: Engine) -> TakenUp:
         """Bring engine and desk to where the store ends, and know what a broker may repeat."""
-        self.desk, pending, ran = take_up(
+        desk, pending, ran = take_up(
             opened,
             engine,
             self._definitions,
             self.storage.identity,
             now_ns=self.clock.now_ns(),
         )
-        self._known_ns = newest_ns(opened.database)
-        self._ended = Ended(load(opened.database))
-        for batch in newest(opened, engine, self.ingest.repeats.most):
-            self.ingest.repeats.remember(batch)
-        return pending, ran
+        return TakenUp(
+            desk,
+            pending,
+            ran,
+            known_ns=newest_ns(opened.database),
+            ended=load(opened.database),
+            newest=list(newest(opened, engine, self.ingest.repeats.most)),
+        )
 
     def _build(self, engine: Engine, receivers: Sequence[Above]) -> None:
         settings, storage = self.site.settings, self.storage
