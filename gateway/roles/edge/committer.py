@@ -328,8 +328,8 @@ class Committer:
             self.database.notify("outbox")
 
     def _do(self, work: Work) -> None:
-        if work.act is None:
-            return
+        if work.act is None or (self._abandoned and work.answer is not None):
+            return  # whoever asked has been told that it was not done
         try:
             result = work.act(self.database)
         except StoreBrokenError as error:

@@ -26,8 +26,10 @@ from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
 from gateway.readings import ReadingBatch
+from gateway.roles.edge import heard_itself
 from gateway.roles.edge.authority import Authority
 from gateway.roles.edge.clock_set import ClockAlarm
+from gateway.roles.edge.committer import Work
 from gateway.roles.edge.ended import Ended, load
 from gateway.roles.edge.inventory import is_told
 from gateway.roles.edge.keeping import Keeping
@@ -64,7 +66,8 @@ LOG = log("roles.edge")
 class TakenUp:
     """What a start found in the store: the desk, events not yet committed, records that were run.
 
-    The newest date that the store knows, ns; orders that have ended; the newest readings.
+    The newest date that the store knows, ns; orders that have ended; whether the broker is known to
+    deliver what the node says to itself; the newest readings.
     """
 
     desk: Desk
@@ -72,6 +75,7 @@ class TakenUp:
     ran: int
     known_ns: int
     ended: Sequence[tuple[str, str]]
+    heard_itself: bool
     newest: list[ReadingBatch]
 
 
@@ -116,6 +120,7 @@ class EdgeNode:
         self._started_ns = clock.monotonic_ns()
         self._taking_died: asyncio.Future[None]
         self._known_ns = 0
+        self._heard_itself = False
         self._ended: Ended
         #: What stands in calls that the disk has not answered.
         self.alone = LeftAlone()
@@ -139,6 +144,7 @@ class EdgeNode:
             taken = self._take_up(opened, engine)
         pending, ran = taken.pending, taken.ran
         self.desk, self._known_ns, self._ended = taken.desk, taken.known_ns, Ended(taken.ended)
+        self._heard_itself = taken.heard_itself
         for batch in taken.newest:
             self.ingest.repeats.remember(batch)
         engine.align({alarm: status.active for alarm, status in self.desk.statuses.items()})
@@ -253,6 +259,7 @@ class EdgeNode:
             ran,
             known_ns=newest_ns(opened.database),
             ended=load(opened.database),
+            heard_itself=heard_itself.known(opened.database),
             newest=list(newest(opened, engine, self.ingest.repeats.most)),
         )
 
@@ -292,6 +299,7 @@ class EdgeNode:
             clock=self.clock,
             deliver=self._deliver,
             changed=self._broker_changed,
+            heard_itself=self._heard_itself,
         )
         self.keeping = Keeping(self.site, storage=storage, clock=self.clock, metrics=self.metrics)
         self.trusting = Trusting(
@@ -381,7 +389,7 @@ class EdgeNode:
         """Whether readings from before may still be coming: at start, and behind a fence."""
         if not self._met:
             return self.clock.monotonic_ns() - self._started_ns < FIRST_CONTACT_NS
-        return self.session.fenced
+        return self.session.holds
 
     def _send_siren(self, payload: bytes) -> bool:
         siren = self.site.settings.siren
@@ -413,8 +421,13 @@ class EdgeNode:
                 clock_alarm.tell(passed)
                 self.line.siren.beat(now_ns=now, monotonic_ns=passed)
                 standing = self.session.connected and not self.session.fenced
-                self.fault.look(self.session.connection if standing else 0)
+                self.fault.look(
+                    self.session.connection if standing else 0, queued=self.session.overdue
+                )
                 self.session.mark()
+                if self.session.heard_itself and not self._heard_itself:
+                    self._heard_itself = True
+                    self.storage.submit(Work(act=heard_itself.note))
                 self.metrics.standing.set(self.desk.standing)
                 self.metrics.silent.set(int(self.line.liveness.silent.sum()))
             if passed >= next_summary:

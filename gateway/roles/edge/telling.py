@@ -120,7 +120,8 @@ class Telling:
     def _anchored(self, seq: int, head: str) -> None:
         parent = self._site.settings.parent
         url = parent.url if parent else ""
-        now = self._clock.now_ns()
+        # Of the store that this is written to, whichever the node has when it is.
+        now, key = self._clock.now_ns(), self._storage.key
 
         def write(database: Database) -> None:
             database.execute(
@@ -129,7 +130,7 @@ class Telling:
                 (seq, head, now, url),
             )
             with database.transaction():
-                close_segment(database, self._storage.key, at_ns=now, force=True)
+                close_segment(database, key, at_ns=now, force=True)
 
         self._storage.submit(Work(act=write))
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.db import lock
+from gateway.identity import public_hex
 from gateway.model import decode_event
 from gateway.northbound import uplink
 from gateway.roles.edge import disk_again, node, snapshot_keeping, standstill, storage
@@ -20,7 +21,7 @@ from gateway.roles.edge.storage import BACK
 from gateway.simulation.broker import LocalBroker
 from tests.gateway.northbound.site import Parent, serving
 from tests.gateway.roles.edge.conftest import Disk
-from tests.gateway.roles.edge.edge import Edge, running, stored, until, write_site
+from tests.gateway.roles.edge.edge import Edge, running, stored, until, verified, write_site
 from tests.gateway.roles.edge.test_outgoing import above
 
 pytestmark = pytest.mark.broker
@@ -74,12 +75,14 @@ async def test_a_disk_that_hangs_for_good_holds_back_no_alarm_for_good(
     """After its time it is left alone: alarms go up from memory, and the disk is taken up again."""
     monkeypatch.setattr(storage, "HUNG_S", 1.0)
     monkeypatch.setattr(disk_again, "FIRST_S", 0.05)
+    # Each is answered with an anchor, which closes a segment of the journal.
+    monkeypatch.setattr(uplink, "HEARTBEAT_S", 0.1)
     async with serving(Parent()) as parent:
         path = write_site(tmp_path, port=broker.port, more=above(tmp_path, parent.url))
         async with running(path) as edge:
             await edge.say(20.0)
             await settled(edge)
-            life = edge.node.storage.identity.life
+            life, key = edge.node.storage.identity.life, public_hex(edge.node.storage.key)
             disk.hang()
             await edge.say(150.0)
             await until(lambda: edge.active("@node/storage_slow"))
@@ -100,6 +103,7 @@ async def test_a_disk_that_hangs_for_good_holds_back_no_alarm_for_good(
             assert ("A", "h", "raise") in {
                 (e.tag, e.rule, e.cause) for e in stored(tmp_path / "data")
             }
+            assert verified(tmp_path / "data", key=key).problems == ()
 
 
 async def test_it_goes_back_when_what_hung_has_come_back(
