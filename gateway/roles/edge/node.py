@@ -40,11 +40,12 @@ from gateway.roles.edge.own_alarms import OwnAlarms
 from gateway.roles.edge.pacing import Pacing
 from gateway.roles.edge.parent_time import ParentTime
 from gateway.roles.edge.recovery import Opened, memory_store, newest, open_store, take_up
+from gateway.roles.edge.room import Room
 from gateway.roles.edge.screen import receivers_of
 from gateway.roles.edge.self_fault import SelfFault
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.standstill import LeftAlone
-from gateway.roles.edge.storage import BACK, FAILED, Storage, failures
+from gateway.roles.edge.storage import BACK, FAILED, MEBIBYTE, Storage, failures
 from gateway.roles.edge.telling import Telling
 from gateway.roles.edge.trusting import Trusting
 from gateway.roles.exporting import Exports, destinations_of
@@ -184,6 +185,7 @@ class EdgeNode:
             ("storage", self.storage.watch()),
             ("orders", self.orders.follow(self.storage)),
             ("disk again", self.storage.come_back()),
+            ("room", self.room.watch()),
         ):
             self._tasks.begin(name, task)
         await self._stack.enter_async_context(self.keeping)
@@ -306,6 +308,13 @@ class EdgeNode:
             receivers, folder=self.site.folder, line=self.line, own=self._own, clock=self.clock
         )
         self.fault = SelfFault(self.line, self._own, self.clock)
+        self.room = Room(
+            self.site.folder,
+            reserve_bytes=settings.store.reserve_mib * MEBIBYTE,
+            storage=storage,
+            line=self.line,
+            own=self._own,
+        )
         self.orders = OrderDesk(
             self.line,
             clock=self.clock,
