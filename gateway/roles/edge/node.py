@@ -130,16 +130,19 @@ class EdgeNode:
         site, plant = self.site, self.plant
         self._taking_died = asyncio.get_running_loop().create_future()
         configuration = Configuration(hash=site.hash, tags=list(plant.points.tags))
-        opened = await self._open(configuration)
+        opened = useless = await self._open(configuration)
         engine = Engine(plant)
         await asyncio.to_thread(engine.warm_up)
         receivers = await receivers_of(site, self._stack, self.alone)
         try:
             self._use(opened, receivers)
-            taken = await self.alone.run(partial(self._take_up, opened, engine))
+            taken = await self.alone.run(
+                partial(self._take_up, opened, engine), late=lambda _: useless.close()
+            )
         except (OSError, StoreError) as error:
             # What the disk gave is not enough to go on with: the site is watched all the same.
-            await self._leave(opened)
+            if not isinstance(error, TimeoutError):
+                await self._leave(opened)
             opened, engine = memory_store(str(error)), Engine(plant)
             self._use(opened, receivers)
             taken = self._take_up(opened, engine)

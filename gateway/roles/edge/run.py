@@ -19,7 +19,7 @@ from gateway.roles.edge.self_fault import LONGEST
 from gateway.roles.edge.serving import MetricsServer, serve
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import BACK, FAILED, FAILURES, failures
-from gateway.watchdog import Watchdog
+from gateway.watchdog import ANEW, Watchdog, notify
 
 #: Where a process that begins anew is told why.
 RESTARTED: Final = "HAZGATE_RESTARTED"
@@ -181,6 +181,7 @@ def leave(reason: str) -> NoReturn:
         Why the program starts anew in its place; empty where it was asked to end.
     """
     if reason:
+        notify(ANEW)
         execute_again(reason)
     sys.stdout.flush()
     sys.stderr.flush()
