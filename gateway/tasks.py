@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn, TypeVar, cast
 from gateway.observe import log
 
 PAUSE_S: Final = 5.0
+KILL_S: Final = 10.0
 R = TypeVar("R")
 LOG = log("tasks")
 
@@ -41,8 +42,17 @@ async def beside(function: Callable[..., R], *arguments: object) -> R:
         with suppress(RuntimeError):  # the loop has ended: nobody is left to be told
             loop.call_soon_threadsafe(settle, result, failed)
 
-    threading.Thread(target=run, name=function.__name__, daemon=True).start()
+    name = getattr(function, "__name__", "beside")
+    threading.Thread(target=run, name=name, daemon=True).start()
     return await answer
+
+
+async def kill(process: asyncio.subprocess.Process) -> None:
+    """Kill a child, and wait for its end as far as it can end: a disk that hangs holds it."""
+    process.kill()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(KILL_S):
+            await process.wait()
 
 
 async def keep_going(

@@ -255,6 +255,7 @@ NODE_ALARMS = (
         "A reader holds the store, its log grows",
         "有程序占住存储读取，日志不断增大",
     ),
+    ("storage_low", Priority.MEDIUM, "Little room on the disk", "磁盘剩余空间不足"),
     ("broker_lost", Priority.CRITICAL, "No connection to the broker", "与消息服务器失去连接"),
     ("clock_set", Priority.MEDIUM, "The gateway's clock was set", "网关时钟被调整"),
     (

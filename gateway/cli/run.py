@@ -47,7 +47,7 @@ def edge(
 
     Example: hazgate edge --config site.toml
     """
-    from gateway.roles.edge.run import execute_again, restart, run_edge
+    from gateway.roles.edge.run import execute_again, leave, restart, run_edge
     from gateway.roles.edge.site import start_site
 
     start_log(json=log_json)
@@ -57,7 +57,7 @@ def edge(
             typer.echo(each, err=True)
         with Watchdog(restart) as watchdog:
             clock = clock_of(clock_speed, clock_origin)
-            reason = asyncio.run(run_edge(site, clock=clock, watchdog=watchdog))
+            reason = asyncio.run(run_edge(site, clock=clock, watchdog=watchdog, leave=leave))
     except ConfigError as error:
         complain(error.problems)
     except StoreInUseError as error:

@@ -20,6 +20,7 @@ from gateway import background, lifeline
 from gateway.northbound import wire
 from gateway.northbound.pins import Kept, Pruning, Window
 from gateway.northbound.spool import count_readings, kept_from, marker, segments
+from gateway.tasks import kill
 
 DAY_NS: Final = 86_400_000_000_000
 #: At most this much of one point goes up at once (DESIGN, "What goes up").
@@ -128,8 +129,7 @@ class History:
                 raise HistoryError(f"{act}: no answer within {within_s:g} s") from error
             finally:
                 if process.returncode is None:
-                    process.kill()
-                    await process.wait()
+                    await kill(process)
             if process.returncode:
                 words = complained.decode(errors="replace").strip().splitlines()
                 raise HistoryError(f"{act}: {words[-1] if words else process.returncode}")

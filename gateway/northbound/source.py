@@ -107,6 +107,8 @@ class Source:
         as above; asked before each post of events, and each 15 s.
     receipts
         Given what the parent answers to that, and to `whole`.
+    unwritten
+        How many events the node has made that no outbox holds yet: its disk has not answered.
     """
 
     identity: Callable[[], Identity]
@@ -118,3 +120,4 @@ class Source:
     event: Callable[[Identity, int, bytes], wire.Item] = event_item
     changes: Callable[[str], Awaitable[Sequence[wire.Item]]] = nothing
     receipts: Callable[[Sequence[wire.Receipt]], None] = unread
+    unwritten: Callable[[], int] = int

@@ -258,6 +258,8 @@ class Uplink:
     async def _heartbeat(self) -> None:
         who = self._source.identity()
         seq, head, coverage, trouble = self._source.status()
+        # While a disk hangs, what it has not written waits as well: nobody above has all of it.
+        lag = self._sending.lag + self._source.unwritten()
         beat = wire.Heartbeat(
             node=who.node,
             life=who.life,
@@ -265,7 +267,7 @@ class Uplink:
             last_seq=seq,
             head=head,
             # Without a connection at least the present state waits.
-            lag=self._sending.lag if self.connected else max(1, self._sending.lag),
+            lag=lag if self.connected else max(1, lag),
             coverage=coverage,
             clock_ns=self._clock.now_ns(),
             version=__version__,

@@ -256,7 +256,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """Body of ``POST /api/v1/heartbeat``, each 15 s.
 
-    `lag` counts events not yet received above, `coverage` is the share of points with a usable
+    `lag` counts events not yet received above, those among them that the node's disk has not taken
+    yet; `coverage` is the share of points with a usable
     reading in the last minute, `head` the hash of the last journal entry `last_seq` (to be anchored
     above).
     """

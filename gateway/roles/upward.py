@@ -23,7 +23,7 @@ from gateway.northbound.source import Gauges, Report, Source
 from gateway.northbound.trust import Trust, read_pin
 from gateway.northbound.uplink import Uplink
 from gateway.observe import log
-from gateway.tasks import Tasks
+from gateway.tasks import Tasks, beside
 
 PARENT: Final = "parent"
 RETRY_S: Final = 5.0
@@ -137,7 +137,7 @@ class Upward:
         token, verify = await self._means(above.settings)
         if self._trust is not None:
             path = token_path(above.settings, self._folder)
-            self._trust.begin(above.name, await asyncio.to_thread(read_pin, path))
+            self._trust.begin(above.name, await beside(read_pin, path))
         met = asyncio.Event()
 
         def answered(answer: wire.HeartbeatAnswer) -> None:
@@ -176,7 +176,7 @@ class Upward:
         while True:
             try:
                 token = await self._credential(settings)
-                return token, await asyncio.to_thread(trusting, settings)
+                return token, await beside(trusting, settings)
             except (OSError, ValueError) as error:
                 if str(error) != told:
                     told = str(error)
@@ -192,17 +192,15 @@ class Upward:
         path = token_path(settings, self._folder)
         code = Path(settings.code_file) if settings.code_file else None
         told = ""
-        while not path.exists():
+        while not await beside(path.exists):
             reason = (
                 "not paired: events wait in the outbox; ask the centre for a code and run "
                 "hazgate pair --config FILE --code CODE"
             )
-            if code is not None and code.exists():
-                text = await asyncio.to_thread(code.read_text, encoding="ascii")
+            if code is not None and await beside(code.exists):
+                text = await beside(_text, code)
                 try:
-                    await asyncio.to_thread(
-                        partial(pair, settings, self._folder, text, node=self._node)
-                    )
+                    await beside(_pair, settings, self._folder, text, self._node)
                 except PairingError as error:
                     reason = str(error)
                 else:
@@ -211,4 +209,12 @@ class Upward:
                 LOG.warning(reason, url=settings.url, token=str(path))
                 told = reason
             await asyncio.sleep(RETRY_S if code is None else 0.5)
-        return (await asyncio.to_thread(path.read_text, encoding="ascii")).strip()
+        return (await beside(_text, path)).strip()
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="ascii")
+
+
+def _pair(settings: ParentSettings, folder: Path, code: str, node: str) -> None:
+    pair(settings, folder, code, node=node)

@@ -123,7 +123,8 @@ class Connection:
             client.ping()
             client.loop_misc()
             watch.flush()
-            self._fence.look()
+            if self._fence.look() and self.stands:
+                client.publish(self._topic, self._fence.said, qos=1)
 
     @property
     def watch(self) -> SocketWatch:

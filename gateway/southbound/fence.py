@@ -2,6 +2,13 @@
 
 A resumed session first delivers what came while the gateway was away. The fence is published once
 the session stands; the broker puts it behind what waited, so all that comes before it is old.
+
+Where a broker is known to deliver the node's messages to itself, nothing but the fence's return
+takes it down: a queue of hours may take minutes on a slow board, and is not live for that. It is
+said again meanwhile, since a broker whose queue is full drops it. After a minute it is overdue: the
+node tells that as a fault of its own and lets time run, so that silence is an alarm, but what comes
+is still taken for old. Where nothing has ever come back, a broker may forbid it in silence, and the
+fence falls.
 """
 
 from __future__ import annotations
@@ -12,11 +19,12 @@ from typing import Final
 from gateway.model import Clock
 from gateway.observe import log
 
-#: A fence that does not come back is taken down when nothing came before it for this long.
+#: Where nothing has ever come back, it is taken down when nothing came before it for this long.
 FENCE_S: Final = 10.0
-#: And at last after this, though messages keep coming: the broker may forbid the topic in silence,
-#: and behind a fence no delay and no silence runs out.
+#: And at last after this, though messages keep coming; where something has, it is overdue then.
 LAST_S: Final = 60.0
+#: Said again this often.
+AGAIN_S: Final = 10.0
 LOG = log("southbound.fence")
 
 
@@ -29,40 +37,70 @@ class Fence:
         On which the node speaks to itself.
     clock
         Tells when the fence is overdue.
+    known
+        Whether anything that the node said to itself has ever come back.
     """
 
-    def __init__(self, topic: str, clock: Clock) -> None:
+    def __init__(self, topic: str, clock: Clock, *, known: bool = False) -> None:
         self.said = b""
+        self.known = known
+        #: Whether it should have come back long ago.
+        self.overdue = False
         self._topic = topic
         self._clock = clock
         self._until = 0
         self._last = 0
+        self._again = 0
 
     @property
     def stands(self) -> bool:
         """Whether what comes now may have waited."""
         return bool(self.said)
 
+    @property
+    def holds(self) -> bool:
+        """Whether time has to wait too: what ends a delay or a silence may be in the queue."""
+        return self.stands and not self.overdue
+
     def put_up(self) -> None:
         """Put up a new one; `said` is what must come back."""
         self.said = secrets.token_hex(8).encode()
+        self.overdue = False
         self.excuse()
 
     def take_down(self) -> None:
         """Take it down: it came back, or nothing comes."""
-        self.said = b""
+        if self.overdue:
+            LOG.info("the broker's queue has passed")
+        self.said, self.overdue = b"", False
 
     def wait(self) -> None:
         """Count anew how long nothing may come: something of the queue came before it."""
-        self._until = self._clock.monotonic_ns() + int(FENCE_S * 1e9)
+        self._until = self._in(FENCE_S)
 
     def excuse(self) -> None:
         """Count everything anew: nothing could come back until now."""
-        self._last = self._clock.monotonic_ns() + int(LAST_S * 1e9)
+        self._last = self._in(LAST_S)
+        self._again = self._in(AGAIN_S)
         self.wait()
 
-    def look(self) -> None:
-        """Take it down where it has not come back in time."""
-        if self.stands and self._clock.monotonic_ns() > min(self._until, self._last):
-            LOG.warning("fence did not come back; the broker may forbid it", topic=self._topic)
-            self.take_down()
+    def look(self) -> bool:
+        """Take it down, or call it overdue, in its time; return whether it is to be said again."""
+        now = self._clock.monotonic_ns()
+        if not self.stands:
+            return False
+        if not self.known:
+            if now > min(self._until, self._last):
+                LOG.warning("fence did not come back; the broker may forbid it", topic=self._topic)
+                self.take_down()
+            return False
+        if now > self._last and not self.overdue:
+            LOG.warning("the broker's queue is still coming; it is not live", topic=self._topic)
+            self.overdue = True
+        if now <= self._again:
+            return False
+        self._again = self._in(AGAIN_S)
+        return True
+
+    def _in(self, seconds: float) -> int:
+        return self._clock.monotonic_ns() + int(seconds * 1e9)

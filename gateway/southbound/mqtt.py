@@ -50,6 +50,8 @@ class BrokerSession:
         while the session waits a moment.
     changed
         Told None when subscribed, and the reason when the session breaks.
+    heard_itself
+        Whether the broker is known to deliver what the node says to itself.
 
     Notes
     -----
@@ -65,6 +67,7 @@ class BrokerSession:
         clock: Clock,
         deliver: Callable[[Arrivals], bool],
         changed: Callable[[str | None], None],
+        heard_itself: bool = False,
     ) -> None:
         self.settings = settings
         self.connection = 0
@@ -75,7 +78,7 @@ class BrokerSession:
         self._changed = changed
         self._topic = own_topic(node)
         self._own = np.frombuffer(bytearray(self._topic.encode()), np.uint8)
-        self._fence = Fence(self._topic, clock)
+        self._fence = Fence(self._topic, clock, known=heard_itself)
         self._line: Connection | None = None
         self._paused = False
         self._tasks = Tasks()
@@ -132,6 +135,21 @@ class BrokerSession:
     def fenced(self) -> bool:
         """Whether messages that waited in the broker's queue may still be coming."""
         return self._fence.stands
+
+    @property
+    def holds(self) -> bool:
+        """Whether no delay and no silence may run out meanwhile."""
+        return self._fence.holds
+
+    @property
+    def overdue(self) -> bool:
+        """Whether that queue has been coming for so long that somebody should know."""
+        return self._fence.overdue
+
+    @property
+    def heard_itself(self) -> bool:
+        """Whether anything that the node said to itself has ever come back."""
+        return self._fence.known
 
     def pause(self) -> None:
         """Stop reading the socket: the broker waits.
@@ -206,8 +224,10 @@ class BrokerSession:
             if own:
                 said = arrivals.payload(-1)
                 if said == MARKER:
+                    self._fence.known = True
                     arrivals = replace(arrivals, marked=True)
                 elif said == self._fence.said:
+                    self._fence.known = True
                     self._fence.take_down()
             room = self._deliver(arrivals)
             begin = end

@@ -17,6 +17,7 @@ from tests.faults.load import NORMAL
 from tests.faults.mounts import SmallDisk
 from tests.faults.program import took
 
+LOW: Final = "storage_low"
 FULL: Final = f"{NODE}/@node/storage_full"
 #: Where even the reserve is refused, the store is lost until there is room.
 LOST: Final = f"{NODE}/@node/storage_lost"
@@ -93,6 +94,8 @@ async def full(room: Room) -> Evidence:
         # The disk ends with this block, and the judge comes after it.
         shown.edge = room.folder / "kept"
         shutil.copytree(disk.folder / "data", shown.edge)
+    # A disk of this size has little room when it has what there is.
+    shown.silent |= {LOW}
     shown.sounded, shown.recovered = evidence.sounded, evidence.recovered
     shown.found |= evidence.found
     return shown

@@ -8,6 +8,7 @@ from typing import Final, NoReturn
 
 from gateway import lifeline
 from gateway.observe import log
+from gateway.tasks import kill
 
 STOP_S: Final = 10.0
 LOG = log("roles.edge.child")
@@ -24,8 +25,7 @@ async def keep_running(what: str, *command: str) -> NoReturn:
             try:
                 await asyncio.wait_for(process.wait(), STOP_S)
             except TimeoutError:
-                process.kill()
-                await process.wait()
+                await kill(process)
             raise
         LOG.error("a process beside this one ended; starting it again", what=what, status=status)
         # Jitter, and time for whatever made it end.

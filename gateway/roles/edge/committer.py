@@ -24,6 +24,7 @@ from gateway.db import Database, StoreBrokenError, StoreFullError
 from gateway.journal import digest
 from gateway.northbound.spool_writer import Spool
 from gateway.roles.edge.rows import set_position, write_snapshot, write_transitions
+from gateway.roles.edge.standstill import Own
 from gateway.roles.edge.storing import Reserve, Storing
 from gateway.roles.edge.witness import Witness
 
@@ -32,6 +33,7 @@ QUEUE_LENGTH: Final = 2000
 GROUP: Final = 256
 #: Readings are gathered this long before they are handed to the thread, s.
 GATHER_S: Final = 0.02
+LOST: Final = "the store is lost; the node runs on memory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +142,7 @@ class Committer:
     ) -> None:
         self.database = database
         self.busy_since = 0.0
+        self.own = Own()
         self._reserve = Reserve(reserve, reserve_bytes)
         self._storing = Storing(spool, self._reserve, troubled=self._trouble)
         self._key = key
@@ -158,18 +161,35 @@ class Committer:
         self._accepted = 0
         self._end_told = 0
         self._lost = False
+        self._abandoned = False
+        self._answers: set[asyncio.Future[Any]] = set()
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
 
     def start(self) -> None:
-        """Keep room back and begin."""
-        self._reserve.keep()
+        """Begin."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Finish what was handed over, sync, and end the thread."""
+    def finish(self) -> None:
+        """Let the thread end when it has written what was handed over, and synced."""
         self._queue.append((0.0, None))
         self._bell.set()
-        self._thread.join(timeout=30)
+
+    def abandon(self) -> None:
+        """Wait no longer for a disk that does not answer.
+
+        Whoever waits for an answer is given none. If the disk does answer, what was handed over is
+        written all the same; nobody is told, and the store is closed.
+        """
+        self._abandoned = True
+        self.finish()
+        for answer in tuple(self._answers):
+            if not answer.done():
+                answer.set_exception(StoreBrokenError(LOST))
+
+    @property
+    def ended(self) -> bool:
+        """Whether the thread runs no more."""
+        return not self._thread.is_alive()
 
     @property
     def waiting(self) -> int:
@@ -201,11 +221,20 @@ class Committer:
     async def act(self, act: Callable[[Database], Any]) -> Any:
         """Do something with the store in the store's thread and return its result."""
         answer: asyncio.Future[Any] = self._loop.create_future()
+        self._answers.add(answer)
+        answer.add_done_callback(self._answers.discard)
         self.submit(Work(act=act, answer=answer))
         return await answer
 
     def _run(self) -> None:
+        self.own.begin()
         ended = False
+        try:
+            self.busy_since = time.monotonic()
+            self._reserve.keep()
+        except BaseException as error:
+            self._lose(_Group(), error)
+        self.busy_since = 0.0
         while not ended:
             try:
                 self._bell.wait()
@@ -219,6 +248,8 @@ class Committer:
             self._storing.close()
         if self._witness is not None:
             self._witness.close()
+        if self._abandoned:
+            self.database.close()
 
     def _take_group(self) -> bool:
         """Write a group of the work that waits; return whether it was the last."""
@@ -297,8 +328,8 @@ class Committer:
             self.database.notify("outbox")
 
     def _do(self, work: Work) -> None:
-        if work.act is None:
-            return
+        if work.act is None or (self._abandoned and work.answer is not None):
+            return  # whoever asked has been told that it was not done
         try:
             result = work.act(self.database)
         except StoreBrokenError as error:
@@ -319,7 +350,7 @@ class Committer:
             return
 
         def settle() -> None:
-            if future.cancelled():
+            if future.done():
                 return
             if isinstance(result, Exception):
                 future.set_exception(result)
@@ -338,13 +369,17 @@ class Committer:
     def _abandon(self, group: _Group) -> None:
         for work in group.work:
             self._bytes_out += len(work.blob)
-            self._answer(work, StoreBrokenError("the store is lost; the node runs on memory"))
+            self._answer(work, StoreBrokenError(LOST))
 
     def _trouble(self, what: str, reason: str) -> None:
         self._tell(self._troubled, what, reason)
 
     def _tell(self, what: Callable[..., None], *arguments: object) -> None:
+        def tell() -> None:
+            if not self._abandoned:
+                what(*arguments)
+
         try:
-            self._loop.call_soon_threadsafe(what, *arguments)
+            self._loop.call_soon_threadsafe(tell)
         except RuntimeError:
             return  # the loop has ended: there is nobody left to tell

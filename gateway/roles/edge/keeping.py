@@ -21,7 +21,7 @@ from gateway.observe import Metrics, log
 from gateway.roles.edge.child import keep_running
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import MEBIBYTE, Storage
-from gateway.tasks import Tasks
+from gateway.tasks import Tasks, beside
 
 KEEP_S: Final = 60.0
 #: Orders for readings that may wait for their turn.
@@ -139,15 +139,15 @@ class Keeping:
     async def _cut(self, spool: Spool) -> None:
         taken = []
         if self._influx is not None:
-            taken.append(await asyncio.to_thread(read_position, self._exported))
+            taken.append(await beside(read_position, self._exported))
             self._metrics.influx_lag.set(max(0, spool.position - taken[0]))
         snapshot: int = await self._storage.act(snapshot_position)
-        end, lost = await asyncio.to_thread(self._history.cut_to, snapshot=snapshot, taken=taken)
+        end, lost = await beside(partial(self._history.cut_to, snapshot=snapshot, taken=taken))
         await self._storage.act(lambda _: spool.cut(end))
         if lost:
             LOG.error("raw readings were cut before they were archived or exported", count=lost)
             self._storage.shed(lost, "the spool reached its limit before history took them")
-        self._metrics.spool_bytes.set(await asyncio.to_thread(spool.bytes_used))
+        self._metrics.spool_bytes.set(await beside(spool.bytes_used))
 
 
 class Retention:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
@@ -24,8 +25,11 @@ from gateway.northbound.summary import PERIOD_NS, Summaries
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
+from gateway.readings import ReadingBatch
+from gateway.roles.edge import heard_itself
 from gateway.roles.edge.authority import Authority
 from gateway.roles.edge.clock_set import ClockAlarm
+from gateway.roles.edge.committer import Work
 from gateway.roles.edge.ended import Ended, load
 from gateway.roles.edge.inventory import is_told
 from gateway.roles.edge.keeping import Keeping
@@ -36,10 +40,12 @@ from gateway.roles.edge.own_alarms import OwnAlarms
 from gateway.roles.edge.pacing import Pacing
 from gateway.roles.edge.parent_time import ParentTime
 from gateway.roles.edge.recovery import Opened, memory_store, newest, open_store, take_up
+from gateway.roles.edge.room import Room
 from gateway.roles.edge.screen import receivers_of
 from gateway.roles.edge.self_fault import SelfFault
 from gateway.roles.edge.site import Site
-from gateway.roles.edge.storage import BACK, FAILED, Storage, failures
+from gateway.roles.edge.standstill import LeftAlone
+from gateway.roles.edge.storage import BACK, FAILED, MEBIBYTE, Storage, failures
 from gateway.roles.edge.telling import Telling
 from gateway.roles.edge.trusting import Trusting
 from gateway.roles.exporting import Exports, destinations_of
@@ -55,6 +61,23 @@ SNAPSHOT_NS: Final = 60 * NANOSECONDS
 #: A broker that does not answer for this long after the start is away: the clock runs without it.
 FIRST_CONTACT_NS: Final = 10 * NANOSECONDS
 LOG = log("roles.edge")
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """What a start found in the store: the desk, events not yet committed, records that were run.
+
+    The newest date that the store knows, ns; orders that have ended; whether the broker is known to
+    deliver what the node says to itself; the newest readings.
+    """
+
+    desk: Desk
+    pending: list[Transition]
+    ran: int
+    known_ns: int
+    ended: Sequence[tuple[str, str]]
+    heard_itself: bool
+    newest: list[ReadingBatch]
 
 
 class EdgeNode:
@@ -97,33 +120,37 @@ class EdgeNode:
         self._met = False
         self._started_ns = clock.monotonic_ns()
         self._taking_died: asyncio.Future[None]
+        self._known_ns = 0
+        self._heard_itself = False
         self._ended: Ended
+        #: What stands in calls that the disk has not answered.
+        self.alone = LeftAlone()
 
     async def __aenter__(self) -> Self:
         site, plant = self.site, self.plant
         self._taking_died = asyncio.get_running_loop().create_future()
         configuration = Configuration(hash=site.hash, tags=list(plant.points.tags))
-        opened = await asyncio.to_thread(
-            partial(
-                open_store,
-                site.folder,
-                configuration=configuration,
-                clock=self.clock,
-                memory="the store failed again after a new start" if failures() > 1 else "",
-            )
-        )
+        opened = useless = await self._open(configuration)
         engine = Engine(plant)
         await asyncio.to_thread(engine.warm_up)
-        receivers = await receivers_of(site, self._stack)
+        receivers = await receivers_of(site, self._stack, self.alone)
         try:
             self._use(opened, receivers)
-            pending, ran = await asyncio.to_thread(self._take_up, opened, engine)
+            taken = await self.alone.run(
+                partial(self._take_up, opened, engine), late=lambda _: useless.close()
+            )
         except (OSError, StoreError) as error:
             # What the disk gave is not enough to go on with: the site is watched all the same.
-            opened.close()
+            if not isinstance(error, TimeoutError):
+                await self._leave(opened)
             opened, engine = memory_store(str(error)), Engine(plant)
             self._use(opened, receivers)
-            pending, ran = self._take_up(opened, engine)
+            taken = self._take_up(opened, engine)
+        pending, ran = taken.pending, taken.ran
+        self.desk, self._known_ns, self._ended = taken.desk, taken.known_ns, Ended(taken.ended)
+        self._heard_itself = taken.heard_itself
+        for batch in taken.newest:
+            self.ingest.repeats.remember(batch)
         engine.align({alarm: status.active for alarm, status in self.desk.statuses.items()})
         LOG.info("engine ready", records=ran, uncommitted=len(pending), life=opened.life)
         self._points_told = bool(receivers) and is_told(site)
@@ -161,6 +188,7 @@ class EdgeNode:
             ("storage", self.storage.watch()),
             ("orders", self.orders.follow(self.storage)),
             ("disk again", self.storage.come_back()),
+            ("room", self.room.watch()),
         ):
             self._tasks.begin(name, task)
         await self._stack.enter_async_context(self.keeping)
@@ -177,7 +205,7 @@ class EdgeNode:
         await self._tasks.end()
         await self._stack.aclose()
         await self.storage.snapshots.keep_last(self.line.position, self.line.engine.snapshot())
-        await asyncio.to_thread(self.storage.stop)
+        await self.storage.stop()
 
     async def failed(self) -> None:
         """Wait for ever, or raise what a task of the node, or its taking of messages, died of."""
@@ -198,22 +226,47 @@ class EdgeNode:
             metrics=self.metrics,
             again=self._again,
             filled=self._filled,
+            alone=self.alone,
         )
 
-    def _take_up(self, opened: Opened, engine: Engine) -> tuple[list[Transition], int]:
+    async def _open(self, configuration: Configuration) -> Opened:
+        """Open the store, or one in memory where the disk does not answer."""
+        again = "the store failed again after a new start" if failures() > 1 else ""
+        opening = partial(
+            open_store,
+            self.site.folder,
+            configuration=configuration,
+            clock=self.clock,
+            memory=again,
+        )
+        try:
+            return await self.alone.run(opening, late=Opened.close)
+        except TimeoutError as error:
+            return memory_store(str(error))
+
+    async def _leave(self, opened: Opened) -> None:
+        """Close a store that is of no use, as far as the disk lets it be closed."""
+        with suppress(TimeoutError):
+            await self.alone.run(opened.close)
+
+    def _take_up(self, opened: Opened, engine: Engine) -> TakenUp:
         """Bring engine and desk to where the store ends, and know what a broker may repeat."""
-        self.desk, pending, ran = take_up(
+        desk, pending, ran = take_up(
             opened,
             engine,
             self._definitions,
             self.storage.identity,
             now_ns=self.clock.now_ns(),
         )
-        self._known_ns = newest_ns(opened.database)
-        self._ended = Ended(load(opened.database))
-        for batch in newest(opened, engine, self.ingest.repeats.most):
-            self.ingest.repeats.remember(batch)
-        return pending, ran
+        return TakenUp(
+            desk,
+            pending,
+            ran,
+            known_ns=newest_ns(opened.database),
+            ended=load(opened.database),
+            heard_itself=heard_itself.known(opened.database),
+            newest=list(newest(opened, engine, self.ingest.repeats.most)),
+        )
 
     def _build(self, engine: Engine, receivers: Sequence[Above]) -> None:
         settings, storage = self.site.settings, self.storage
@@ -251,12 +304,20 @@ class EdgeNode:
             clock=self.clock,
             deliver=self._deliver,
             changed=self._broker_changed,
+            heard_itself=self._heard_itself,
         )
         self.keeping = Keeping(self.site, storage=storage, clock=self.clock, metrics=self.metrics)
         self.trusting = Trusting(
             receivers, folder=self.site.folder, line=self.line, own=self._own, clock=self.clock
         )
         self.fault = SelfFault(self.line, self._own, self.clock)
+        self.room = Room(
+            self.site.folder,
+            reserve_bytes=settings.store.reserve_mib * MEBIBYTE,
+            storage=storage,
+            line=self.line,
+            own=self._own,
+        )
         self.orders = OrderDesk(
             self.line,
             clock=self.clock,
@@ -340,7 +401,7 @@ class EdgeNode:
         """Whether readings from before may still be coming: at start, and behind a fence."""
         if not self._met:
             return self.clock.monotonic_ns() - self._started_ns < FIRST_CONTACT_NS
-        return self.session.fenced
+        return self.session.holds
 
     def _send_siren(self, payload: bytes) -> bool:
         siren = self.site.settings.siren
@@ -372,8 +433,13 @@ class EdgeNode:
                 clock_alarm.tell(passed)
                 self.line.siren.beat(now_ns=now, monotonic_ns=passed)
                 standing = self.session.connected and not self.session.fenced
-                self.fault.look(self.session.connection if standing else 0)
+                self.fault.look(
+                    self.session.connection if standing else 0, queued=self.session.overdue
+                )
                 self.session.mark()
+                if self.session.heard_itself and not self._heard_itself:
+                    self._heard_itself = True
+                    self.storage.submit(Work(act=heard_itself.note))
                 self.metrics.standing.set(self.desk.standing)
                 self.metrics.silent.set(int(self.line.liveness.silent.sum()))
             if passed >= next_summary:

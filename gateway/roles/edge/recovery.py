@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway import folders
 from gateway.alarms import store as alarm_store
@@ -29,7 +30,7 @@ from gateway.db import (
     StoreInUseError,
     lock,
 )
-from gateway.identity import Identity, random_bits
+from gateway.identity import Identity, load_key, random_bits
 from gateway.journal import Chain
 from gateway.model import Clock, Detection
 from gateway.northbound.losses import Loss, losses
@@ -63,11 +64,12 @@ decode_configuration = msgspec.json.Decoder(Configuration).decode
 class Opened:
     """An open store: `spool` is None when it is in memory; `trouble` says why it is.
 
-    `held` keeps other processes from the folder while it is open; None in memory. `losses` are what
-    a damaged spool no longer holds.
+    `held` keeps other processes from the folder while it is open; None in memory. `key` signs the
+    journal. `losses` are what a damaged spool no longer holds.
     """
 
     held: BinaryIO | None
+    key: Ed25519PrivateKey
     database: Database
     spool: Spool | None
     life: str
@@ -129,6 +131,7 @@ def open_store(
         lost = tuple(losses(folder / "spool", committed=committed))
         spool = Spool(folder / "spool", configuration)
         spool.skip_to(committed)
+        key = load_key(folder)
     except StoreInUseError:
         raise
     except (OSError, StoreError) as error:
@@ -137,7 +140,7 @@ def open_store(
         return memory_store(str(error))
     for each in lost:
         LOG.error("the spool was damaged", position=each.position, bytes=each.size)
-    return Opened(held, database, spool, life, new, trouble, lost)
+    return Opened(held, key, database, spool, life, new, trouble, lost)
 
 
 def memory_store(trouble: str) -> Opened:
@@ -145,7 +148,8 @@ def memory_store(trouble: str) -> Opened:
     LOG.error("no store on disk; running on memory", reason=trouble)
     database = Database(None, "edge")
     life, _ = take_life(database)
-    return Opened(None, database, None, life, new_life=True, trouble=trouble)
+    key = Ed25519PrivateKey.generate()
+    return Opened(None, key, database, None, life, new_life=True, trouble=trouble)
 
 
 def open_database(path: Path, clock: Clock) -> tuple[Database, str]:

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from gateway.clock import SystemClock
 from gateway.model import NANOSECONDS, Clock
@@ -19,7 +19,7 @@ from gateway.roles.edge.self_fault import LONGEST
 from gateway.roles.edge.serving import MetricsServer, serve
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import BACK, FAILED, FAILURES, failures
-from gateway.watchdog import Watchdog
+from gateway.watchdog import ANEW, Watchdog, notify
 
 #: Where a process that begins anew is told why.
 RESTARTED: Final = "HAZGATE_RESTARTED"
@@ -36,6 +36,7 @@ async def run_edge(
     ready: Callable[[EdgeNode], None] | None = None,
     stop: asyncio.Event | None = None,
     watchdog: Watchdog | None = None,
+    leave: Callable[[str], None] = lambda _: None,
 ) -> str:
     """Run until stopped; return why a new start is wanted, or an empty string.
 
@@ -53,6 +54,9 @@ async def run_edge(
         Set to end it; SIGTERM and SIGINT do the same.
     watchdog
         Watches the loop.
+    leave
+        Called at the end with what is returned, where something of this process still stands in a
+        call that the disk does not answer: whoever ends in order waits for that.
     """
     if watchdog is not None:
         watchdog.follow()
@@ -90,7 +94,14 @@ async def run_edge(
                 raise died
         if server is not None:
             server.shutdown()
-    return again[0] if again and not asked.is_set() else ""
+    return _over(node, again[0] if again and not asked.is_set() else "", leave)
+
+
+def _over(node: EdgeNode, reason: str, leave: Callable[[str], None]) -> str:
+    """Return why a new start is wanted, to somebody who can end in order."""
+    if node.alone.any:
+        leave(reason)
+    return reason
 
 
 def _metrics(node: EdgeNode) -> MetricsServer | None:
@@ -159,6 +170,22 @@ def execute_again(reason: str) -> None:
     else:
         LOG.error("a part of the gateway died; starting anew", reason=reason)
     _execute(reason, counts)
+
+
+def leave(reason: str) -> NoReturn:
+    """End at once, or begin anew: threads that stand in calls of the kernel are waited for nowhere.
+
+    Parameters
+    ----------
+    reason
+        Why the program starts anew in its place; empty where it was asked to end.
+    """
+    if reason:
+        notify(ANEW)
+        execute_again(reason)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def restart(reason: str) -> None:

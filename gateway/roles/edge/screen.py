@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,6 +14,7 @@ from gateway.observe import log
 from gateway.roles.edge.child import keep_running
 from gateway.roles.edge.settings import ScreenSettings
 from gateway.roles.edge.site import Site
+from gateway.roles.edge.standstill import LeftAlone
 from gateway.roles.upward import PARENT, Above
 from gateway.tasks import Tasks
 
@@ -38,20 +38,30 @@ class LocalScreen:
         Of the gateway it shows.
     folder
         The node's store; the screen's own store lies in ``screen`` below it.
+    alone
+        Notes what stands in calls that nobody waits for any more.
     """
 
     def __init__(
-        self, settings: ScreenSettings, *, node: str, name: str, division: str, folder: Path
+        self,
+        settings: ScreenSettings,
+        *,
+        node: str,
+        name: str,
+        division: str,
+        folder: Path,
+        alone: LeftAlone,
     ) -> None:
         self._settings = settings
         self._node = node
         self._name = name
         self._division = division
         self._folder = folder.absolute() / "screen"
+        self._alone = alone
         self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self._write)
+        await self._alone.run(self._write)
         config = str(self._folder / "centre.toml")
         child = keep_running(
             "screen", sys.executable, "-m", "gateway", "centre", "--config", config
@@ -87,7 +97,7 @@ class LocalScreen:
         (self._folder / "centre.toml").write_text(text, encoding="utf-8")
 
 
-async def receivers_of(site: Site, stack: AsyncExitStack) -> list[Above]:
+async def receivers_of(site: Site, stack: AsyncExitStack, alone: LeftAlone) -> list[Above]:
     """Return parent and screen, as far as the site has them; the screen runs until `stack` ends."""
     settings = site.settings
     receivers = [Above(PARENT, settings.parent)] if settings.parent else []
@@ -98,11 +108,12 @@ async def receivers_of(site: Site, stack: AsyncExitStack) -> list[Above]:
             name=settings.node.name or settings.node.id,
             division=settings.node.division,
             folder=site.folder,
+            alone=alone,
         )
         try:
             await stack.enter_async_context(screen)
         except OSError as error:
-            # The disk refuses: the site is watched all the same, without its screen.
+            # Refused, or not answered, by the disk: the site is watched all the same, without it.
             LOG.warning("the screen cannot be started", reason=str(error))
         else:
             receivers.append(screen.above)

@@ -20,7 +20,7 @@ from gateway.roles.edge.committer import Committer, Work
 from gateway.tasks import beside
 
 #: On the way out a snapshot may take so long, s: without it the next start runs some more spool.
-LAST_S: Final = 30.0
+LAST_S: Final = 15.0
 LOG = log("roles.edge.storage")
 
 

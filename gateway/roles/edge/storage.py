@@ -2,8 +2,9 @@
 
 A disk that hangs is "storage slow": messages are acknowledged from bounded memory and counted. A
 full one is "storage full": alarms are committed into the reserve, readings are shed and counted. A
-store that fails makes the process execute itself anew, once; if it fails again, a store in memory
-begins a new life, and everything goes on under the alarm "storage lost". Detection never stops.
+store that fails makes the process execute itself anew, once; if it fails again, or if a disk that
+hangs does not come back, a store in memory begins a new life, and everything goes on under the
+alarm "storage lost". Detection never stops.
 """
 
 from __future__ import annotations
@@ -14,11 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from gateway.alarms import store as alarm_store
 from gateway.db import Database, StoreError, StoreFullError
-from gateway.identity import Identity, load_key, random_bits
+from gateway.identity import Identity, random_bits
 from gateway.journal import Chain
 from gateway.model import NANOSECONDS, Clock
 from gateway.northbound import dead_letters, outbox
@@ -32,12 +31,15 @@ from gateway.roles.edge.line import Line
 from gateway.roles.edge.own_alarms import OwnAlarms
 from gateway.roles.edge.recovery import Opened, memory_store
 from gateway.roles.edge.snapshot_keeping import SnapshotKeeping
+from gateway.roles.edge.standstill import LeftAlone, Stillness
 from gateway.roles.edge.witness import Witness
 from gateway.southbound.mqtt import BrokerSession
 from gateway.tasks import beside
 
 #: A sync that has not come back after this is slow storage.
 SLOW_S: Final = 0.5
+#: A disk that has not moved for this long is left alone: until then no alarm leaves the site.
+HUNG_S: Final = 90.0
 #: Where a process that executes itself anew counts its store's failures: not on that store's disk.
 FAILURES: Final = "HAZGATE_STORE_FAILURES"
 #: Why a node on memory starts anew.
@@ -81,6 +83,8 @@ class Storage:
         Called when the store fails for the first time; the process then executes itself anew.
     filled
         Told, in the store thread, when an outbox was filled.
+    alone
+        Notes what stands in calls that nobody waits for any more.
     """
 
     def __init__(
@@ -96,9 +100,10 @@ class Storage:
         metrics: Metrics,
         again: Callable[[str], None],
         filled: Callable[[str], None],
+        alone: LeftAlone,
     ) -> None:
         self.identity = Identity(node, opened.life, random_bits())
-        self.key = Ed25519PrivateKey.generate() if opened.spool is None else load_key(folder)
+        self.key = opened.key
         #: Number and hash of the last event that is durable: what may be said of the journal.
         self.head = (0, "")
         self._folder = folder
@@ -109,6 +114,8 @@ class Storage:
         self._metrics = metrics
         self._again = again
         self._filled = filled
+        self._alone = alone
+        self._stillness = Stillness()
         self._line: Line
         self._session: BrokerSession
         self._slow = False
@@ -151,6 +158,9 @@ class Storage:
         above = [name for name in self._destinations if not name.startswith(PREFIX)]
         if self._opened.spool is not None or not above or self._line.holds_something:
             return False
+        if self._alone.any:
+            # Executing itself anew, the process would wait for it, and watch nothing.
+            return False
         return not await self.act(
             lambda database: (
                 dead_letters.count(database)
@@ -172,9 +182,19 @@ class Storage:
         self._line, self._session = line, session
         self._committer.start()
 
-    def stop(self) -> None:
-        """Finish what was handed over, and close; blocks."""
-        self._committer.stop()
+    async def stop(self) -> None:
+        """Finish what was handed over, and close, as long as the disk answers."""
+        committer = self._committer
+        committer.finish()
+        if not await self._alone.wait(lambda: committer.ended, lambda: committer.own.used_ns):
+            LOG.warning("the disk does not answer; the store is left as it is")
+            return
+        try:
+            await self._alone.run(self._close)
+        except TimeoutError as error:
+            LOG.warning("the store cannot be closed; it is left as it is", reason=str(error))
+
+    def _close(self) -> None:
         self._committer.database.close()
         if self._held is not None:
             self._held.close()
@@ -242,6 +262,17 @@ class Storage:
                 # Nobody asks for a sync while messages are lent: ask, to see whether it answers.
                 self._asked = True
                 self._committer.submit(Work(sync=True))
+            self._notice_standstill(busy=bool(since))
+
+    def _notice_standstill(self, *, busy: bool) -> None:
+        """Go on without a disk that a sync, or whatever else, does not come back from."""
+        if not busy or self.spool is None:
+            self._stillness = Stillness()
+        elif self._stillness.look(self._committer.own.used_ns) >= HUNG_S:
+            committer = self._committer
+            self._alone.add(lambda: committer.ended)
+            committer.abandon()
+            self._lost(f"the disk has not answered for {HUNG_S:g} s", anew=False)
 
     def _fold(self) -> None:
         """Fold the store's log into the store when it has grown, beside the commits."""
@@ -355,7 +386,7 @@ class Storage:
         self._metrics.store_trouble.set(3)
         opened = memory_store(reason)
         self.identity = Identity(self.identity.node, opened.life, random_bits())
-        self.key = Ed25519PrivateKey.generate()
+        self.key = opened.key
         self._use(opened)
         self._committer.start()
         self._line.emit(

@@ -72,6 +72,7 @@ class Telling:
             store=self._storage.act,
             anchored=self._anchored,
             rejected=lambda _: rejected(),
+            unwritten=self._unwritten,
         )
 
     async def _whole(self, connection: str) -> Whole:
@@ -113,10 +114,14 @@ class Telling:
         # Of what is durable: a parent anchors it, and a power cut may undo what is not.
         return *self._storage.head, share, trouble + self._troubles()
 
+    def _unwritten(self) -> int:
+        return max(0, self._line.desk.chain.seq - self._storage.head[0])
+
     def _anchored(self, seq: int, head: str) -> None:
         parent = self._site.settings.parent
         url = parent.url if parent else ""
-        now = self._clock.now_ns()
+        # Of the store that this is written to, whichever the node has when it is.
+        now, key = self._clock.now_ns(), self._storage.key
 
         def write(database: Database) -> None:
             database.execute(
@@ -125,7 +130,7 @@ class Telling:
                 (seq, head, now, url),
             )
             with database.transaction():
-                close_segment(database, self._storage.key, at_ns=now, force=True)
+                close_segment(database, key, at_ns=now, force=True)
 
         self._storage.submit(Work(act=write))
 

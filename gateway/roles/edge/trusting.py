@@ -14,8 +14,10 @@ from gateway.observe import log
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.own_alarms import OwnAlarms
 from gateway.roles.upward import Above
+from gateway.tasks import beside
 
 CHANGED: Final = "parent_changed"
+CLOSE_S: Final = 10.0
 LOG = log("roles.edge.trusting")
 
 
@@ -51,9 +53,9 @@ class Trusting:
         self._writing: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
-        """Wait for what is being written."""
+        """Wait for what is being written, as long as a disk may take."""
         if self._writing is not None:
-            await asyncio.wait([self._writing])
+            await asyncio.wait([self._writing], timeout=CLOSE_S)
 
     def _told(self, receiver: str, news: News, pin: Pin) -> None:
         strange = self.trust.strange
@@ -85,7 +87,7 @@ class Trusting:
         while self._waiting:
             receiver, pin = self._waiting.popitem()
             try:
-                await asyncio.to_thread(keep_pin, self._tokens[receiver], pin)
+                await beside(keep_pin, self._tokens[receiver], pin)
             except OSError as error:
                 # It stands in memory; after a restart the next answer is believed once more.
                 LOG.warning("who is above cannot be kept", receiver=receiver, reason=str(error))

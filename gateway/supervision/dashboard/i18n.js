@@ -106,6 +106,7 @@ const TEXTS = {
   "own.storage_full": ["存储已满，正在舍弃读数", "Storage full, readings are shed"],
   "own.storage_lost": ["存储失效，断电将丢失数据", "Storage lost, not crash-safe"],
   "own.storage_held": ["有程序占住存储读取，日志不断增大", "A reader holds the store, its log grows"],
+  "own.storage_low": ["磁盘剩余空间不足", "Little room on the disk"],
   "own.clock_set": ["网关时钟被调整", "The gateway's clock was set"],
   "own.self_fault": ["网关程序自身故障", "Fault of the gateway's own program"],
   "own.broker_lost": ["与消息服务器失去连接", "No connection to the broker"],

@@ -14,9 +14,9 @@ def test_a_node_alarms_about_itself() -> None:
     """Storage, broker and clock have alarms in both languages, of one identity, and none sounds."""
     made = {definition.rule: definition for definition in node_alarms("gw1", "330106003000")}
     assert set(made) == {
-        "storage_slow", "storage_full", "storage_lost", "storage_held", "broker_lost",
-        "parent_changed", "state_refused", "dead_letter", "outbox_lagging", "clock_set",
-        "self_fault",
+        "storage_slow", "storage_full", "storage_lost", "storage_held", "storage_low",
+        "broker_lost", "parent_changed", "state_refused", "dead_letter", "outbox_lagging",
+        "clock_set", "self_fault",
     }  # fmt: skip
     for rule, definition in made.items():
         assert definition.alarm == f"gw1/@node/{rule}"

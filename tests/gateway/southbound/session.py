@@ -84,6 +84,7 @@ async def session(
     version: str = "5",
     node: str = "gw",
     url: str = "",
+    heard_itself: bool = False,
     **settings: str | int,
 ) -> AsyncIterator[tuple[BrokerSession, Listener]]:
     """A started session; it may not be connected yet."""
@@ -97,6 +98,7 @@ async def session(
         clock=SystemClock(),
         deliver=heard.deliver,
         changed=heard.changes.append,
+        heard_itself=heard_itself,
     ) as started:
         yield started, heard
 

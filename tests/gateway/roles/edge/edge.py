@@ -123,10 +123,10 @@ def stored(path: Path) -> list[AlarmEvent]:
     return [decode_event(row[0]) for row in rows]
 
 
-def verified(path: Path) -> Verification:
+def verified(path: Path, *, key: str = "") -> Verification:
     """What the journal's own check finds."""
     database = Database(path / "store.db", "edge", read_only=True)
-    found = verify(database)
+    found = verify(database, key=key)
     database.close()
     return found
 

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.db import Database
 from gateway.roles.edge.committer import Committed, Committer, Work
+from tests.gateway.roles.edge.edge import until
 
 
 class Storage:
@@ -35,7 +36,8 @@ class Storage:
 async def storage() -> AsyncIterator[Storage]:
     made = Storage()
     yield made
-    await asyncio.to_thread(made.committer.stop)
+    made.committer.finish()
+    await until(lambda: made.committer.ended)
     made.committer.database.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gateway.southbound import fence as fence_module
 from gateway.southbound.arrivals import Receipt
 from gateway.southbound.client import FOUND, ROOM_BYTES
 from tests.gateway.southbound.contract.frames import (
@@ -203,6 +204,29 @@ async def test_the_fence_is_acknowledged_in_its_order(scripted: Scripted) -> Non
         link.acknowledge(heard.receipts)
         await line.took(PUBACK, 5)
         assert line.identifiers() == [1, 2, 3, 4, 5]
+
+
+async def test_a_fence_that_is_known_to_come_back_is_said_again_until_it_does(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the queue: what comes before it is old, what comes after it is live."""
+    for name in ("FENCE_S", "LAST_S", "AGAIN_S"):
+        monkeypatch.setattr(fence_module, name, 0.05)
+    five = scripted.five
+    scripted.connack = connack(five=five, present=True)
+    async with session(scripted.port, version=scripted.version, heard_itself=True) as (link, heard):
+        line = await scripted.line()
+        await until(lambda: link.overdue)
+        assert not link.holds
+        await until(lambda: len(line.published()) >= 3)
+        assert len({each.payload for each in line.published()}) == 1
+        line.publish(*messages(1, 2))
+        await heard.took(2)
+        line.publish(line.published()[0]._replace(identifier=3), *messages(4))
+        await heard.took(3)
+        assert [message.fenced for message in heard.messages] == [True, True, False]
+        assert not link.fenced
+        assert not link.overdue
 
 
 async def test_a_session_that_is_new_has_no_fence(scripted: Scripted) -> None:

@@ -1,0 +1,180 @@
+"""A disk that does not answer for long, or never: what is above is told, and the site watched."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.db import lock
+from gateway.identity import public_hex
+from gateway.model import decode_event
+from gateway.northbound import uplink
+from gateway.roles.edge import disk_again, node, snapshot_keeping, standstill, storage
+from gateway.roles.edge.node import EdgeNode
+from gateway.roles.edge.run import run_edge
+from gateway.roles.edge.site import load_site
+from gateway.roles.edge.storage import BACK
+from gateway.simulation.broker import LocalBroker
+from tests.gateway.northbound.site import Parent, serving
+from tests.gateway.roles.edge.conftest import Disk
+from tests.gateway.roles.edge.edge import Edge, running, stored, until, verified, write_site
+from tests.gateway.roles.edge.test_outgoing import above
+
+pytestmark = pytest.mark.broker
+
+
+async def settled(edge: Edge) -> None:
+    """Wait until everything said so far has been taken and acknowledged."""
+    await until(lambda: edge.node.metrics.messages._value.get() >= edge.said)
+    await until(lambda: not edge.node.line.owed.receipts)
+
+
+async def test_what_a_hanging_disk_holds_back_counts_as_lag(
+    tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody above may take a gateway for complete that has an alarm which it cannot send."""
+    monkeypatch.setattr(uplink, "HEARTBEAT_S", 0.1)
+    async with serving(Parent()) as parent:
+        path = write_site(tmp_path, port=broker.port, more=above(tmp_path, parent.url))
+        async with running(path) as edge:
+            await edge.say(20.0)
+            await settled(edge)
+            await until(lambda: parent.beats and parent.beats[-1].lag == 0)
+            disk.hang()
+            await edge.say(150.0)
+            await until(lambda: edge.active("@node/storage_slow"))
+            beats, durable = len(parent.beats), stored(tmp_path / "data")[-1].seq
+            made = edge.node.desk.chain.seq
+            assert made >= durable + 2
+            await until(lambda: len(parent.beats) > beats + 2)
+            told = parent.beats[-1]
+            assert told.lag >= made - durable
+            assert told.last_seq == durable
+            assert "storage_slow" in told.trouble
+            disk.answer()
+            await until(
+                lambda: (
+                    (parent.beats[-1].lag, parent.beats[-1].last_seq)
+                    == (0, edge.node.desk.chain.seq)
+                )
+            )
+
+
+def raised(parent: Parent, alarm: str) -> bool:
+    """Whether the parent has been told of an alarm."""
+    return any(decode_event(body).alarm == alarm for body in parent.of_kind("event"))
+
+
+async def test_a_disk_that_hangs_for_good_holds_back_no_alarm_for_good(
+    tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its time it is left alone: alarms go up from memory, and the disk is taken up again."""
+    monkeypatch.setattr(storage, "HUNG_S", 1.0)
+    monkeypatch.setattr(disk_again, "FIRST_S", 0.05)
+    # Each is answered with an anchor, which closes a segment of the journal.
+    monkeypatch.setattr(uplink, "HEARTBEAT_S", 0.1)
+    async with serving(Parent()) as parent:
+        path = write_site(tmp_path, port=broker.port, more=above(tmp_path, parent.url))
+        async with running(path) as edge:
+            await edge.say(20.0)
+            await settled(edge)
+            life, key = edge.node.storage.identity.life, public_hex(edge.node.storage.key)
+            disk.hang()
+            await edge.say(150.0)
+            await until(lambda: edge.active("@node/storage_slow"))
+            await until(lambda: edge.active("@node/storage_lost"))
+            assert not edge.active("@node/storage_slow")
+            assert edge.node.storage.identity.life != life
+            await until(lambda: raised(parent, "gw/A/h"))
+            await edge.say(150.0, point="b")
+            await until(lambda: raised(parent, "gw/B/h"))
+            await edge.say(20.0)
+            await edge.say(20.0, point="b")
+            await until(lambda: not edge.active("A/h"))
+            # What hangs would be waited for by a process that executes itself anew.
+            assert not await edge.node.storage.drained()
+            assert edge.started_again == []
+            disk.answer()
+            await until(lambda: not edge.node.alone.any)
+            assert ("A", "h", "raise") in {
+                (e.tag, e.rule, e.cause) for e in stored(tmp_path / "data")
+            }
+            assert verified(tmp_path / "data", key=key).problems == ()
+
+
+async def test_it_goes_back_when_what_hung_has_come_back(
+    tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No earlier than that, and by itself."""
+    monkeypatch.setattr(storage, "HUNG_S", 0.5)
+    monkeypatch.setattr(disk_again, "FIRST_S", 0.05)
+    async with serving(Parent()) as parent:
+        path = write_site(tmp_path, port=broker.port, more=above(tmp_path, parent.url))
+        async with running(path) as edge:
+            disk.hang()
+            await edge.say(20.0)
+            await until(lambda: edge.active("@node/storage_lost"))
+            await until(lambda: raised(parent, "gw/@node/storage_lost"))
+            assert edge.started_again == []
+            disk.answer()
+            await until(lambda: edge.started_again == [BACK])
+
+
+@pytest.mark.parametrize("step", ["open_store", "take_up"])
+async def test_a_start_waits_for_no_disk_that_hangs(
+    tmp_path: Path, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The store is opened or read without an answer: the site is watched from memory."""
+    monkeypatch.setattr(standstill, "STILL_S", 0.5)
+    answers, real = threading.Event(), getattr(node, step)
+
+    def hanging(first: Any, *arguments: Any, **named: Any) -> Any:
+        # Of the two readings the one of a store on the disk.
+        if step == "open_store" or first.spool is not None:
+            answers.wait(60)
+        return real(first, *arguments, **named)
+
+    monkeypatch.setattr(node, step, hanging)
+    try:
+        async with running(write_site(tmp_path, port=broker.port)) as edge:
+            assert edge.active("@node/storage_lost")
+            assert edge.node.alone.any
+            await edge.say(150.0)
+            await until(lambda: "gw/A/h" in edge.sounding)
+            await settled(edge)
+            answers.set()
+            await until(lambda: not edge.node.alone.any)
+            assert edge.active("A/h")
+            assert edge.node.storage.spool is None
+            lock(tmp_path / "data").close()  # what came too late was closed again
+    finally:
+        answers.set()
+
+
+async def test_an_end_waits_for_no_disk_that_hangs(
+    tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is asked to stop ends, and is ended at once, by force: a thread would hold it up."""
+    monkeypatch.setattr(standstill, "STILL_S", 0.5)
+    monkeypatch.setattr(snapshot_keeping, "LAST_S", 0.5)
+    site = load_site(write_site(tmp_path, port=broker.port))
+    nodes: list[EdgeNode] = []
+    left: list[str] = []
+    stop = asyncio.Event()
+    edge = asyncio.create_task(run_edge(site, ready=nodes.append, stop=stop, leave=left.append))
+    await until(lambda: bool(nodes) and nodes[0].session.connected)
+    disk.hang()
+    await until(disk.hanging.is_set)
+    stop.set()
+    async with asyncio.timeout(20):
+        assert await edge == ""
+    assert left == [""]
+    assert nodes[0].alone.any
+    # What the end of the process does for it.
+    disk.answer()
+    await until(lambda: not nodes[0].alone.any)
+    nodes[0].storage._close()
