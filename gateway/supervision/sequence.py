@@ -153,12 +153,14 @@ def gaps(database: Database, node: str, life: str, *, last_seq: int) -> list[lis
     return missing[:GAPS_SHOWN]
 
 
-def gapless_to(database: Database, node: str, life: str) -> int:
-    """Return the last number up to which nothing of a life is missing."""
+def gapless_to(database: Database, node: str, life: str, *, after: int = 0) -> int:
+    """Return the last number up to which nothing of a life is missing that comes after another."""
     rows = database.execute(
-        "SELECT last FROM span WHERE node = ? AND life = ? AND first = 1", (node, life)
+        "SELECT last FROM span WHERE node = ? AND life = ? AND first <= ? "
+        "ORDER BY first DESC LIMIT 1",
+        (node, life, after + 1),
     )
-    return int(rows[0][0]) if rows else 0
+    return max(after, int(rows[0][0])) if rows else after
 
 
 def complete_ns(
