@@ -93,6 +93,15 @@ def current_life(database: Database, node: str) -> str:
     return str(rows[0][0]) if rows else ""
 
 
+def newest(database: Database, node: str) -> tuple[str, str]:
+    """Return the life and the epoch of a node that were met last, or nothing twice."""
+    rows = database.execute(
+        "SELECT epoch FROM epoch WHERE node = ? ORDER BY place DESC LIMIT 1", (node,)
+    )
+    life, _, epoch = str(rows[0][0]).partition("/") if rows else ("", "", "")
+    return life, epoch
+
+
 def speaking(database: Database) -> dict[str, tuple[str, str]]:
     """Return, of every node that ever spoke, the life and the epoch that spoke last."""
     rows = database.execute(
