@@ -195,6 +195,7 @@ const TEXTS = {
   "did.status.sent": ["已下发，待现场回执", "sent, site has not answered"],
   "did.status.expired": ["未能送达现场", "did not reach the site"],
   "did.status.refused": ["现场未接受", "not taken by the site"],
+  "did.told": ["{maker}（据现场上报）", "{maker} (as the site says)"],
   "row.acts": ["上级督办", "Acts above"],
   "act.comment": ["处置说明", "Comment"],
   "act.comment.hint": ["例如：已电话通知现场值班员，正在核实", "For example: told the shift leader by telephone, being verified"],
