@@ -130,10 +130,16 @@ class Sending:
         await self._posts(who, items)
         return bool(items)
 
-    async def live(self, who: Identity) -> bool:
-        """Send one post of what was made since the connection began; return whether any left.
+    async def live(self, who: Identity, connection: str) -> tuple[bool, bool]:
+        """Send what has changed, and one post of what was made since the connection began.
 
-        An alarm that has older events waiting sends those first: its events arrive in order.
+        What had changed when these events were made goes before them. An alarm that has older
+        events waiting sends those first: its events arrive in order.
+
+        Returns
+        -------
+        changed, left
+            Whether anything had changed, and whether any event left.
         """
         doubts, after = self._doubts, self._after
         rows: list[Row] = await self._source.store(
@@ -141,7 +147,8 @@ class Sending:
                 database, self._destination, doubts.most[LIVE], after=after, skip=doubts.skip
             )
         )
-        return await self._events(who, rows, of=LIVE)
+        changed = await self.changes(who, connection)
+        return changed, await self._events(who, rows, of=LIVE)
 
     async def backlog(self, who: Identity) -> bool:
         """Send one post of what waited when the connection began; return whether any left."""

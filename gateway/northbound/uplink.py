@@ -222,11 +222,11 @@ class Uplink:
             if self._wake.is_set():
                 self._wake.clear()
                 # A node below is told of before its events: else the parent lets them wait.
-                more |= await sending.changes(who, connection)
-                if await sending.live(who):
+                changed, left = await sending.live(who, connection)
+                more |= changed or left
+                if left:
                     # A post may not have held all of it.
                     self._wake.set()
-                    more = True
             more |= await send(who)
         return more
 

@@ -3,19 +3,27 @@
 They stand beside the alarm and move nothing. An act comes to be known here in one of two ways: by
 an event of the centre that made it, which travels up, or by the event in which the site notes it,
 which travels to everybody. Both name the maker and the id of the act, so it is kept once.
+
+A site is believed that a tier above did what it notes where the order passed here on its way down.
+Else the act is shown as what that site says, until the maker's own word comes.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from gateway.db import Database
 from gateway.model import Act, AlarmEvent
+from gateway.northbound.wire import Order
 from gateway.supervision import mirror
 from gateway.supervision.views import alarms as alarm_view
 from gateway.supervision.write import Write
 
 KNOWN: Final = frozenset(act.value for act in Act)
+
+decode_order = msgspec.json.Decoder(Order).decode
 
 
 def learn(write: Write, event: AlarmEvent) -> None:
@@ -41,6 +49,7 @@ def learn(write: Write, event: AlarmEvent) -> None:
         return
     if told_by_centre and not _is_above(write.database, event.node, node):
         return
+    teller = "" if told_by_centre or origin == event.node or _passed(write, event) else event.node
     # Compared only within one life, as its occurrences are.
     rows = write.execute(
         "SELECT life FROM mirror WHERE node = ? AND alarm = ?", (node, event.alarm)
@@ -48,8 +57,8 @@ def learn(write: Write, event: AlarmEvent) -> None:
     life = event.life if not told_by_centre else str(rows[0][0]) if rows else ""
     kept = write.execute(
         "INSERT INTO act (id, origin, node, alarm, occurrence, life, act, account, comment, "
-        "made_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (origin, id) DO NOTHING "
-        "RETURNING number",
+        "made_ns, teller) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (origin, id, teller) DO NOTHING RETURNING number",
         (
             identity,
             origin,
@@ -61,10 +70,26 @@ def learn(write: Write, event: AlarmEvent) -> None:
             event.operator,
             event.comment,
             event.source_ns,
+            teller,
         ),
     )
     if kept:
         alarm_view.publish(write, node, event.alarm)
+
+
+def _passed(write: Write, event: AlarmEvent) -> bool:
+    """Whether what a site notes is what an order says that came from above and passed here."""
+    detail = event.detail
+    rows = write.execute(
+        "SELECT body FROM site_order WHERE id = ? AND node = ? AND origin = ?",
+        (str(detail["order"]), event.node, str(detail["origin"])),
+    )
+    if not rows:
+        return False
+    order = decode_order(bytes(rows[0][0]))
+    told = (order.action, order.alarm, max(0, order.occurrence), order.operator, order.comment)
+    noted = (event.alarm, event.occurrence, event.operator, event.comment)
+    return told == (detail["action"], *noted)
 
 
 def _is_above(database: Database, centre: str, node: str) -> bool:

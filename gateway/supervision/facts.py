@@ -80,6 +80,8 @@ def take(write: Write, relay: Relay, body: bytes, *, damper: Damper) -> str:
             _take(write, facts, sent_ns=told.clock_ns)
     if sequence.are_named(told.life, told.life):
         reason = heartbeat.rewritten(write, relay.node, told.life, told.seq, told.head)
+        if not reason and _follows(write, relay.node, told):
+            reason = heartbeat.cut_short(write, relay.node, told.life, told.seq)
         if reason:
             sequence.mark_rewritten(write, relay.node, reason)
         # The child sends it once a minute by its own clock, which may run a little fast.
@@ -87,6 +89,16 @@ def take(write: Write, relay: Relay, body: bytes, *, damper: Damper) -> str:
             write, relay.node, told.life, told.seq, told.head, every_ns=heartbeat.ANCHOR_NS // 2
         )
     return "; ".join(reasons)
+
+
+def _follows(write: Write, relay: str, told: Nodes) -> bool:
+    """Whether this was sent after the last anchor: after a heartbeat that has come since then."""
+    rows = write.execute(
+        "SELECT 1 FROM heartbeat WHERE node = ? AND clock_ns <= ? AND received_ns > "
+        "(SELECT COALESCE(MAX(anchored_ns), 0) FROM anchor WHERE node = ? AND life = ?)",
+        (relay, told.clock_ns, relay, told.life),
+    )
+    return bool(rows)
 
 
 def _take(write: Write, facts: NodeFacts, *, sent_ns: int) -> None:

@@ -3,6 +3,9 @@
 Once a minute the hash of the child's last entry is kept here and chained into the own journal.
 From then on nobody at the child, not even who holds its key, can rewrite what came before
 unnoticed.
+
+A link that was cut may deliver what was sent before only after what was sent since. Such a
+heartbeat is old: it replaces nothing and accuses nobody. Whoever says the same again is believed.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from gateway.supervision.views import nodes as node_view
 from gateway.supervision.write import Write
 
 ANCHOR_NS = 60 * NANOSECONDS
+#: One that lies behind the last, so long after it, was overtaken; the next such one comes later.
+OVERTAKEN_NS = 20 * NANOSECONDS
 TROUBLES = 50
 TROUBLE_LENGTH = 500
 VERSION_LENGTH = 64
@@ -77,14 +82,18 @@ def take(write: Write, node: str, heartbeat: Heartbeat) -> HeartbeatAnswer:
     forked = sequence.meet(write, node, life, heartbeat.epoch)
     if forked:
         sequence.mark_fork(write, node, forked)
+    late = not forked and _is_overtaken(write, node, heartbeat)
     reason = rewritten(write, node, life, heartbeat.last_seq, heartbeat.head)
+    if not late:
+        reason = reason or cut_short(write, node, life, heartbeat.last_seq)
     if reason:
         sequence.mark_rewritten(write, node, reason)
-    before = write.execute("SELECT link FROM heartbeat WHERE node = ?", (node,))
-    save(write, node, Beat.heard(heartbeat))
-    if not before or before[0][0] == "lost":
-        write.journal("link", detail={"node": node, "before": "lost", "after": "up"})
-        write.tell_parent("nodes", node)
+    if not late:
+        before = write.execute("SELECT link FROM heartbeat WHERE node = ?", (node,))
+        save(write, node, Beat.heard(heartbeat))
+        if not before or before[0][0] == "lost":
+            write.journal("link", detail={"node": node, "before": "lost", "after": "up"})
+            write.tell_parent("nodes", node)
     seq, head = anchor(write, node, heartbeat.life, heartbeat.last_seq, heartbeat.head)
     node_view.publish(write, node)
     return HeartbeatAnswer(
@@ -149,22 +158,42 @@ def anchor(
     return seq, head
 
 
+def _is_overtaken(write: Write, node: str, heartbeat: Heartbeat) -> bool:
+    """Whether a heartbeat was sent before one that has come."""
+    said = (heartbeat.life, heartbeat.epoch)
+    if sequence.newest(write.database, node) != said:
+        return True
+    rows = write.execute(
+        "SELECT last_seq, clock_ns FROM heartbeat WHERE node = ? AND life = ? AND epoch = ? "
+        "AND received_ns > ? AND received_ns <= ?",
+        (node, *said, write.now_ns - OVERTAKEN_NS, write.now_ns),
+    )
+    return bool(rows) and (heartbeat.last_seq, heartbeat.clock_ns) < tuple(rows[0])
+
+
 def rewritten(write: Write, node: str, life: str, seq: int, head: str) -> str:
     """Compare a node's head with what is anchored and stored here; return what does not fit."""
     where = f"life {life} entry {seq}"
-    anchors = write.execute(
-        "SELECT seq, head FROM anchor WHERE node = ? AND life = ? AND seq >= ? "
-        "ORDER BY seq DESC LIMIT 1",
-        (node, life, seq),
+    place = (node, life, seq)
+    anchored = write.execute(
+        "SELECT head FROM anchor WHERE node = ? AND life = ? AND seq = ?", place
     )
-    for kept, kept_head in anchors:
-        if kept > seq:
-            return f"{where}: the journal ends before the anchored entry {kept}"
-        if kept_head != head:
-            return f"{where}: its head is not the one anchored here"
-    stored = write.execute(
-        "SELECT hash FROM event WHERE node = ? AND life = ? AND seq = ?", (node, life, seq)
-    )
+    if anchored and anchored[0][0] != head:
+        return f"{where}: its head is not the one anchored here"
+    stored = write.execute("SELECT hash FROM event WHERE node = ? AND life = ? AND seq = ?", place)
     if stored and stored[0][0] != head:
         return f"{where}: its head is not the hash of the event stored here"
     return ""
+
+
+def cut_short(write: Write, node: str, life: str, seq: int) -> str:
+    """Return that a journal ends before what is anchored here, if it does.
+
+    Only of a head that was not overtaken: what was sent before the anchor ends before it too.
+    """
+    rows = write.execute(
+        "SELECT COALESCE(MAX(seq), 0) FROM anchor WHERE node = ? AND life = ?", (node, life)
+    )
+    if rows[0][0] <= seq:
+        return ""
+    return f"life {life} entry {seq}: the journal ends before the anchored entry {rows[0][0]}"

@@ -27,6 +27,11 @@ class CentreMetrics:
         self.streams = Gauge(
             "hazgate_centre_streams", "screens that follow the feed", registry=self.registry
         )
+        self.unwritten = Gauge(
+            "hazgate_centre_unwritten_seconds",
+            "since the store last took something that was written",
+            registry=self.registry,
+        )
         self.intake_seconds = Histogram(
             "hazgate_centre_intake_seconds",
             "from an intake's last byte to its commit",

@@ -2,7 +2,8 @@
 
 An alarm moves only forward: a newer life replaces an older one, and within a life a greater
 revision a smaller one. The present state that a child sends at every connection is taken whole:
-what stood here and is not in it has ended, unless the mirror is newer than the list.
+what stood here and is not in it has ended, unless the mirror is newer than the list. An event that
+such a list covers, and that comes after it, tells what was: it lets nothing stand.
 
 What a centre says of a child, here or below, stands under that child: exactly those see it who see
 the child. Such alarms are told apart by their owner: nothing that the child sends moves or ends
@@ -105,32 +106,41 @@ def vouch(write: Write, event: AlarmEvent, about: str) -> None:
 def apply(write: Write, event: AlarmEvent, entry: bytes) -> bool:
     """Move one alarm to where its event left it; return False for an event the mirror is past.
 
+    It is past whatever its node's last present state covers. Such an event is remembered as the
+    alarm's last, which has ended since, or else would be on that list.
+
     Raises
     ------
     RefusedError
         It names an alarm that a centre has about a child, and is not that centre's or no centre's.
     """
-    whose, _, rest = event.alarm.partition("/")
-    if rest.startswith("@") and whose != event.node:
-        raise RefusedError(
-            f"event: {event.alarm} is an alarm of {whose}, not of {event.node}", foreign=True
-        )
-    about = rest.partition("/")[0].removeprefix("@")
-    if rest.startswith("@") and about != ITSELF:
-        vouch(write, event, about)
+    covered = write.execute(
+        "SELECT 1 FROM node WHERE node = ? AND present_life = ? AND present_seq >= ?",
+        (event.node, event.life, event.seq),
+    )
+    if not covered:
+        return _follow(write, event, entry)
+    ended = msgspec.structs.replace(event, after=State.NORMAL, suppression=Suppression.NONE)
+    _follow(write, ended, entry, covered=True)
+    return False
+
+
+def _follow(write: Write, event: AlarmEvent, entry: bytes, *, covered: bool = False) -> bool:
+    """Move one alarm by an event, or by an entry of a present state; what stands is not `covered`.
+
+    Raises
+    ------
+    RefusedError
+        As `apply`.
+    """
+    _see_to_speaker(write, event)
     if retirement.is_retired(write.database, event.node):
         # Its last words come late: they are kept, and nothing of it stands any more.
         return False
     node = place(write, event)
     known = _known(write, event.node, event.alarm)
-    if known is not None:
-        if known.life == event.life:
-            if event.revision <= known.revision:
-                return False
-        elif sequence.place_of(write, event.node, event.life) <= sequence.place_of(
-            write, event.node, known.life
-        ):
-            return False
+    if known is not None and ((covered and known.standing) or _is_past(write, event, known)):
+        return False
     if known is not None and known.node != node:
         _move(write, event, before=known.node, after=node)
     _save(write, event, entry, known, node=node)
@@ -140,11 +150,30 @@ def apply(write: Write, event: AlarmEvent, entry: bytes) -> bool:
     return True
 
 
+def _see_to_speaker(write: Write, event: AlarmEvent) -> None:
+    whose, _, rest = event.alarm.partition("/")
+    if rest.startswith("@") and whose != event.node:
+        raise RefusedError(
+            f"event: {event.alarm} is an alarm of {whose}, not of {event.node}", foreign=True
+        )
+    about = rest.partition("/")[0].removeprefix("@")
+    if rest.startswith("@") and about != ITSELF:
+        vouch(write, event, about)
+
+
+def _is_past(write: Write, event: AlarmEvent, known: _Known) -> bool:
+    if known.life == event.life:
+        return event.revision <= known.revision
+    return sequence.place_of(write, event.node, event.life) <= sequence.place_of(
+        write, event.node, known.life
+    )
+
+
 def present(database: Database, node: str, life: str, seq: int) -> Present:
     """Return where a node's alarms stand here, for the tier above: the last event of each.
 
-    It is complete to the greater of `seq`, up to which the node's own last list told everything,
-    and the number up to which no event is missing here. What lies beyond may be known above.
+    It is complete to `seq`, up to which the node's own last list told everything, and beyond that
+    as far as no event is missing here. What lies beyond may be known above.
     """
     rows = database.execute(
         "SELECT entry FROM mirror WHERE owner = ? AND standing = 1 AND life = ? ORDER BY alarm",
@@ -152,7 +181,7 @@ def present(database: Database, node: str, life: str, seq: int) -> Present:
     )
     return Present(
         life=life,
-        seq=max(seq, sequence.gapless_to(database, node, life)),
+        seq=sequence.gapless_to(database, node, life, after=seq),
         alarms=[msgspec.Raw(bytes(row[0])) for row in rows],
     )
 
@@ -184,12 +213,13 @@ def take_present(write: Write, node: str, body: bytes) -> None:
     if present.life != sequence.current_life(write.database, node):
         raise RefusedError(f"present state: life {present.life} is older than the one that speaks")
     for event, entry in events:
-        apply(write, event, entry)
+        _follow(write, event, entry)
     _close_absent(write, node, present, {event.alarm for event, _ in events})
+    # Also where the number is smaller, as that of a node whose disk was put back: what it makes
+    # from there on is news.
     write.execute(
-        "UPDATE node SET present_life = ?, present_seq = ? WHERE node = ? "
-        "AND (present_life <> ? OR present_seq < ?)",
-        (present.life, present.seq, node, present.life, present.seq),
+        "UPDATE node SET present_life = ?, present_seq = ? WHERE node = ?",
+        (present.life, present.seq, node),
     )
     write.tell_parent("present", node)
 

@@ -93,6 +93,15 @@ def current_life(database: Database, node: str) -> str:
     return str(rows[0][0]) if rows else ""
 
 
+def newest(database: Database, node: str) -> tuple[str, str]:
+    """Return the life and the epoch of a node that were met last, or nothing twice."""
+    rows = database.execute(
+        "SELECT epoch FROM epoch WHERE node = ? ORDER BY place DESC LIMIT 1", (node,)
+    )
+    life, _, epoch = str(rows[0][0]).partition("/") if rows else ("", "", "")
+    return life, epoch
+
+
 def speaking(database: Database) -> dict[str, tuple[str, str]]:
     """Return, of every node that ever spoke, the life and the epoch that spoke last."""
     rows = database.execute(
@@ -153,12 +162,14 @@ def gaps(database: Database, node: str, life: str, *, last_seq: int) -> list[lis
     return missing[:GAPS_SHOWN]
 
 
-def gapless_to(database: Database, node: str, life: str) -> int:
-    """Return the last number up to which nothing of a life is missing."""
+def gapless_to(database: Database, node: str, life: str, *, after: int = 0) -> int:
+    """Return the last number up to which nothing of a life is missing that comes after another."""
     rows = database.execute(
-        "SELECT last FROM span WHERE node = ? AND life = ? AND first = 1", (node, life)
+        "SELECT last FROM span WHERE node = ? AND life = ? AND first <= ? "
+        "ORDER BY first DESC LIMIT 1",
+        (node, life, after + 1),
     )
-    return int(rows[0][0]) if rows else 0
+    return max(after, int(rows[0][0])) if rows else after
 
 
 def complete_ns(

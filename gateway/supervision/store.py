@@ -35,6 +35,7 @@ from gateway.supervision.writer import (
     Turns,
     Writer,
 )
+from gateway.supervision.writing import IDLE_S, Writing
 
 WAITING_WRITES = 128
 FILE = "centre.sqlite"
@@ -72,6 +73,8 @@ class Store:
         self.outward: Callable[[], None] | None = None
         #: Whether a parent that is new is owed what came before; `filling` puts it out.
         self.fills = False
+        #: How writing goes.
+        self.writing = Writing()
         self.node = node
         self.clock = clock
         self.hub = hub
@@ -174,6 +177,19 @@ class Store:
         """
         return await self._writer.run(lambda: work(self._database))
 
+    async def prove(self) -> None:
+        """Write something where nobody has for a while: else a disk in trouble is not noticed.
+
+        Raises
+        ------
+        gateway.db.StoreError
+            It was not taken.
+        """
+        if self.writing.unwritten_s > IDLE_S:
+            await self.write(
+                lambda write: opening.set_value(write.database, "proved", str(write.now_ns))
+            )
+
     async def anchored(self, seq: int, head: str, *, parent: str) -> None:
         """Note that a parent keeps the head of this journal, and sign what it covers."""
 
@@ -216,6 +232,7 @@ class Store:
         began_ns = self.clock.monotonic_ns()
         chain, own, to = self._chain, self._own, self._receivers
         before = (chain.seq, chain.head, own.seq, own.head)
+        self.writing.begin()
         try:
             with self._database.transaction() as database:
                 at = self.times.look()
@@ -223,9 +240,12 @@ class Store:
                 write.follow(at)
                 result = work(write)
                 write.finish(self._key)
-        except BaseException:
+        except BaseException as error:
             chain.seq, chain.head, own.seq, own.head = before
+            self.writing.fail(error)
             raise
+        else:
+            self.writing.keep()
         finally:
             took.append((self.clock.monotonic_ns() - began_ns) / NANOSECONDS)
         self.times.moved(at)

@@ -28,7 +28,7 @@ from gateway.supervision.writer import BusyError
 #: The uplink asks each 15 s at the latest; what is told may be a minute old before it is lost.
 EVERY_NS: Final = 10 * NANOSECONDS
 ANCHOR_NS: Final = 60 * NANOSECONDS
-#: Of inventories and present states told between two posts of events.
+#: Of inventories told between two posts of events.
 SLICE_BYTES: Final = 256 * 1024
 
 
@@ -165,13 +165,14 @@ class ToParent:
             return []
         if due:
             self._told_ns = now_ns
-        waiting = list(self._pending)
+        # Where alarms stand goes before the events that it covers: these let nothing stand then.
+        waiting = sorted(self._pending, key=lambda each: each[0] != "present")
 
         def work(database: Database) -> tuple[int, list[wire.Item]]:
             items = list(self._nodes(database, connection, now_ns)) if due else []
             room, count = SLICE_BYTES, 0
             for kind, node in waiting:
-                if room <= 0:
+                if room <= 0 and kind != "present":
                     break
                 for item in self._told(kind, node, database, connection):
                     room -= len(bytes(item.body))

@@ -175,6 +175,7 @@ class Watch:
             self._move()
             try:
                 await self.look()
+                await self._store.prove()
             except (StoreError, BusyError) as error:
                 if not self._troubled:
                     log("watch").error("cannot look", error=str(error))

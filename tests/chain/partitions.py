@@ -43,6 +43,8 @@ class Link:
         self.name = name
         self.port = port
         self.whole = True
+        #: Posts to the intake that found it cut.
+        self.stopped = 0
         self._target = target
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -84,6 +86,8 @@ class Link:
                     asyncio.create_task(_pump(back, writer)),
                 ]
                 await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            else:
+                self.stopped += wire.INTAKE.encode() in await reader.readline()
         except (OSError, asyncio.CancelledError):
             pass
         finally:

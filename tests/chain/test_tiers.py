@@ -14,7 +14,7 @@ from gateway.northbound.outbox import Row
 from gateway.northbound.sending import Sending
 from gateway.roles.upward import PARENT
 from gateway.supervision import mirror
-from tests.chain.tiers import Outcome, run
+from tests.chain.tiers import Outcome, run, stood_again
 
 CONTROL_S = 6.0
 
@@ -53,6 +53,23 @@ async def test_tiers_in_processes_of_their_own_converge(tmp_path: Path) -> None:
     """Each tier a `hazgate centre`, as it is installed."""
     outcome = await run(tmp_path, partitions=4, seed=5, processes=True)
     assert outcome.sound, found(outcome)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("cut", ["gw1", "enterprise", "township", "county"])
+async def test_what_ended_behind_a_cut_link_stands_at_no_tier(tmp_path: Path, cut: str) -> None:
+    """While a backlog drains through the tiers, none of them shows an alarm that has ended."""
+    assert await stood_again(tmp_path, cut=cut) == []
+
+
+@pytest.mark.more
+@pytest.mark.timeout(300)
+async def test_a_mirror_that_takes_a_backlog_for_the_present_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control: where events that a list covers move alarms, what ended stands again."""
+    monkeypatch.setattr(mirror, "apply", mirror._follow)
+    assert await stood_again(tmp_path, cut="gw1") != []
 
 
 @pytest.mark.more

@@ -1,4 +1,4 @@
-"""Whether the centre works, for load balancers, and its counters, for a Prometheus beside it."""
+"""Whether the centre works and keeps what it is told, and its counters, for programs beside it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ router = APIRouter(tags=["health"])
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The centre answers and its store can be read."""
+    """The centre answers, and its store can be read and takes what is written."""
 
     status: str
     node: str
@@ -27,9 +27,21 @@ class Health:
     now_ms: int
 
 
-@router.get("/api/v1/health", summary="Is it well", responses={200: {"model": Health}})
+@router.get(
+    "/api/v1/health",
+    summary="Is it well",
+    responses={200: {"model": Health}, 503: {"description": "Nothing is kept, and why"}},
+)
 async def health(centre: CentreDep) -> Response:
-    """Answer once the store has answered."""
+    """Answer once the store has answered; 503 where it has taken nothing for five seconds."""
+    trouble = centre.store.writing.trouble()
+    if trouble is not None:
+        raise problem(
+            503,
+            "unwritten",
+            f"the store has taken nothing, or not all, for {trouble.seconds:.0f} s: "
+            f"{trouble.reason}; see the centre's log, and look at its disk",
+        )
     await centre.store.read(newest, apart=True)
     now_ms = centre.clock.now_ns() // MILLISECOND
     return answer(Health("ok", centre.node, __version__, now_ms))
@@ -45,6 +57,7 @@ async def metrics(request: Request, centre: CentreDep) -> Response:
         if asking.subject.division or asking.subject.departments:
             raise problem(403, "division", "these are sums over all divisions and departments")
     centre.metrics.streams.set(len(centre.hub))
+    centre.metrics.unwritten.set(centre.store.writing.unwritten_s)
     return Response(generate_latest(centre.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -3,7 +3,7 @@
 The id of an event is its feed position. A screen that comes back names the last one and gets
 exactly what followed; where that can no longer be told, or the screen was too slow, or its scope
 has changed, it gets ``reset`` and loads everything anew. A ``ping`` every five seconds lets it
-notice a dead stream.
+notice a dead stream, and says since when the centre keeps nothing, where its disk is in trouble.
 """
 
 from __future__ import annotations
@@ -180,5 +180,9 @@ def _reset(position: int) -> bytes:
 
 def _ping(centre: Centre, position: int) -> bytes:
     now_ms = centre.clock.now_ns() // MILLISECOND
-    body = msgspec.json.encode({"now_ms": now_ms, "position": position})
+    trouble = centre.store.writing.trouble()
+    since_ms = None if trouble is None else now_ms - int(trouble.seconds * 1000)
+    body = msgspec.json.encode(
+        {"now_ms": now_ms, "position": position, "unwritten_since_ms": since_ms}
+    )
     return format_sse_event(data_str=body.decode(), event="ping", id=str(position))

@@ -99,7 +99,12 @@ function flags(row) {
 function actText(row) {
   const last = row.acts?.at(-1);
   if (!last) return nothing;
-  return html`<span class="flag acted" data-testid="acted" data-act=${last.act}>${t(`did.${last.act}`)} · ${last.origin_name}</span>`;
+  return html`<span class="flag acted" data-testid="acted" data-act=${last.act}>${t(`did.${last.act}`)} · ${makerOf(last)}</span>`;
+}
+
+/** Who acted; marked where only the site says so. */
+function makerOf(one) {
+  return one.teller ? t("did.told", { maker: one.origin_name }) : one.origin_name;
 }
 
 function orderText(order) {
@@ -118,7 +123,7 @@ function basisOf(row) {
 }
 
 function actLine(one, now) {
-  const words = [timeText(one.made_ms, now), `${one.origin_name} ${one.account}`, t(`did.${one.act}`), one.comment].filter(Boolean).join(" · ");
+  const words = [timeText(one.made_ms, now), `${makerOf(one)} ${one.account}`, t(`did.${one.act}`), one.comment].filter(Boolean).join(" · ");
   const status = one.status && one.status !== "applied" ? t(`did.status.${one.status}`) : "";
   return html`<div>${words}${status ? html` <span class="flag">${status}</span>` : nothing}</div>`;
 }

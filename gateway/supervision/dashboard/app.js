@@ -36,6 +36,7 @@ class App extends ScreenElement {
     session: { state: true },
     note: { state: true },
     live: { state: true },
+    unwritten: { state: true },
     selected: { state: true },
     point: { state: true },
     tab: { state: true },
@@ -87,6 +88,7 @@ class App extends ScreenElement {
     this.session = undefined;
     this.note = "login.waiting";
     this.live = false;
+    this.unwritten = null;
     this.tab = "alarms";
     this.selected = null;
     this.point = null;
@@ -150,7 +152,10 @@ class App extends ScreenElement {
   }
 
   #hear(event) {
-    if (event.kind === "ping" && Number.isFinite(event.data?.now_ms)) this.clock.take(event.data.now_ms, performance.now());
+    if (event.kind === "ping" && Number.isFinite(event.data?.now_ms)) {
+      this.clock.take(event.data.now_ms, performance.now());
+      this.unwritten = event.data.unwritten_since_ms ?? null;
+    }
     this.picture.take(event);
   }
 
@@ -228,7 +233,8 @@ class App extends ScreenElement {
         @change-password=${() => this.renderRoot.querySelector("hz-password-dialog").open()}
         @show-nodes=${() => this.#showNodes()}
       ></hz-top-bar>
-      <hz-live-banner .clock=${clock} .live=${live} .since=${this.#staleSince} .connected=${this.feed.connected}></hz-live-banner>
+      <hz-live-banner .clock=${clock} .live=${live} .since=${this.#staleSince} .connected=${this.feed.connected}
+        .unwritten=${this.unwritten}></hz-live-banner>
       ${this.fault
         ? html`<div class="fault" role="alert">
             ⚠ ${t("live.fault")}<button @click=${() => location.reload()}>${t("live.reload")}</button>

@@ -51,6 +51,11 @@ const TEXTS = {
   "live.reading": ["正在读取最新状态…", "Reading the present state…"],
   "live.fault": ["画面程序出错，内容可能不完整", "This screen has a fault; what it shows may be incomplete"],
   "live.reload": ["重新载入", "Reload"],
+  "store.since": ["本中心自 {time} 起无法保存数据", "THIS CENTRE CANNOT SAVE ANYTHING since {time}"],
+  "store.advice": [
+    "磁盘已满或无响应（已 {age}）：新报警可能无法显示，确认和督办无法保存。请立即检查本中心服务器的磁盘，其间以现场报警器和现场画面为准。",
+    "Its disk is full or not responding ({age}): new alarms may not appear, and acknowledgements and acts are not saved. Have the server's disk checked at once; until then rely on the sites' own sirens and screens.",
+  ],
 
   "sound.on": ["声音正常", "Sound on"],
   "sound.sounding": ["正在鸣响", "Sounding"],
@@ -197,6 +202,7 @@ const TEXTS = {
   "did.status.sent": ["已下发，待现场回执", "sent, site has not answered"],
   "did.status.expired": ["未能送达现场", "did not reach the site"],
   "did.status.refused": ["现场未接受", "not taken by the site"],
+  "did.told": ["{maker}（据现场上报）", "{maker} (as the site says)"],
   "row.acts": ["上级督办", "Acts above"],
   "act.comment": ["处置说明", "Comment"],
   "act.comment.hint": ["例如：已电话通知现场值班员，正在核实", "For example: told the shift leader by telephone, being verified"],

@@ -1,4 +1,4 @@
-/** The banner nobody can miss: this screen is not live, since when, and what to do meanwhile. */
+/** The banner nobody can miss: this screen is not live, or its centre keeps nothing; since when, and what to do. */
 
 import { css, html, nothing } from "lit";
 import { ageText, timeText } from "./clock.js";
@@ -9,9 +9,9 @@ import { ScreenElement } from "./screen-element.js";
 // Loading anew takes some milliseconds; a banner that only flashes would teach people to ignore it.
 const PATIENCE_MS = 1_000;
 
-/** Shown while the screen is not live. */
+/** Shown while the screen is not live, and while its centre cannot write (`unwritten`: since when, ms). */
 class LiveBanner extends ScreenElement {
-  static properties = { clock: {}, live: {}, since: {}, connected: {} };
+  static properties = { clock: {}, live: {}, since: {}, connected: {}, unwritten: {} };
 
   static styles = [
     controls,
@@ -36,7 +36,7 @@ class LiveBanner extends ScreenElement {
   render() {
     if (this.live) {
       this.#from = null;
-      return nothing;
+      return this.unwritten === null ? nothing : this.#unwritten();
     }
     this.#from ??= performance.now();
     const waited = performance.now() - this.#from;
@@ -55,6 +55,18 @@ class LiveBanner extends ScreenElement {
             ${t("live.advice", { age: ageText(now - this.since) })}
           </p>`
         : html`<p><b>⚠ ${t("live.never")}</b>${this.connected ? t("live.reading") : nothing}</p>`}
+      <i></i>
+    </div>`;
+  }
+
+  #unwritten() {
+    const now = this.clock.now();
+    return html`<div role="alert" data-testid="unwritten-banner">
+      <i></i>
+      <p>
+        <b>⚠ ${t("store.since", { time: timeText(this.unwritten, now) })}</b>
+        ${t("store.advice", { age: ageText(now - this.unwritten) })}
+      </p>
       <i></i>
     </div>`;
   }

@@ -14,15 +14,23 @@ ON_CARD: Final = 10
 
 _SELECT = (
     "SELECT a.id, a.origin, COALESCE(n.name, a.origin), a.act, a.occurrence, a.account, "
-    "a.comment, a.made_ns, COALESCE(o.status, '') FROM act a "
+    "a.comment, a.made_ns, COALESCE(o.status, ''), a.teller FROM act a "
     "LEFT JOIN node n ON n.node = a.origin "
     "LEFT JOIN site_order o ON o.id = a.id AND o.node = a.node AND o.origin = '' "
+)
+#: What a site says of an act counts until its maker's word is here.
+_BEST = (
+    "AND (a.teller = '' OR NOT EXISTS (SELECT 1 FROM act b WHERE b.origin = a.origin "
+    "AND b.id = a.id AND b.teller = '')) "
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActRow:
-    """One act: who did what; `status` is that of the order by which this centre told the site."""
+    """One act: who did what; `status` is that of the order by which this centre told the site.
+
+    `teller` is the site where only it says so, and empty for what is known from the maker.
+    """
 
     id: str
     origin: str
@@ -33,11 +41,12 @@ class ActRow:
     comment: str
     made_ms: int
     status: str
+    teller: str
 
 
 def listing(database: Database, node: str, alarm: str) -> list[ActRow]:
     """Return the acts about an alarm, the last that came to be known first."""
-    sql = _SELECT + "WHERE a.node = ? AND a.alarm = ? ORDER BY a.number DESC LIMIT ?"
+    sql = _SELECT + "WHERE a.node = ? AND a.alarm = ? " + _BEST + "ORDER BY a.number DESC LIMIT ?"
     return [_row(row) for row in database.execute(sql, (node, alarm, LISTED))]
 
 
@@ -46,8 +55,10 @@ def of_occurrence(
 ) -> tuple[ActRow, ...]:
     """Return the last acts about one occurrence, in the order in which they came to be known."""
     sql = (
-        _SELECT + "WHERE a.node = ? AND a.alarm = ? AND a.occurrence = ? AND a.life = ? "
-        "ORDER BY a.number DESC LIMIT ?"
+        _SELECT
+        + "WHERE a.node = ? AND a.alarm = ? AND a.occurrence = ? AND a.life = ? "
+        + _BEST
+        + "ORDER BY a.number DESC LIMIT ?"
     )
     rows = database.execute(sql, (node, alarm, occurrence, life, ON_CARD))
     return tuple(_row(row) for row in reversed(rows))
@@ -64,4 +75,5 @@ def _row(row: Row) -> ActRow:
         comment=row[6],
         made_ms=row[7] // MILLISECOND,
         status=row[8],
+        teller=row[9],
     )

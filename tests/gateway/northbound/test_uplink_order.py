@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -99,6 +102,39 @@ async def test_one_alarm_s_long_past_delays_no_other(gateway: Gateway, parent: P
         if decode_event(entry).alarm == "gw1/CHATTER/h"
     ]
     assert chatter == sorted(chatter)
+
+
+async def test_what_had_changed_goes_before_what_was_made_then(
+    gateway: Gateway, parent: Parent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node's present state is told before events that came after it, however close they are."""
+    pending: list[wire.Item] = []
+    armed = False
+
+    async def changes(_: str) -> list[wire.Item]:
+        told = pending.copy()
+        pending.clear()
+        return told
+
+    async def store(act: Callable[[Database], Any]) -> Any:
+        nonlocal armed
+        if armed:
+            # Just before the events are looked for: too late for who asked already.
+            armed = False
+            state = wire.Present(life=gateway.identity.life, seq=gateway.chain.seq, alarms=[])
+            pending.append(wire.item("present", "later", wire.encode(state)))
+            gateway.make(1)
+        return await gateway.store(act)
+
+    source = replace(gateway.source(), changes=changes, store=store)
+    monkeypatch.setattr(gateway, "source", lambda: source)
+    async with gateway.uplink(parent.url) as uplink:
+        await until(lambda: uplink.connected and parent.kinds()[-1:] == ["present"])
+        told = len(parent.kinds())
+        armed = True
+        uplink.wake()
+        await until(lambda: "event" in parent.kinds())
+    assert parent.kinds()[told:] == ["present", "event"]
 
 
 @given(

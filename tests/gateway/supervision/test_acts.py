@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
+import apsw
 import httpx
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.db import Database
 from gateway.identity import public_hex
 from gateway.model import NANOSECONDS
 from gateway.northbound import wire
@@ -79,21 +83,92 @@ async def test_the_site_s_event_closes_it_and_is_the_same_act(world: World) -> N
     assert (row["id"], row["status"]) == (ID, "applied")
 
 
+def noted(child: Child, act: str, *, origin: str = "city", **fields: Any) -> bytes:
+    """What a site notes of an act, truly or not."""
+    detail = {"order": ID, "action": act, "origin": origin, "result": "applied"}
+    stated = {"alarm": child.alarm, "occurrence": 1, "operator": "wu", "comment": "?", **fields}
+    return child.note("act", detail=detail, **stated)
+
+
 async def test_acts_of_others_are_learnt_from_the_site(world: World) -> None:
-    """A tier between, or the enterprise's own screen, shows what the city urged."""
+    """A tier between shows what the city urged, when its order has passed there."""
     child, li = await raised(world)
-    detail = {"order": ID, "action": "urged", "origin": "city", "result": "applied"}
-    await child.events(
-        child.note("act", alarm=child.alarm, occurrence=1, operator="wu", comment="?",
-                   detail=detail)
-    )  # fmt: skip
+    order = from_the_city(world, operator="wu", comment="?", occurrence=1)
+    await passed(world, order, wire.encode(order))
+    await child.events(noted(child, "urged"))
     (row,) = (await li.get("/api/v1/alarms")).json()["alarms"]
     assert [(a["origin"], a["act"], a["account"]) for a in row["acts"]] == [("city", "urged", "wu")]
+    assert row["acts"][0]["teller"] == ""
     # Those of an occurrence before are in its history, not on the card of the next.
     await child.events(child.event("acknowledge"), child.event("clear"), child.event())
     (row,) = (await li.get("/api/v1/alarms")).json()["alarms"]
     assert row["acts"] == []
     assert len(await acts_of(li, child)) == 1
+
+
+@pytest.mark.parametrize(
+    ("act", "changes"),
+    [("closed", {}), ("urged", {"comment": "never mind"}), ("urged", {"operator": "the mayor"})],
+)
+async def test_what_only_a_site_says_is_shown_as_that(
+    world: World, act: str, changes: dict[str, str]
+) -> None:
+    """No order passed here, or it said something else: then it is the site's word and no more."""
+    child, li = await raised(world)
+    if changes:
+        order = from_the_city(world, operator="wu", comment="?", occurrence=1)
+        await passed(world, order, wire.encode(order))
+    await child.events(noted(child, act, **changes))
+    (row,) = await acts_of(li, child)
+    assert (row["origin"], row["act"], row["teller"]) == ("city", act, "gw1")
+
+
+async def test_a_site_s_word_takes_no_true_act_s_place(world: World) -> None:
+    """The id of an act that a site forged is free for the maker's own, which replaces it."""
+    town = await world.relay()
+    site = Child("gw1", await world.client(), world.clock)
+    await town.tells_of(site.facts())
+    forged = noted(site, "closed", origin="town")
+    await town.relays(site, ("inventory", site.inventory()), ("event", site.event()),
+                      ("event", forged))  # fmt: skip
+    li = await world.person("li", Role.OPERATOR, "330106")
+    assert [(a["act"], a["teller"]) for a in await acts_of(li, site)] == [("closed", "gw1")]
+    detail = {"order": ID, "action": "urged", "node": "gw1"}
+    true = town.note("act", alarm=site.alarm, occurrence=1, operator="wu", detail=detail)
+    assert await town.events(true) == ["stored"]
+    assert [(a["act"], a["teller"]) for a in await acts_of(li, site)] == [("urged", "")]
+    (row,) = (await li.get("/api/v1/alarms")).json()["alarms"]
+    assert [a["act"] for a in row["acts"]] == ["urged"]
+
+
+def test_what_a_site_said_before_is_known_as_that(tmp_path: Path) -> None:
+    """In a store of an earlier release an act stays true whose order or whose maker is known."""
+    folder = resources.files("gateway") / "migrations" / "centre"
+    names = sorted(each.name for each in folder.iterdir() if each.name[:4].isdigit())
+    older = apsw.Connection(str(tmp_path / "centre.sqlite"))
+    for name in names[:10]:
+        older.execute((folder / name).read_text(encoding="utf-8"))
+    for origin in ("city", "county", "town", "gw1", ""):
+        older.execute(
+            "INSERT INTO act (id, origin, node, alarm, occurrence, act, account, comment, made_ns) "
+            "VALUES (?, ?, 'gw1', 'gw1/A/h', 1, 'urged', '', '', 1)",
+            (f"of-{origin}", origin),
+        )
+    older.execute(
+        "INSERT INTO site_order (id, node, action, alarm, tag, operator, status, reason, "
+        "created_ns, expires_ns, closed_ns, body) "
+        "VALUES ('of-county', 'gw1', 'urged', 'gw1/A/h', '', '', 'applied', '', 1, 1, 1, '{}')"
+    )
+    older.execute(
+        "INSERT INTO event (node, life, seq, epoch, kind, alarm, hazard, hash, entry, received_ns) "
+        "VALUES ('town', 'a', 1, 'b', 'act', 'gw1/A/h', '', '', '{}', 1)"
+    )
+    older.execute("PRAGMA user_version=10")
+    older.close()
+    database = Database(tmp_path / "centre.sqlite", "centre")
+    rows = database.execute("SELECT origin, teller FROM act ORDER BY number")
+    database.close()
+    assert rows == [("city", "gw1"), ("county", ""), ("town", ""), ("gw1", ""), ("", "")]
 
 
 async def test_no_site_says_what_this_centre_did(world: World) -> None:

@@ -41,6 +41,28 @@ async def test_a_rewritten_story_is_a_fork_above(world: World) -> None:
     assert [event.detail["node"] for event in await world.own("fork")] == ["gw1"]
 
 
+async def test_what_a_relay_told_before_its_anchor_accuses_it_not(world: World) -> None:
+    """The head of its own journal that comes late is no shorter journal; one sent since is."""
+    town = await world.relay()
+    life, now_ns = "ab" * 8, world.clock.now_ns
+
+    async def tells(seq: int, clock_ns: int) -> None:
+        told = wire.Nodes(clock_ns=clock_ns, nodes=[], life=life, seq=seq, head=f"{seq:064x}")
+        assert await town.send(("nodes", wire.encode(told))) == ["stored"]
+
+    sent_ns = now_ns()
+    world.pass_time(60)
+    await tells(7, now_ns())
+    await tells(5, sent_ns)
+    world.pass_time(1)
+    await town.beat()
+    await tells(5, sent_ns)
+    assert await world.own("fork") == []
+    await tells(6, now_ns())
+    (entry,) = await world.own("fork")
+    assert "ends before the anchored entry 7" in str(entry.detail["reason"])
+
+
 async def test_old_knowledge_of_a_relay_takes_nothing_back(world: World) -> None:
     """A relay that was restored from an old copy moves no alarm back, closes nothing newer."""
     town = await world.relay()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
@@ -141,6 +142,70 @@ async def test_present_is_no_event(world: World) -> None:
     assert set(await standing(viewer)) == {child.alarm}
     assert await world.rows("SELECT * FROM event") == []
     assert await child.events(entry) == ["stored"]
+
+
+async def shown_standing(world: World) -> list[str]:
+    """The alarms that screens were told to stand, in the order in which they were told."""
+    rows = await world.rows("SELECT body FROM feed WHERE kind = 'alarm' ORDER BY position")
+    told = [json.loads(body) for (body,) in rows]
+    return [row["alarm"] for row in told if (row["state"], row["suppression"]) != ("NORM", "NONE")]
+
+
+async def test_what_ended_in_an_outage_never_stands_again(world: World) -> None:
+    """The backlog is history: while it drains, and where it breaks off, what ended has ended."""
+    child = await world.child()
+    viewer = await world.admin()
+    within, shelved = "gw1/AR1-AT-102/x", "gw1/AR1-AT-103/x"
+    await child.events(child.event())
+    backlog = [
+        child.event("clear"),
+        child.event(),
+        child.event(alarm=within),
+        child.event("shelve", shelved, after="NORM", suppression="SHLVD"),
+        child.event("unshelve", shelved, after="NORM"),
+        child.event("clear"),
+        child.event("clear", within),
+    ]
+    await child.send(("present", child.present()))
+    for entry in backlog[:-2]:
+        assert await child.events(entry) == ["stored"]
+        assert await standing(viewer) == {}
+    # Each has its place in the history, though its last event may never come.
+    rows = await standing(viewer, "?history=1")
+    assert {alarm: row["revision"] for alarm, row in rows.items()} == {
+        child.alarm: 3,
+        within: 1,
+        shelved: 2,
+    }
+    assert await child.events(*backlog[-2:]) == ["stored", "stored"]
+    assert await standing(viewer) == {}
+    assert await shown_standing(world) == [child.alarm]
+
+
+async def test_what_stands_after_an_outage_stands_once(world: World) -> None:
+    """An alarm of the list is where its last event left it, whatever of its past comes after."""
+    child = await world.child()
+    viewer = await world.admin()
+    await child.events(child.event())
+    backlog = [child.event("clear"), child.event(), child.event("acknowledge")]
+    await child.send(("present", child.present(backlog[-1])))
+    await child.events(child.event("clear", after="RTNUN"))
+    for entry in backlog:
+        await child.events(entry)
+        assert (await standing(viewer))[child.alarm]["state"] == "RTNUN"
+
+
+async def test_what_rises_after_the_list_stands(world: World) -> None:
+    """Only what a list covers is past; a disk that was put back makes numbers that it does not."""
+    child = await world.child()
+    viewer = await world.admin()
+    await child.send(("present", child.present(seq=40)))
+    assert await child.events(child.event()) == ["stored"]
+    assert await standing(viewer) == {}
+    await child.send(("present", child.present()))
+    other = "gw1/AR1-AT-102/x"
+    await child.events(child.event(alarm=other))
+    assert set(await standing(viewer)) == {other}
 
 
 async def test_inventory_is_taken_whole(world: World) -> None:

@@ -99,12 +99,68 @@ async def test_head_is_anchored_each_minute(world: World) -> None:
 
 @pytest.mark.parametrize("change", [{"head": "f" * 64}, {"last_seq": 1, "head": "a" * 64}])
 async def test_rewritten_journal_is_a_fork(world: World, change: dict[str, Any]) -> None:
-    """A head that is not the anchored one, or a journal that ends before it, is shown as a fork."""
+    """A head that is not the anchored one, or not that of the event stored here, shows a fork."""
     child = await world.child()
     await child.events(child.event(), child.event("clear"))
     await child.beat()
     await child.beat(**change)
     assert len(await world.own("fork")) == 1
+
+
+async def test_an_overtaken_heartbeat_accuses_nobody(world: World) -> None:
+    """What was sent before the link broke, and comes after what was sent since, changes nothing."""
+    child = await world.child()
+    await child.events(child.event())
+    old = {"last_seq": 1, "head": child.chain.head, "clock_ns": world.clock.now_ns()}
+    world.pass_time(61)
+    await child.events(child.event("clear"))
+    await child.beat()
+    answer = (await child.beat(**old)).json()
+    assert (answer["anchored_seq"], answer["anchored_head"]) == (2, child.chain.head)
+    # Nothing was made since, and the clock alone tells them apart.
+    await child.beat(clock_ns=old["clock_ns"])
+    assert await world.rows("SELECT last_seq, clock_ns FROM heartbeat") == [
+        (2, world.clock.now_ns())
+    ]
+    assert await world.own("fork") == []
+    # From before a restart it is old as well.
+    first = child.epoch
+    child.new_epoch()
+    await child.beat()
+    await child.beat(epoch=first, **old)
+    assert await world.rows("SELECT last_seq, epoch FROM heartbeat") == [(2, child.epoch)]
+    assert await world.own("fork") == []
+
+
+@pytest.mark.parametrize("anew", [False, True])
+async def test_a_journal_that_ends_before_its_anchor_is_a_fork(world: World, *, anew: bool) -> None:
+    """Said twice by one process, or once by a new one, it is believed that entries are gone."""
+    child = await world.child()
+    short, head = child.chain.seq, child.chain.head
+    await child.events(child.event(), child.event("clear"))
+    await child.beat()
+    said = 0
+    if anew:
+        child.new_epoch()
+    while not await world.own("fork"):
+        world.pass_time(15)
+        await child.beat(last_seq=short, head=head)
+        said += 1
+    assert said == (1 if anew else 2)
+    (entry,) = await world.own("fork")
+    assert "ends before the anchored entry 2" in str(entry.detail["reason"])
+    assert await world.rows("SELECT last_seq FROM heartbeat") == [(short,)]
+
+
+async def test_a_clock_that_was_set_back_is_believed(world: World) -> None:
+    """A node that goes on with an earlier clock is heard with its second heartbeat."""
+    child = await world.child()
+    await child.beat()
+    hour = 3600 * NANOSECONDS
+    for _ in range(2):
+        world.pass_time(15)
+        await child.beat(clock_ns=world.clock.now_ns() - hour)
+    assert await world.rows("SELECT clock_ns FROM heartbeat") == [(world.clock.now_ns() - hour,)]
 
 
 async def test_pairing_again_ends_a_fork(world: World) -> None:
