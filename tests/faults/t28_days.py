@@ -70,7 +70,7 @@ async def plan(whole: bool) -> list[Case]:  # noqa: FBT001
         Control(mutant="blind_when_full", breaks=frozenset({"I2"}),
                 cases=only(named(["2 h, to its end"], seed=2891))),
         Control(mutant="backlog_in_each_batch", breaks=frozenset({"I6"}),
-                cases=only(named(["4 h, its speed"], seed=2892))),
+                cases=only(named(["2 h, its speed"], seed=2892))),
         Control(mutant="keeps_what_it_sends", breaks=frozenset({"I6"}),
                 cases=only(named(["2 h, to its end"], seed=2893))),
         Control(mutant="one_by_one", breaks=frozenset({"I10"}),
