@@ -3,7 +3,8 @@
 The node is the real one on a real store: line, desk, spool, store thread, outbox, uplink. In place
 of the broker's session stands a hand that gives it messages, and the clock runs as the machine's
 does but for what it is put forward by: so far behind at the start, and in step at the end. It takes
-a command a line and answers each with a line, both JSON.
+a command a line and answers each with a line, both JSON. What it was told in which second is in
+`said.jsonl`: from this alone follows which alarms must rise and clear.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TextIO
 
+import msgspec
+
+from gateway.alarms.actions import SirenCommand
 from gateway.model import NANOSECONDS
 from gateway.northbound.source import Whole
 from gateway.roles.edge import node as edge_node
@@ -31,6 +35,12 @@ INTERVAL_S: Final = 30
 #: Points that rise in each minute, and return in the next.
 RISING: Final = 7
 NORMAL, HIGH = 20.0, 150.0
+SIREN: Final = "panel/siren"
+SAID: Final = "said.jsonl"
+#: Of what is measured, each of so many messages raises an alarm, and one half of that later clears.
+EACH: Final = 20
+PACE_S: Final = 0.004
+decode_siren = msgspec.json.Decoder(SirenCommand).decode
 
 
 def site_text(folder: Path, *, parent: str, code: Path, spool_mib: int = 512) -> str:
@@ -44,6 +54,8 @@ url = "mqtt://127.0.0.1:1"
 [parent]
 url = "{parent}"
 code_file = "{code}"
+[siren]
+topic = "{SIREN}"
 [store]
 folder = "{folder}"
 spool_mib = {spool_mib}
@@ -99,6 +111,8 @@ class Hand:
         self.connected, self.fenced, self.paused = False, False, False
         self.connection = 1
         self.given = self.acknowledged = 0
+        #: What the newest command to the siren names.
+        self.sounding: frozenset[str] = frozenset()
         self._deliver, self._changed, self._clock = deliver, changed, clock
         del settings, node, filters
 
@@ -118,7 +132,10 @@ class Hand:
         self.acknowledged += sum(len(each) for each in receipts)
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> bool:
-        del topic, payload, qos
+        del qos
+        if topic == SIREN:
+            command = decode_siren(payload)
+            self.sounding = frozenset(command.alarms) if command.on else frozenset()
         return True
 
     def mark(self) -> None:
@@ -144,6 +161,16 @@ def rising(minute: int) -> set[int]:
     return {(minute * RISING + n) % points for n in range(RISING)}
 
 
+def due(second: int) -> range:
+    """The devices that speak in this second."""
+    return range(second % INTERVAL_S, DEVICES, INTERVAL_S)
+
+
+def alarm_of(point: int) -> str:
+    """The name of a point's only alarm."""
+    return f"{NODE}/T{point:04}/h"
+
+
 def message(device: int, now_ns: int, high: set[int]) -> Message:
     """What a device says now."""
     values = {
@@ -155,12 +182,20 @@ def message(device: int, now_ns: int, high: set[int]) -> Message:
 
 
 class Days:
-    """The commands."""
+    """The commands.
 
-    def __init__(self, node: EdgeNode, clock: DayClock) -> None:
+    Parameters
+    ----------
+    said
+        Where it is written what was said in which second, after it was.
+    """
+
+    def __init__(self, node: EdgeNode, clock: DayClock, said: TextIO) -> None:
         self.node, self.clock = node, clock
         self.hand: Hand = node.session  # type: ignore[assignment]
-        self.presented = 0.0
+        #: When it began to tell its parent the present state, each time.
+        self.presented: list[float] = []
+        self._said = said
         self._living: asyncio.Task[None] | None = None
 
     async def second(self) -> None:
@@ -168,8 +203,8 @@ class Days:
         now = self.clock.now_ns()
         second = now // NANOSECONDS
         high = rising(second // 60)
-        due = range(second % INTERVAL_S, DEVICES, INTERVAL_S)
-        await self.hand.give([message(device, now, high) for device in due])
+        await self.hand.give([message(device, now, high) for device in due(second)])
+        self._said.write(f"[{second}]\n")
 
     async def run(self, seconds: int) -> dict[str, Any]:
         """Let so many seconds pass, one after the other."""
@@ -180,8 +215,7 @@ class Days:
             await self.second()
             if number % 20 == 0:
                 await asyncio.sleep(0)
-        while self.hand.acknowledged < self.hand.given:
-            await asyncio.sleep(0.005)
+        await self._durable()
         return {"seconds": time.monotonic() - began, "behind": self.clock.behind_ns / NANOSECONDS}
 
     async def live(self) -> dict[str, Any]:
@@ -202,18 +236,24 @@ class Days:
     async def cross(self) -> dict[str, Any]:
         """Let one more point cross its limit now."""
         now = self.clock.now_ns()
-        point = (max(rising(now // NANOSECONDS // 60)) + 100) % (DEVICES * CHANNELS)
+        second = now // NANOSECONDS
+        point = (max(rising(second // 60)) + 100) % (DEVICES * CHANNELS)
         await self.hand.give([message(point // CHANNELS, now, {point})])
-        return {"alarm": f"{NODE}/T{point:04}/h"}
+        self._said.write(f"[{second}, {point}]\n")
+        return {"alarm": alarm_of(point)}
 
     async def hush(self) -> dict[str, Any]:
         """Say nothing more; wait until what was said is durable."""
         if self._living is not None:
             self._living.cancel()
             self._living = None
+        await self._durable()
+        return {}
+
+    async def _durable(self) -> None:
         while self.hand.acknowledged < self.hand.given:
             await asyncio.sleep(0.005)
-        return {}
+        self._said.flush()
 
     async def look(self) -> dict[str, Any]:
         """Tell where it stands."""
@@ -237,30 +277,37 @@ class Days:
             },
         }
 
-    async def measure(self, seconds: float, pace_s: float = 0.01) -> dict[str, Any]:
-        """Give messages at a pace; return how long after its turn an alarm's siren was told."""
-        taken = []
+    async def measure(self, turns: int) -> dict[str, Any]:
+        """Give messages at a pace; return how long after its turn each was judged, s.
+
+        Of one that raises an alarm that is when its siren was told; `untold` counts those whose was
+        not. `turns` is a multiple of `EACH`: then nothing is left that stands.
+        """
+        taken, sirens = [], []
+        untold = 0
         begin = time.monotonic()
-        for turn in range(int(seconds / pace_s)):
-            due = begin + turn * pace_s
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
-            device = turn % DEVICES
-            now = self.clock.now_ns()
-            high = {CHANNELS * device} if turn // DEVICES % 2 == 0 else set[int]()
-            await self.hand.give([message(device, now, high)])
-            taken.append(time.monotonic() - due)
-        taken.sort()
-        return {
-            "p99_ms": 1000 * taken[int(0.99 * len(taken))],
-            "p50_ms": 1000 * taken[len(taken) // 2],
-        }
+        for turn in range(turns):
+            at = begin + turn * PACE_S
+            await asyncio.sleep(max(0.0, at - time.monotonic()))
+            number, step = divmod(turn, EACH)
+            # Of one half of the devices each in turn raises and clears, the others are as they
+            # were: two messages of a device in one millisecond would be one and its repetition.
+            half = DEVICES // 2
+            device = number % half if step in {0, EACH // 2} else half + turn % half
+            high = {CHANNELS * device} if step == 0 else set[int]()
+            await self.hand.give([message(device, self.clock.now_ns(), high)])
+            taken.append(time.monotonic() - at)
+            if step == 0:
+                sirens.append(taken[-1])
+                untold += alarm_of(CHANNELS * device) not in self.hand.sounding
+        return {"taken": taken, "sirens": sirens, "untold": untold}
 
     async def end(self) -> dict[str, Any]:
         """Come to an end in good order."""
         raise SystemExit
 
 
-async def serve(folder: Path, behind: int) -> None:
+async def serve(folder: Path, behind: int, said: TextIO) -> None:
     """Run the node and take commands until told to end."""
     clock = DayClock(behind)
     edge_node.BrokerSession = Hand  # type: ignore[assignment,misc]
@@ -268,12 +315,13 @@ async def serve(folder: Path, behind: int) -> None:
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
     )
-    async with EdgeNode(load_site(folder / "edge.toml"), clock=clock, again=sys.exit) as node:
-        days = Days(node, clock)
+    building = EdgeNode(load_site(folder / "edge.toml"), clock=clock, again=sys.exit)
+    async with building as node:
+        days = Days(node, clock, said)
         whole = node.upward._source.whole
 
         async def told(connection: str) -> Whole:
-            days.presented = time.time()
+            days.presented.append(time.time())
             return await whole(connection)
 
         object.__setattr__(node.upward._source, "whole", told)
@@ -294,4 +342,5 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if given.mutant:
         importlib.import_module(f"tests.faults.mutants.{given.mutant}")
-    asyncio.run(serve(given.folder, given.behind))
+    with (given.folder / SAID).open("a", encoding="ascii") as WRITTEN:
+        asyncio.run(serve(given.folder, given.behind, WRITTEN))

@@ -3,9 +3,11 @@
     python -m tests.faults.fleet FOLDER [MUTANT]
 
 reads `fleet.json` there (a `Plan`), makes every gateway's store with what an outage has left in it,
-says "ready", and starts all of them; the parent is away still. Once it is back, alarms rise at
-gateways that are connected; for each is noted when it was committed and when the parent's receipt
-let it leave the outbox. At the end it leaves a `Report` in `report.json`.
+says "ready", and starts all of them; the parent is away still. In the moment in which it listens
+again an alarm rises at each of them, and is at the parent with the present state. From then on,
+until all have told everything, alarms rise at gateways that are connected; for each is noted when
+it was committed and when the parent's receipt let it leave the outbox. At the end it leaves a
+`Report` in `report.json`.
 """
 
 from __future__ import annotations
@@ -57,8 +59,8 @@ class Plan(msgspec.Struct, kw_only=True):
         Of the parent, and of each gateway by its id.
     events, summaries, points
         What waits at each: alarm events, periods of ten seconds, points of each period.
-    live_hz, live_s
-        Alarms a second at connected gateways, all together, and for how long at the least.
+    live_hz
+        Alarms a second at connected gateways, all together, while backlogs go up.
     drain_s
         How long the rest may take to go up.
     """
@@ -69,13 +71,12 @@ class Plan(msgspec.Struct, kw_only=True):
     summaries: int
     points: int
     live_hz: float = 10.0
-    live_s: float = 30.0
     drain_s: float = 300.0
     seed: int = 1
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """What it saw; times are seconds since the first connection, a live alarm's since its commit.
+    """What it saw; times are seconds since the parent listened, a live alarm's since its commit.
 
     `early` counts posts of a backlog that came before the time the parent had asked for.
     """
@@ -85,6 +86,8 @@ class Report(msgspec.Struct, kw_only=True):
     drained_s: dict[str, float]
     #: Node, number of the event, when it was committed (ns since 1970), until its receipt.
     live: list[tuple[str, int, int, float | None]]
+    #: The same of the alarm that rose as the parent listened again: until it had the present state.
+    first_alarms: list[tuple[str, int, int, float | None]]
     waiting: int
     #: Connections each gateway has begun: more than one where it was sent away.
     connections: dict[str, int]
@@ -118,6 +121,10 @@ class Member(Gateway):
         self._not_before = 0.0
         self.pending: dict[int, tuple[int, float]] = {}
         self.live: list[tuple[str, int, int, float | None]] = []
+        #: The first alarm is at the parent when a present state is that was told with it.
+        self.first_alarm: tuple[str, int, int, float | None] | None = None
+        self._first_at = 0.0
+        self._telling = 0
 
     @asynccontextmanager
     async def stored(self, chance: random.Random) -> AsyncIterator[None]:
@@ -190,6 +197,12 @@ class Member(Gateway):
             found.append(Period(number, wire.encode(summary)))
         return found
 
+    def begin(self, chance: random.Random) -> None:
+        """Let the first alarm rise."""
+        self.alarm(chance)
+        seq, (at_ns, self._first_at) = self.pending.popitem()
+        self.first_alarm = (self.node, seq, at_ns, None)
+
     def alarm(self, chance: random.Random) -> None:
         """Let one alarm move that owes nothing."""
         alarm = f"{self.node}/T{chance.randrange(ALARMS, ALARMS + LIVE_ALARMS):02}/h"
@@ -201,6 +214,7 @@ class Member(Gateway):
 
     async def _whole(self, connection: str) -> Whole:
         self.beginnings += 1
+        self._telling = self.chain.seq
         areas = [wire.InventoryArea(id="A1", name="Machine room", hazard="ammonia_refrigeration")]
         points = [
             wire.InventoryPoint(
@@ -232,8 +246,17 @@ class Member(Gateway):
         return replace(source, store=store)
 
     def _look(self) -> None:
-        """Note what has left the outbox since."""
+        """Note what has left the outbox since, or was told with a present state that was taken.
+
+        Nothing asks the store between the telling of one and its receipt.
+        """
         now = time.monotonic()
+        told, self._telling = self._telling, 0
+        if self.first_alarm is not None and self.first_alarm[-1] is None:
+            node, seq, at_ns, _ = self.first_alarm
+            # Of a connection that began just before, it is a live one.
+            if seq <= told or not outbox.named(self.database, PARENT, seq):
+                self.first_alarm = (node, seq, at_ns, now - self._first_at)
         waiting = outbox.waiting(self.database, PARENT)
         if not self.first and waiting < self.backlog:
             self.first = now
@@ -257,15 +280,27 @@ async def run(folder: Path) -> Report:
         sys.stdout.flush()
         for member in members:
             await uplinks.enter_async_context(member.connected())
-        while not any(member.uplink.connected for member in members):
-            await asyncio.sleep(0.01)
+        await listening(plan.url)
         began = time.monotonic()
+        for member in members:
+            member.begin(chance)
         connected = await live(members, plan, chance)
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_S):
                 while any(member.pending for member in members):
                     await asyncio.sleep(0.05)
         return reported(members, connected, began)
+
+
+async def listening(url: str) -> None:
+    """Return when somebody takes connections there."""
+    address = httpx.URL(url)
+    while True:
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection(address.host, address.port)
+            writer.close()
+            return
+        await asyncio.sleep(0.01)
 
 
 async def live(members: list[Member], plan: Plan, chance: random.Random) -> dict[str, float]:
@@ -276,7 +311,7 @@ async def live(members: list[Member], plan: Plan, chance: random.Random) -> dict
         there = [member for member in members if member.uplink.connected]
         for member in there:
             connected.setdefault(member.node, passed)
-        if passed > plan.live_s and all(member.drained for member in members):
+        if all(member.drained for member in members):
             break
         if there and time.monotonic() >= due:
             due += 1 / plan.live_hz
@@ -295,6 +330,7 @@ def reported(members: list[Member], connected: dict[str, float], began: float) -
         first_s={m.node: m.first - began for m in members if m.first},
         drained_s={m.node: m.drained - began for m in members if m.drained},
         live=[each for m in members for each in m.live],
+        first_alarms=[m.first_alarm for m in members if m.first_alarm is not None],
         waiting=sum(outbox.waiting(m.database, PARENT) for m in members),
         connections={m.node: m.beginnings for m in members},
         turned_away=sum(m.turned_away for m in members),

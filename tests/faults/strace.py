@@ -46,13 +46,20 @@ def needed() -> None:
         raise UnavailableError(trouble())
 
 
-def injecting(calls: str, what: str) -> list[str]:
+def injecting(calls: str, what: str, *, ends: bool = False) -> list[str]:
     """Return what stands before a command whose calls are to be tampered with from its start.
 
     The tracer is a grandchild: the process that is started is the program itself.
+
+    Parameters
+    ----------
+    ends
+        Whether `let_go` may end it. Such a tracer hears signals, and looks at every call: the
+        filter that spares it the others stays behind, and fails what it filters.
     """
+    how = ["-I2"] if ends else ["--seccomp-bpf"]
     return [
-        "strace", "-D", "-f", "-qq", "--seccomp-bpf", "-o", os.devnull,
+        "strace", "-D", "-f", "-qq", *how, "-o", os.devnull,
         "-e", f"trace={calls}", "-e", f"inject={calls}:{what}",
     ]  # fmt: skip
 
@@ -78,15 +85,27 @@ def counted(output: Path, *, begin: int = 0, end: int | None = None) -> dict[str
     return most
 
 
-def let_go(pid: int) -> None:
-    """End the tracer that `injecting` put before a process; from here on its calls are its own."""
+async def let_go(pid: int) -> None:
+    """End the tracer that `injecting` put before a process; from here on its calls are its own.
+
+    Raises
+    ------
+    TimeoutError
+        It did not end.
+    """
+    if tracer := tracer_of(pid):
+        with suppress(ProcessLookupError):
+            os.kill(tracer, signal.SIGTERM)
+        await until(lambda: not tracer_of(pid), ATTACH_S, what="the end of strace")
+
+
+def tracer_of(pid: int) -> int:
+    """Return who traces a process; 0 for nobody, or where it has ended, and its tracer with it."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    except FileNotFoundError:
-        return  # it has ended, and its tracer with it
-    tracer = int(status.partition("TracerPid:")[2].split()[0])
-    if tracer:
-        os.kill(tracer, signal.SIGTERM)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(status.partition("TracerPid:")[2].split()[0])
 
 
 class Attached:

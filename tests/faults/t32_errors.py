@@ -15,7 +15,8 @@ from typing import Final
 from tests.faults import strace
 from tests.faults.bench import NODE, SETTLE_S, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
-from tests.faults.evidence import SIREN_AGAIN_S, Evidence
+from tests.faults.evidence import Evidence
+from tests.faults.executions import Executions
 from tests.faults.load import NORMAL
 from tests.faults.mounts import ReadOnly
 from tests.faults.program import took
@@ -24,13 +25,15 @@ SLOW: Final = f"{NODE}/@node/storage_slow"
 LOST: Final = f"{NODE}/@node/storage_lost"
 #: The start makes no more of these calls in one thread: later ones are the load's.
 START_CALLS: Final = {"fdatasync": 13, "fsync": 4, "pread64": 40}
-#: What the log says of a store that failed, in the load or in the start.
-FAILED: Final = ("the store failed", "no store on disk")
 HANG_S: Final = 60
 #: Back on the disk after so long: what is asked twice may take a start in between.
 RETURN_S: Final = 60.0
 #: The load syncs about once a second: the call that fails is waited for.
 FAILS_S: Final = 25.0
+#: What the metric of the store's trouble says of a store in memory.
+ON_MEMORY: Final = 3.0
+#: Raised before the error, at it, and on memory.
+POINTS: Final = (1, 2, 4, 5, 3, 7)
 SHORT: Final = (
     *(f"once:fdatasync:{START_CALLS['fdatasync'] + n}" for n in (1, 2, 5)),
     *(f"on:fdatasync:{START_CALLS['fdatasync'] + n}" for n in (1, 4)),
@@ -59,6 +62,8 @@ async def plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
                 cases=only(named(["once:fdatasync:15", "once:fdatasync:16"], seed=3290))),
         Control(mutant="ends_after_error", breaks=frozenset({"I7"}),
                 cases=only(named(["once:fdatasync:15", "on:fdatasync:15"], seed=3295))),
+        Control(mutant="quiet_on_memory", breaks=frozenset({"I7"}),
+                cases=only(named(["on:fdatasync:14", "on:fdatasync:17"], seed=3297))),
     ),
 )  # fmt: skip
 async def refused(room: Room) -> Evidence:
@@ -67,50 +72,51 @@ async def refused(room: Room) -> Evidence:
     strace.needed()
     evidence = Evidence()
     when = number if how == "once" else f"{number}+"
-    before = strace.injecting(call, f"error=EIO:when={when}")
-    async with Bench(room, delayed=False, before=before) as bench:
+    before = strace.injecting(call, f"error=EIO:when={when}", ends=True)
+    bench = Bench(room, delayed=False, before=before)
+    async with bench, Executions(bench) as executions:
         await bench.start_edge()
         bench.beside(first=8)
         if how == "once":
             # Each process and thread would come to its Nth call: the next is to have a sound disk.
-            once = asyncio.create_task(let_go_at_the_first(bench))
+            once = asyncio.create_task(let_go_at_the_first(bench, executions))
             bench.also(once.cancel)
-        await sirens(bench, evidence, (1, 2))
-        failed = await took(lambda: has_failed(bench), FAILS_S)
+
+        async def sirens(points: Sequence[int]) -> None:
+            for point in points:
+                await executions.sounded(evidence, point, f"{room.case.what}, T{point:02}")
+
+        await sirens((1, 2))
+        failed = await took(executions.has_failed, FAILS_S)
         room.faults = int(failed is not None)
-        await sirens(bench, evidence, (4, 5, 7))
-        for point in (1, 2, 4, 5, 7):
+        await sirens((4, 5))
+        if how == "on":
+            memory = await took(lambda: bench.metric("store_trouble") == ON_MEMORY, FAILS_S)
+            room.figures["went on in memory"] = float(memory is not None)
+            await sirens((3, 7))
+        for point in POINTS:
             await bench.say(point, NORMAL)
-        strace.let_go(bench.edge.pid)
-        seconds = await took(lambda: on_disk(bench), room.patience(RETURN_S))
+        await strace.let_go(bench.edge.pid)
+        seconds = await took(lambda: executions.settled and on_disk(bench), room.patience(RETURN_S))
         evidence.recover("the edge is on its disk", seconds, limit_s=RETURN_S)
         room.figures["on the disk again s"] = seconds if seconds is not None else RETURN_S
-        await sirens(bench, evidence, (6,))
-        for point in (1, 2, 4, 5, 6, 7):
-            await bench.say(point, NORMAL)
+        await sirens((6,))
+        await bench.say(6, NORMAL)
         await bench.hush()
         await bench.settle(quiet_s=1.0, within_s=room.patience(SETTLE_S))
+        room.figures["sirens that a new execution held up"] = float(executions.held_up)
+        if executions.too_many:
+            evidence.fail("I10", "a store that failed twice made the edge execute itself twice")
         shown = await bench.finish()
     shown.sounded, shown.recovered = evidence.sounded, evidence.recovered
+    shown.found |= evidence.found
     return shown
 
 
-async def sirens(bench: Bench, evidence: Evidence, points: Sequence[int]) -> None:
-    """Raise alarms of these points and time their sirens, a new start or not."""
-    for point in points:
-        what = f"{bench.room.case.what}, T{point:02}"
-        await bench.sounded(evidence, point, what, limit_s=SIREN_AGAIN_S)
-
-
-async def let_go_at_the_first(bench: Bench) -> None:
+async def let_go_at_the_first(bench: Bench, executions: Executions) -> None:
     """End the tracer when a call has failed."""
-    await took(lambda: has_failed(bench), 600)
-    strace.let_go(bench.edge.pid)
-
-
-def has_failed(bench: Bench) -> bool:
-    """Whether the edge says that its store has failed."""
-    return any(text in bench.edge.said for text in FAILED)
+    await took(executions.has_failed, 600)
+    await strace.let_go(bench.edge.pid)
 
 
 def on_disk(bench: Bench) -> bool:
