@@ -18,7 +18,7 @@ from tests.faults.held import HELD
 from tests.faults.laboratory import run_case
 from tests.faults.program import until
 from tests.faults.sweep import LOAD
-from tests.faults.t01_calls import SYNC, cases, spread
+from tests.faults.t01_calls import SEGMENT, cases, spread
 
 STORE = Path("/data/store")
 needs_strace = pytest.mark.skipif(bool(strace.trouble()), reason=strace.trouble())
@@ -162,7 +162,7 @@ async def test_who_is_held_runs_when_it_is_let_go_and_dies_before_its_call(tmp_p
 @pytest.mark.timeout(600)
 async def test_a_point_that_no_death_comes_to_is_a_violation() -> None:
     """Negative control: a reading syncs its segment once; at a second sync nobody dies."""
-    there, nowhere = f"load 0:{SYNC}", f"load 1:{SYNC[:-1]}2"
+    there, nowhere = (f"load {n}:fdatasync:{SEGMENT}:{n + 1}" for n in range(2))
     assert set(LOAD) >= {"load 0", "load 1"}
     found = await run_case(
         load_catalogue()["T01"],
