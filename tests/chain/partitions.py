@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from argon2 import PasswordHasher
 
+from gateway import lifeline
 from gateway.clock import SystemClock
 from gateway.config import load
 from gateway.db import Database
@@ -233,7 +234,7 @@ class Tier:
         log = (self.folder / f"{self.name}.log").open("ab")
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "gateway", "centre", "--config", str(self.config),
-            stdout=log, stderr=log,
+            stdout=log, stderr=log, env=lifeline.environment(),
         )  # fmt: skip
         try:
             await self._listens()

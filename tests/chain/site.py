@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 POINTS = 24
@@ -16,6 +17,7 @@ def site_text(
     delayed: bool = True,
     interval: str = "10min",
     tables: str = "",
+    node: str = "chain-gw",
 ) -> str:
     """Return a site file: a point a device, with H and HH; every third with a delay of 2 s.
 
@@ -23,7 +25,7 @@ def site_text(
     """
     above = f'[parent]\nurl = "{parent}"\ncode_file = "{code_file}"\n' if parent else ""
     text = f"""[node]
-id = "chain-gw"
+id = "{node}"
 division = "330106003000"
 enterprise = {{ name = "Chain" }}
 [broker]
@@ -55,10 +57,12 @@ limits = {{ h = 100, hh = 500, deadband = 5{delay} }}
     return text
 
 
-def centre_text(folder: Path, *, port: int = 0, node: str = "chain-gw") -> str:
-    """Return a centre's file that invites one node."""
+def centre_text(
+    folder: Path, *, port: int = 0, node: str = "chain-gw", others: Sequence[str] = ()
+) -> str:
+    """Return a centre's file that invites one node, and maybe others."""
     return (
         f'[node]\nid = "chain-centre"\nname = "Chain centre"\ndivision = "330106000000"\n'
         f'[listen]\naddress = "127.0.0.1:{port}"\n[store]\nfolder = "{folder}"\n'
-        f'[pairing]\nnodes = ["{node}"]\n'
+        f"[pairing]\nnodes = {[node, *others]}\n"
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import json
 import random
 import sys
@@ -18,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
+from gateway import lifeline
 from gateway.db import Database, StoreError
 from gateway.journal import verify
 from gateway.northbound import outbox, uplink
@@ -41,7 +43,8 @@ class Outcome:
     restarts: int = 0
     lives: int = 0
     events: int = 0
-    converged_s: float = 0.0
+    #: How long after the last link was whole each tier had everything; those that had it.
+    agreed_s: dict[str, float] = field(default_factory=dict)
     events_per_s: float = 0.0
     missing: int = 0
     doubled: int = 0
@@ -190,9 +193,7 @@ async def run(
         for link in town.links.values():
             link.heal()
         log("every link is whole")
-        begin = time.monotonic()
-        await settled()
-        outcome.converged_s = round(time.monotonic() - begin, 2)
+        outcome.agreed_s = await settled()
         if burst:
             begin = time.monotonic()
             for number in range(burst):
@@ -238,10 +239,14 @@ def _move(gateway: Gateway, chance: random.Random) -> None:
         pass
 
 
-async def _settled(town: Town, log: Log, settle_s: float) -> None:
-    """Wait until every tier shows every alarm as its gateway has it, and nothing waits anywhere."""
-    agreed: set[str] = set()
-    until = time.monotonic() + settle_s
+async def _settled(town: Town, log: Log, settle_s: float) -> dict[str, float]:
+    """Wait until every tier shows every alarm as its gateway has it, and nothing waits anywhere.
+
+    Returns how long that took each tier, s, without those that never had it.
+    """
+    agreed: dict[str, float] = {}
+    begin = time.monotonic()
+    until = begin + settle_s
     while len(agreed) < len(TIERS) and time.monotonic() < until:
         for name in TIERS:
             if name in agreed:
@@ -249,11 +254,12 @@ async def _settled(town: Town, log: Log, settle_s: float) -> None:
             wanted = true_state(town, name)
             found = await asyncio.to_thread(mirrored, town.tiers[name])
             if found == wanted and await asyncio.to_thread(has_all, town, name):
-                agreed.add(name)
+                agreed[name] = round(time.monotonic() - begin, 2)
                 log(f"{name} has reached {_shown(wanted)}")
         await asyncio.sleep(0.05)
-    for name in sorted(set(TIERS) - agreed):
+    for name in sorted(set(TIERS) - agreed.keys()):
         log(f"{name} HAS NOT CONVERGED: {_shown(mirrored(town.tiers[name]))}")
+    return agreed
 
 
 def _shown(wanted: dict[str, tuple[str, int, str]]) -> str:
@@ -389,13 +395,17 @@ def _say(text: str) -> None:
 
 def main() -> None:
     """Run from the command line; the last line is JSON."""
+    lifeline.tie()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--partitions", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--burst", type=int, default=2000)
     parser.add_argument("--settle", type=float, default=SETTLE_S)
     parser.add_argument("--processes", action="store_true")
+    parser.add_argument("--first", metavar="MODULE", help="import it first: what a control breaks")
     asked = parser.parse_args()
+    if asked.first:
+        importlib.import_module(asked.first)
     with tempfile.TemporaryDirectory(prefix="hazgate-tiers-") as folder:
         outcome = asyncio.run(
             run(

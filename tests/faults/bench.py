@@ -71,6 +71,8 @@ class Bench:
         Stand in the site file as they are.
     program
         What the edge is, where no mutant is run.
+    others
+        Gateways that the edge may be later (`become`).
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Bench:
         poison: float = 0.0,
         tables: str = "",
         program: str = "gateway",
+        others: Sequence[str] = (),
     ) -> None:
         server = mosquitto()
         if server is None:
@@ -95,6 +98,8 @@ class Bench:
         self.folder = room.folder
         self.chance = random.Random(room.case.seed)
         self.data = data or self.folder / "data"
+        self.node = NODE
+        self.site = self.folder / "edge.toml"
         self.metrics_port = free_port()
         mutant = f"tests.faults.mutants.{room.mutant}" if room.mutant else ""
         self.edge = Program(
@@ -120,6 +125,7 @@ class Bench:
         self.back_target = free_port()
         self.back = Proxy(self.back_target, chance=self.chance)
         self.peaks: dict[str, float] = {}
+        self._others = others
         self._site = {"points": points, "delayed": delayed, "interval": interval, "tables": tables}
         self._stack = AsyncExitStack()
         self._playing: asyncio.Task[None] | None = None
@@ -141,41 +147,60 @@ class Bench:
         await self._stack.aclose()
 
     async def _build(self) -> None:
-        self._stack.callback(self.edge.clear)
+        # Whichever it is by then.
+        self._stack.callback(lambda: self.edge.clear())  # noqa: PLW0108
         self._stack.callback(self.centre.clear)
         self._stack.enter_context(self.broker)
         await self._stack.enter_async_context(self.front)
         await self._stack.enter_async_context(self.back)
-        self._write_files()
+        (self.folder / "centre.toml").write_text(
+            centre_text(self.folder / "centre", port=self.back_target, others=self._others)
+        )
+        self._write_site()
         self.centre.start()
-        code = self.folder / "centre" / f"pairing-{NODE}.code"
-        await until(lambda: code.exists() or not self.centre.alive, 90, what="the pairing code")
-        if not code.exists():
-            raise RuntimeError(f"the centre ended: {self.centre.said[-3000:]}")
+        for node in (NODE, *self._others):
+            code = self._code(node)
+            await until(
+                lambda code=code: code.exists() or not self.centre.alive,
+                90,
+                what="the centre's pairing code",
+            )
+            if not code.exists():
+                raise RuntimeError(f"the centre ended: {self.centre.said[-3000:]}")
         await self._stack.enter_async_context(self.panel)
         watching = asyncio.create_task(self._watch(), name="resources")
         self._stack.callback(watching.cancel)
 
-    def _write_files(self) -> None:
+    def _code(self, node: str) -> Path:
+        return self.folder / "centre" / f"pairing-{node}.code"
+
+    def _write_site(self) -> None:
         tables = (
             f'[siren]\ntopic = "{TOPIC}"\n'
             f'[metrics]\nlisten = "127.0.0.1:{self.metrics_port}"\n'
             + (self._site["tables"] or f'[store]\nfolder = "{self.data}"\n')
         )
-        (self.folder / "centre.toml").write_text(
-            centre_text(self.folder / "centre", port=self.back_target)
-        )
-        (self.folder / "edge.toml").write_text(
+        self.site.write_text(
             site_text(
                 f"mqtt://127.0.0.1:{self.front.port}",
                 parent=f"http://127.0.0.1:{self.back.port}",
-                code_file=f"{self.folder}/centre/pairing-{NODE}.code",
+                code_file=str(self._code(self.node)),
                 points=self._site["points"],
                 delayed=self._site["delayed"],
                 interval=self._site["interval"],
                 tables=tables,
+                node=self.node,
             )
         )
+
+    def become(self, node: str) -> None:
+        """Let the edge be another of the gateways: with a site file and a store of its own."""
+        self.node = node
+        folder = self.folder / node
+        folder.mkdir()
+        self.site, self.data = folder / "edge.toml", folder / "data"
+        self._write_site()
+        self.edge = self.edge.elsewhere(folder)
 
     async def start_edge(self, *, within_s: float = 90.0) -> None:
         """Start the edge and return when the broker has answered its subscription.
@@ -338,7 +363,7 @@ class Bench:
         began = time.monotonic()
         since, seen = began, None
         while time.monotonic() - began < within_s:
-            now = await asyncio.to_thread(self._standing)
+            now = await asyncio.to_thread(self.standing)
             if now != seen or self.load.waiting or now is None or now[1]:
                 since, seen = time.monotonic(), now
             elif time.monotonic() - since > quiet_s:
@@ -346,11 +371,11 @@ class Bench:
             await asyncio.sleep(0.1)
         return time.monotonic() - began
 
-    def _standing(self) -> tuple[object, object] | None:
-        """Return how long the journal is, and how much waits in the outbox."""
+    def standing(self) -> tuple[int, int] | None:
+        """Return how long the edge's journal is, and how much waits in its outbox."""
         rows = self.ask("edge", "SELECT (SELECT COUNT(*) FROM journal), (SELECT COUNT(*) FROM "
                                  "outbox WHERE destination = 'parent')")  # fmt: skip
-        return (rows[0][0], rows[0][1]) if rows else None
+        return (int(rows[0][0]), int(rows[0][1])) if rows else None
 
     async def finish(self, **known: object) -> Evidence:
         """End edge and centre as an operator does, and return what the run shows."""
@@ -358,7 +383,7 @@ class Bench:
             if program.alive:
                 await asyncio.to_thread(program.end, signal.SIGTERM)
         evidence = Evidence(
-            site=self.folder / "edge.toml",
+            site=self.site,
             said=self.load.heard,
             acknowledgements=True,
             edge=self.data,

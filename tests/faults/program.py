@@ -49,11 +49,22 @@ class Program:
         self.log = folder / f"{role}.log"
         self.before = tuple(before)
         self.process: subprocess.Popen[bytes] | None = None
+        self._role, self._module = role, module
         config = str(folder / f"{role}.toml")
         self._command = [sys.executable, "-m", module, role, "--config", config]
         # It ends with the laboratory, however that ends.
         self._environment = {**lifeline.environment(), **(environment or {})}
         self._seen = 0
+
+    def elsewhere(self, folder: Path) -> Program:
+        """Return the same program on the file of another folder."""
+        return Program(
+            self._role,
+            folder,
+            module=self._module,
+            before=self.before,
+            environment=self._environment,
+        )
 
     @property
     def pid(self) -> int:

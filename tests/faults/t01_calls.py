@@ -1,157 +1,182 @@
 """T01: the edge is killed at every sync, write, rename, unlink and truncation of a scripted load.
 
-The load speaks one reading at a time and waits for the edge's word on it, so that each commits
-alone. It is swept in three phases: the start, the load, the stop; a dry run counts the calls.
+A dry run of start, load and stop writes down which calls the edge makes on its store, and each of
+them is a point to die at: before the call has an effect, so that between any two calls there is a
+death. The load is a reading at a time: the edge has acknowledged it, and the centre has what it
+made, before the next. Who dies at a start or a stop is a gateway of its own with an empty store; in
+the load one gateway dies several times, each time in one reading of the script, all its alarms
+normal before. A point that no death came to is tried once more, alone and on an empty store; one
+that still was not reached is a violation. Each gateway is judged alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-import aiomqtt
+import apsw
 
 from tests.faults import strace
 from tests.faults.bench import Bench
+from tests.faults.calls import CALLS, Call, Point, listed, points, split
 from tests.faults.catalogue import Case, Control, Room, fault_test, only
+from tests.faults.checker import check
 from tests.faults.evidence import Evidence
-from tests.faults.load import HIGH, HIGHEST, NORMAL
-from tests.faults.program import until
+from tests.faults.sweep import LOAD, SCRIPT, START, STOP, Gateway, Sweep, ready, speak
 
-CALLS: Final = (
-    "fdatasync", "fsync", "pwrite64", "write", "rename", "unlink", "ftruncate", "fallocate",
-)  # fmt: skip
-PHASES: Final = ("start", "load", "stop")
-#: Kills of one run: all face the store that those before them left.
-BATCH: Final = 8
-#: Of each call in each phase, the short laboratory takes so many, evenly spread.
+#: What the network does may add a call to a run, or take one: the points are those of all.
+DRY_RUNS: Final = 3
+#: Kills of one run.
+BATCH: Final = 12
+#: Of each call in start, load and stop, the short laboratory takes so many, evenly spread.
 SPREAD: Final = 2
-SCRIPT: Final = tuple((point, value) for value in (HIGH, HIGHEST, NORMAL) for point in (1, 2, 4, 5))
-SETTLE_LIMIT_S: Final = 60.0
+PARTS: Final = (*START, *LOAD, *STOP)
+JUDGED: Final = ("I1", "I2", "I3", "I4", "I8", "I10")
+#: Where an empty store has its readings: who starts after a death begins another file.
+SEGMENT: Final = "spool/spool-00000000000000000000.seg"
 
 
 async def plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
-    """Count the calls of a dry run, and kill at each of them, or at a spread."""
-    counts = await count()
-    points = [
-        f"{phase}:{call}:{n}"
-        for phase in PHASES
-        for call, most in counts[phase].items()
-        for n in (range(1, most + 1) if whole else spread(most))
-    ]
-    return [
-        Case(number=number, seed=100 + number, faults=len(some), what=",".join(some))
-        for number, some in enumerate(
-            points[first : first + BATCH] for first in range(0, len(points), BATCH)
-        )
-    ]
-
-
-def spread(most: int) -> list[int]:
-    """Return a few of 1..most: the first, the last, and between."""
-    return sorted({1 + round(k * (most - 1) / max(1, SPREAD - 1)) for k in range(SPREAD)})
-
-
-async def count() -> dict[str, dict[str, int]]:
-    """Return how often a thread makes each call, at most, in each phase."""
+    """Find the calls of dry runs, and kill at each of them, or at a spread."""
     strace.needed()
+    found: set[Point] = set()
+    for _ in range(DRY_RUNS):
+        for part, calls in (await recorded()).items():
+            those, shadowed = points(part, calls)
+            if shadowed:
+                raise RuntimeError(f"{part}: another thread would die of {shadowed}")
+            found |= set(those)
+    every = sorted(found, key=lambda point: (PARTS.index(point.part), point))
+    return cases(every if whole else spread(every))
+
+
+def cases(wanted: Sequence[Point]) -> list[Case]:
+    """Return runs of some kills each; the first also tells what the whole plan holds."""
+    counts = Counter(point.name for point in wanted)
+    told = " ".join(f"{name}={n}" for name, n in sorted(counts.items()))
+    batches = [wanted[first : first + BATCH] for first in range(0, len(wanted), BATCH)]
+    return [
+        Case(
+            number=number,
+            seed=100 + number,
+            faults=len(batch),
+            what=",".join(map(str, batch)) + (f";{told}" if number == 0 else ""),
+        )
+        for number, batch in enumerate(batches)
+    ]
+
+
+def spread(every: Iterable[Point]) -> list[Point]:
+    """Return a few of each call in start, load and stop: the first, the last, and between."""
+    kinds: dict[tuple[bool, bool, str], list[Point]] = {}
+    for point in every:
+        kinds.setdefault((point.part in START, point.part in LOAD, point.name), []).append(point)
+    few = [
+        those[round(k * (len(those) - 1) / max(1, SPREAD - 1))]
+        for those in kinds.values()
+        for k in range(min(SPREAD, len(those)))
+    ]
+    return sorted(few, key=lambda point: PARTS.index(point.part))
+
+
+async def recorded() -> dict[str, list[Call]]:
+    """Return the calls of start, load and stop, by part."""
     with tempfile.TemporaryDirectory(prefix="hazgate-T01-") as scratch:
         output = Path(scratch) / "calls"
-        before = strace.counting(",".join(CALLS), output)
         room = Room(Path(scratch), Case(number=0, seed=100))
+        before = strace.listing(",".join(CALLS), output)
         async with Bench(room, delayed=False, before=before) as bench:
             await bench.start_edge()
-            started = output.stat().st_size
-            await play(bench)
-            loaded = output.stat().st_size
-            await bench.finish()
-        marks = [0, started, loaded, output.stat().st_size]
-        return {
-            phase: strace.counted(output, begin=marks[n], end=marks[n + 1])
-            for n, phase in enumerate(PHASES)
-        }
+            await ready(bench)
+            ends = [output.stat().st_size]
+            for each in SCRIPT:
+                await speak(bench, [each])
+                ends.append(output.stat().st_size)
+            await asyncio.to_thread(bench.edge.end, signal.SIGTERM)
+        text = output.read_bytes()
+        pieces = [
+            listed(text[begin:end].decode(errors="replace"), bench.data)
+            for begin, end in zip([0, *ends], [*ends, len(text)], strict=True)
+        ]
+    load = dict(zip(LOAD, pieces[1:-1], strict=True))
+    return split(pieces[0], START) | load | split(pieces[-1], STOP)
 
 
 @fault_test(
     "T01",
     "Killed at any sync, write, rename, unlink or truncation, the edge loses and doubles nothing "
     "that it acknowledged.",
-    observes=("I1", "I2", "I3", "I4", "I8", "I10"),
+    observes=JUDGED,
     plan=plan,
-    limit_s=600.0,
+    limit_s=900.0,
     controls=(
         Control(
             mutant="early_ack",
             breaks=frozenset({"I1", "I2"}),
             cases=only(
-                [Case(number=0, seed=1, faults=2, what="load:fdatasync:2,load:fdatasync:5")]
+                # A write that was made outlives a process: what is in memory alone does not.
+                [Case(number=0, seed=1, faults=1, what=f"load 1:write:{SEGMENT}:1")],
             ),
         ),
     ),
 )
 async def killed_at_calls(room: Room) -> Evidence:
-    """Kill at each call that the case names, then let everything come to rest."""
+    """Kill at each call that the case names, and let each gateway come to rest."""
     strace.needed()
-    room.faults = 0
-    async with Bench(room, delayed=False) as bench:
-        for point in room.case.what.split(","):
-            phase, call, number = point.split(":")
-            room.faults += await killed(bench, phase, call, int(number))
-        await bench.start_edge()
-        waited = await bench.settle(quiet_s=1.0)
-        evidence = await bench.finish()
-    evidence.recover("everything has gone up", waited, limit_s=SETTLE_LIMIT_S)
+    named, _, told = room.case.what.partition(";")
+    wanted = [Point.read(text) for text in named.split(",")]
+    for name, count in (pair.split("=") for pair in told.split()):
+        room.figures[f"points of the plan, {name}"] = float(count)
+    names = [f"gw-{n:02}" for n in range(2 * len(wanted))]
+    async with Bench(room, delayed=False, others=names) as bench:
+        sweep = Sweep(bench, names)
+        for point in wanted:
+            await sweep.kill(point, alone=point.file == SEGMENT)
+        again = [point for point in wanted if point not in sweep.reached]
+        for point in again:
+            await sweep.kill(point, alone=True)
+        await sweep.rest()
+        shown = await bench.finish()
+    evidence = Evidence(bounds=shown.bounds)
+    unreached = [point for point in wanted if point not in sweep.reached]
+    for point in unreached:
+        evidence.fail("I10", f"no death came to {point}, tried once more alone")
+    room.faults = len(sweep.reached)
+    room.figures["points tried again"] = float(len(again))
+    room.figures["points not reached (limit 0)"] = float(len(unreached))
+    await asyncio.to_thread(judge, room, sweep.gateways, evidence)
     return evidence
 
 
-async def killed(bench: Bench, phase: str, call: str, number: int) -> bool:
-    """Run the script with the death at this call; return whether it came to it."""
-    death = f"signal=SIGKILL:when={number}"
-    if phase == "start":
-        bench.edge.before = tuple(strace.injecting(call, death))
-        with suppress(RuntimeError):  # it died before it subscribed, as it should
-            await bench.start_edge()
-            await play(bench)
-        bench.edge.before = ()
-        return await gone(bench)
-    await bench.start_edge()
-    if phase == "load":
-        async with strace.Attached(bench.edge.pid, call, death):
-            await play(bench)
-            return await gone(bench)
-    await play(bench)
-    async with strace.Attached(bench.edge.pid, call, death):
-        bench.edge.signal(signal.SIGTERM)
-        return await gone(bench, within_s=30.0)
+def judge(room: Room, gateways: Sequence[Gateway], evidence: Evidence) -> None:
+    """Judge each gateway by its own store, and by what the centre has of it alone."""
+    observed = set(JUDGED)
+    for gateway in gateways:
+        gateway.evidence.centre = share(room.folder / "centre", gateway.node)
+        verdict = check(gateway.evidence)
+        observed &= set(verdict.observed)
+        for name, sentences in verdict.violations.items():
+            for sentence in sentences:
+                evidence.fail(name, f"{', '.join(map(str, gateway.deaths))}: {sentence}")
+        for name, value in gateway.evidence.figures().items():
+            room.figures[name] = max(value, room.figures.get(name, value))
+        shutil.rmtree(gateway.evidence.centre)
+    for name in observed:
+        evidence.judged(name)
 
 
-async def gone(bench: Bench, *, within_s: float = 0.0) -> bool:
-    """Return whether the edge was killed; one that lives is stopped as an operator does."""
-    with suppress(TimeoutError):
-        await until(lambda: not bench.edge.alive, within_s)
-    killed = not bench.edge.alive
-    if not killed:
-        await asyncio.to_thread(bench.edge.end, signal.SIGTERM)
-    assert bench.edge.process is not None
-    status = bench.edge.process.returncode
-    bench.edge.clear()
-    return status == -signal.SIGKILL
-
-
-async def play(bench: Bench) -> None:
-    """Say the script, a reading at a time, as long as the edge lives."""
-    async with aiomqtt.Client("127.0.0.1", bench.broker.port, timeout=10) as client:
-        for point, value in SCRIPT:
-            message = await bench.load.say(client, point, value)
-            await until(
-                lambda said=message: said.acknowledged is not None or not bench.edge.alive,
-                20,
-                what="the acknowledgement",
-            )
-            if not bench.edge.alive:
-                return
+def share(centre: Path, node: str) -> Path:
+    """Return a copy of a centre's folder that has one of its nodes alone."""
+    copy = centre.with_name(f"centre-of-{node}")
+    shutil.copytree(centre, copy)
+    connection = apsw.Connection(str(copy / "centre.sqlite"))
+    for table in ("event", "mirror", "anchor"):
+        connection.execute(f"DELETE FROM {table} WHERE node <> ?", (node,))  # noqa: S608
+    connection.close()
+    return copy

@@ -1,4 +1,4 @@
-"""T30, T34, T40, T41: what a parent answers, what waits for it, partitions, and clones."""
+"""T30, T34, T41: what a parent answers, what waits for it, and clones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ T30 = {
     "a centre's own": f"{ABOVE}/test_backlog.py",
 }
 T34 = {"limits": f"{NORTH}/test_outbox_limits.py"}
-T40 = {"four tiers": "tests/chain/test_tiers.py::test_any_partition_converges"}
 T41 = {"clones": f"{ABOVE}/test_clones.py"}
 
 
@@ -43,23 +42,6 @@ async def refusals(room: Room) -> Evidence:
 async def limits(room: Room) -> Evidence:
     """The outbox filled beyond its bounds."""
     return await run(room, T34, "I5")
-
-
-@fault_test(
-    "T40",
-    "Four tiers agree after any partition, healed in any order: the same alarms, once, byte for "
-    "byte.",
-    observes=("I3",),
-    plan=each(list(T40), seed=4000),
-    limit_s=900.0,
-    controls=(
-        control("leaves_when_sent", "I3", "four tiers"),
-        control("looks_at_no_revision", "I3", "four tiers"),
-    ),
-)
-async def partitions(room: Room) -> Evidence:
-    """Ten partitions between enterprise, township, county and city, with restarts."""
-    return await run(room, T40, "I3")
 
 
 @fault_test(

@@ -11,7 +11,6 @@ from gateway.northbound import outbox
 from gateway.northbound.outbox import Row
 from gateway.northbound.sending import Sending
 from gateway.roles.upward import PARENT
-from tests.chain import tiers
 
 whole = Sending._events
 
@@ -25,8 +24,6 @@ async def hasty(self: Sending, who: Identity, rows: Sequence[Row], **more: Any) 
 
 
 Sending._events = hasty  # type: ignore[method-assign]
-# What never comes need not be waited for as long.
-tiers.run.__kwdefaults__["settle_s"] = 6.0
 
 if __name__ == "__main__":
     main()
