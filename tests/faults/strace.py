@@ -45,7 +45,7 @@ def needed() -> None:
         raise UnavailableError(trouble())
 
 
-def injecting(calls: str, what: str, *, ends: bool = False) -> list[str]:
+def injecting(calls: str, what: str, *, ends: bool = False, path: Path | None = None) -> list[str]:
     """Return what stands before a command whose calls are to be tampered with from its start.
 
     The tracer is a grandchild: the process that is started is the program itself. A signal is not
@@ -57,8 +57,12 @@ def injecting(calls: str, what: str, *, ends: bool = False) -> list[str]:
     ends
         Whether `let_go` may end it. Such a tracer hears signals, and looks at every call: the
         filter that spares it the others stays behind, and fails what it filters.
+    path
+        Of the only file whose calls are counted; every file's unless given.
     """
     how = ["-I2"] if ends else ["--seccomp-bpf"]
+    if path is not None:
+        how += ["-P", str(path)]
     return [
         "strace", "-D", "-f", "-qq", *how, "-o", os.devnull,
         "-e", f"trace={calls}", "-e", f"inject={calls}:{what}",

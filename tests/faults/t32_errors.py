@@ -30,6 +30,8 @@ HANG_S: Final = 60
 RETURN_S: Final = 60.0
 #: The load syncs about once a second: the call that fails is waited for.
 FAILS_S: Final = 25.0
+#: The spool's first file: which of a group's two syncs is the Nth, nobody knows before.
+SEGMENT: Final = f"spool-{0:020}.seg"
 #: What the metric of the store's trouble says of a store in memory.
 ON_MEMORY: Final = 3.0
 #: Raised before the error, at it, and on memory.
@@ -59,7 +61,7 @@ async def plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
     limit_s=300.0,
     controls=(
         Control(mutant="sync_again", breaks=frozenset({"I1"}),
-                cases=only(named(["once:fdatasync:15", "once:fdatasync:16"], seed=3290))),
+                cases=only(named(["once:fdatasync:9:spool"], seed=3290))),
         Control(mutant="ends_after_error", breaks=frozenset({"I7"}),
                 cases=only(named(["once:fdatasync:15", "on:fdatasync:15"], seed=3295))),
         Control(mutant="quiet_on_memory", breaks=frozenset({"I7"}),
@@ -68,11 +70,12 @@ async def plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
 )  # fmt: skip
 async def refused(room: Room) -> Evidence:
     """Let a call fail under load, raise alarms, and let the disk be as before."""
-    how, call, number = room.case.what.split(":")
+    how, call, number, *spool = room.case.what.split(":")
     strace.needed()
     evidence = Evidence()
     when = number if how == "once" else f"{number}+"
-    before = strace.injecting(call, f"error=EIO:when={when}", ends=True)
+    path = room.folder / "data" / "spool" / SEGMENT if spool else None
+    before = strace.injecting(call, f"error=EIO:when={when}", ends=True, path=path)
     bench = Bench(room, delayed=False, before=before)
     async with bench, Executions(bench) as executions:
         await bench.start_edge()
