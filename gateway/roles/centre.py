@@ -16,6 +16,7 @@ A file has this shape; the loader that turns it into `CentreSettings` lives in `
     file = "divisions.csv"
     [pairing]
     nodes = ["lake-cold-store-gw1"]
+    centres = [{ id = "lake-town-centre", division = "330106003000" }]
     [parent]
     url = "https://city.example:8443"
 """
@@ -24,7 +25,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import ssl
@@ -33,7 +33,6 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -43,14 +42,14 @@ from argon2 import PasswordHasher
 from pydantic import ConfigDict, Field, model_validator
 
 from gateway.config import ConfigError, Written, WrittenPath
-from gateway.identity import write_secret
 from gateway.model import Clock
 from gateway.northbound.exports.settings import Exports
 from gateway.northbound.settings import ParentSettings, UplinkSettings
 from gateway.observe import log
+from gateway.roles.inviting import NodeId, PairingSettings, invite
 from gateway.roles.patience import CONNECTIONS, PatientProtocol
 from gateway.roles.reporting import receivers_of, reporting
-from gateway.supervision import departments, divisions, pairing, retirement
+from gateway.supervision import departments, divisions
 from gateway.supervision.api.app import create_app
 from gateway.supervision.centre import Centre
 from gateway.supervision.settings import DepartmentSettings, WatchSettings
@@ -64,8 +63,6 @@ SWITCH_S = 0.0005
 KEEP_ALIVE_S = 15
 #: The third is the first as a listener on all of IPv6 sees it.
 LOOPBACK = ["127.0.0.1", "::1", "::ffff:127.0.0.1"]
-
-NodeId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
 class NodeSettings(Written):
@@ -138,16 +135,6 @@ class DivisionSettings(Written):
     """The table of divisions; without one every code contains only itself."""
 
     file: WrittenPath | None = None
-
-
-class PairingSettings(Written):
-    """Nodes that get a pairing code at start, until each is paired, in a file beside the store.
-
-    `centres` are those that speak for the nodes below them too.
-    """
-
-    nodes: tuple[NodeId, ...] = ()
-    centres: tuple[NodeId, ...] = ()
 
 
 class CentreSettings(Written):
@@ -250,7 +237,7 @@ async def open_centre(
         ) as centre:
             await centre.load_divisions(rows)
             await centre.load_departments(beside)
-            await _invite(centre, settings)
+            await invite(centre, settings.pairing, folder=Path(settings.store.folder))
             server = _Server(
                 uvicorn.Config(
                     create_app(centre),
@@ -361,24 +348,6 @@ def _bound(listen: ListenSettings) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((listen.host, listen.port))
         yield listener
-
-
-async def _invite(centre: Centre, settings: CentreSettings) -> None:
-    wanted = settings.pairing
-    for node in (*wanted.nodes, *wanted.centres):
-        paired = await centre.store.read(partial(pairing.is_paired, node=node))
-        path = Path(settings.store.folder) / f"pairing-{node}.code"
-        if await centre.store.read(partial(retirement.is_retired, node=node)):
-            # The file still names it; whoever wants it back invites it.
-            continue
-        if paired:
-            # Until it speaks it may have died before it kept its credential; the code that it used
-            # gives it that one again, and no other.
-            if await centre.store.read(partial(pairing.has_spoken, node=node)):
-                path.unlink(missing_ok=True)
-            continue
-        code = await centre.invite(node, relays=node in wanted.centres)
-        await asyncio.to_thread(write_secret, path, f"{code}{os.linesep}".encode())
 
 
 @contextmanager

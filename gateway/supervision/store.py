@@ -73,8 +73,6 @@ class Store:
         self.outward: Callable[[], None] | None = None
         #: Whether a parent that is new is owed what came before; `filling` puts it out.
         self.fills = False
-        #: How writing goes.
-        self.writing = Writing()
         self.node = node
         self.clock = clock
         self.hub = hub
@@ -105,6 +103,8 @@ class Store:
     async def __aenter__(self) -> Self:
         """Open the file and note this start in the journal."""
         self._loop = asyncio.get_running_loop()
+        #: How writing goes.
+        self.writing = Writing(self._loop.time)
         self._writer = Writer("centre-writer")
         await self._writer.run(self._open)
         self._readers = Readers(self._database)

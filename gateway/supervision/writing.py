@@ -6,7 +6,6 @@ clock, however fast the centre's runs.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -35,10 +34,10 @@ class Writing:
     Parameters
     ----------
     now
-        A clock in seconds that never goes back.
+        A clock in seconds that never goes back, asked from any thread.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._well_s = now()
         self._begun_s: float | None = None

@@ -269,10 +269,11 @@ def centre_text(
     code: Path | None = None,
 ) -> str:
     """Return a centre's file."""
+    children = ", ".join(f'{{ id = "{each}" }}' for each in centres)
     text = (
         f'[node]\nid = "{name}"\n[listen]\naddress = "127.0.0.1:{port}"\n'
         f'[store]\nfolder = "{folder / name}"\n'
-        f"[pairing]\nnodes = {list(nodes)}\ncentres = {list(centres)}\n"
+        f"[pairing]\nnodes = {list(nodes)}\ncentres = [{children}]\n"
     )
     if parent:
         text += f'[parent]\nurl = "{parent}"\ncode_file = "{code}"\n'

@@ -14,7 +14,8 @@ from gateway.northbound.outbox import Row
 from gateway.northbound.sending import Sending
 from gateway.roles.upward import PARENT
 from gateway.supervision import mirror
-from tests.chain.tiers import Outcome, run, stood_again
+from tests.chain.outages import stood_again
+from tests.chain.tiers import Outcome, run
 
 CONTROL_S = 6.0
 

@@ -77,7 +77,7 @@ class Town:
         below = ""
         for name, above in zip(TIERS, (*TIERS[1:], ""), strict=True):
             parent = self._link(name, ports[above]).url if above else ""
-            nodes = [gw for gw in GATEWAYS if _parent_of(gw) == name]
+            nodes = [gw for gw in GATEWAYS if parent_of(gw) == name]
             text = centre_text(
                 name,
                 folder,
@@ -90,7 +90,7 @@ class Town:
             self.tiers[name] = Tier(name, folder, text, process=processes)
             below = name
         for gw in GATEWAYS:
-            above = _parent_of(gw)
+            above = parent_of(gw)
             settings = ParentSettings(
                 url=self._link(gw, ports[above]).url,
                 code_file=str(folder / above / f"pairing-{gw}.code"),
@@ -115,7 +115,7 @@ class Town:
             yield
 
 
-def _parent_of(gateway: str) -> str:
+def parent_of(gateway: str) -> str:
     return "township" if gateway == DIRECT else "enterprise"
 
 
@@ -139,7 +139,7 @@ def below(town: Town, tier: str) -> list[Gateway]:
     return [
         gateway
         for gateway in town.gateways.values()
-        if TIERS.index(_parent_of(gateway.node)) <= TIERS.index(tier)
+        if TIERS.index(parent_of(gateway.node)) <= TIERS.index(tier)
     ]
 
 
@@ -185,15 +185,15 @@ async def run(
     """
     chance, outcome, log = random.Random(seed), Outcome(), Log(say)
     town = Town(folder, processes=processes)
-    settled = partial(_settled, town, log, settle_s)
+    all_settled = partial(settled, town, log, settle_s)
     async with town.open():
-        await settled()
+        await all_settled()
         for number in range(partitions):
             await _step(town, chance, outcome, log, number)
         for link in town.links.values():
             link.heal()
         log("every link is whole")
-        outcome.agreed_s = await settled()
+        outcome.agreed_s = await all_settled()
         if burst:
             begin = time.monotonic()
             for number in range(burst):
@@ -201,7 +201,7 @@ async def run(
                 _move(gateway, chance)
                 if number % 100 == 0:
                     await asyncio.sleep(0)
-            await settled()
+            await all_settled()
             outcome.events_per_s = round(burst / (time.monotonic() - begin), 1)
         _compare(town, outcome)
     return outcome
@@ -239,7 +239,7 @@ def _move(gateway: Gateway, chance: random.Random) -> None:
         pass
 
 
-async def _settled(town: Town, log: Log, settle_s: float) -> dict[str, float]:
+async def settled(town: Town, log: Log, settle_s: float = SETTLE_S) -> dict[str, float]:
     """Wait until every tier shows every alarm as its gateway has it, and nothing waits anywhere.
 
     Returns how long that took each tier, s, without those that never had it.
@@ -328,64 +328,6 @@ def _regressed(database: Database, town: Town) -> int:
             found += row["revision"] < newest.get(row["alarm"], 0)
             newest[row["alarm"]] = row["revision"]
     return found
-
-
-async def stood_again(folder: Path, *, cut: str, alarms: int = 200) -> list[str]:
-    """Cut one link, let alarms end, rise and end behind it, heal; return what then stood where."""
-    town = Town(folder, processes=False)
-    gateway, log = town.gateways["gw1"], Log(lambda _: None)
-    names = [f"gw1/T{number}/h" for number in range(alarms)]
-    # Who hears of it while the link is cut, and who hears of it only then.
-    beyond = TIERS.index(cut) + 1 if cut in TIERS else 0
-    async with town.open():
-        # Every other stands before the outage.
-        for name in names[::2]:
-            gateway.move(name, "raise")
-        await _settled(town, log, SETTLE_S)
-        before = {name: _shown_to(town.tiers[name]) for name in TIERS[beyond:]}
-        town.links[cut].cut()
-        for cause in ("acknowledge", "clear", "raise", "acknowledge", "clear"):
-            for name in names:
-                gateway.move(name, cause)
-        if beyond:
-            await _reached(town, TIERS[beyond - 1])
-            # What an attempt would tell it reads before it finds the link cut: one more has begun.
-            stopped = town.links[cut].stopped
-            await _until(lambda: town.links[cut].stopped >= stopped + 2)
-        town.links[cut].heal()
-        await _settled(town, log, SETTLE_S)
-        await _reached(town, TIERS[-1])
-        return [
-            f"{name}: {alarm} {state}"
-            for name in TIERS[beyond:]
-            for position, alarm, state in _feed(town.tiers[name])
-            if position > before[name] and state != "NORM"
-        ]
-
-
-async def _reached(town: Town, name: str) -> None:
-    await _until(lambda: has_all(town, name, passed_on=False))
-
-
-async def _until(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + SETTLE_S
-    while not await asyncio.to_thread(true):
-        assert time.monotonic() < until, "what was waited for did not come"
-        await asyncio.sleep(0.05)
-
-
-def _feed(tier: Tier) -> list[tuple[int, str, str]]:
-    """What the screens of a tier were told of alarms: position, alarm, state."""
-    database = tier.reader()
-    rows = database.execute("SELECT position, body FROM feed WHERE kind = 'alarm'")
-    database.close()
-    told = [(position, json.loads(body)) for position, body in rows]
-    return [(position, row["alarm"], row["state"]) for position, row in told]
-
-
-def _shown_to(tier: Tier) -> int:
-    """Return the last position of a tier's feed."""
-    return max((position for position, _, _ in _feed(tier)), default=0)
 
 
 def _say(text: str) -> None:

@@ -23,7 +23,7 @@ from gateway.northbound.settings import (
 )
 from gateway.pipeline import derived_settings as derived
 from gateway.pipeline import settings as plant
-from gateway.roles import centre
+from gateway.roles import centre, inviting
 from gateway.roles.edge import settings as edge
 from gateway.roles.edge.site import load_site
 from gateway.southbound.settings import BrokerSettings
@@ -75,7 +75,8 @@ SECTIONS: dict[type[BaseModel], str] = {
     centre.ListenSettings: "`[listen]` of a centre",
     centre.StoreSettings: "`[store]` of a centre",
     centre.DivisionSettings: "`[divisions]` of a centre",
-    centre.PairingSettings: "`[pairing]` of a centre",
+    inviting.PairingSettings: "`[pairing]` of a centre",
+    inviting.ChildCentre: "`[[pairing.centres]]` of a centre",
     supervision.WatchSettings: "`[watch]` of a centre",
     supervision.DepartmentSettings: "`[departments]` of a centre",
 }
