@@ -113,7 +113,8 @@ class Sending:
         self._after = whole.seq
         self._doubts.again()
         self._row, self._understood = 0, False
-        self._pace, self._paused_to_s = Pace(), 0.0
+        # For as long as the parent asked it to be, a backlog is held over a new connection too.
+        self._pace = Pace()
         self._refused = ""
         await self._posts(who, whole.items)
         self.refused = self._refused

@@ -295,3 +295,22 @@ async def test_a_backlog_that_is_turned_away_waits_alone(gateway: Gateway, paren
         assert uplink.connected
     assert parent.kinds().count("present") == 1
     assert parent.of_kind("event")[-3:] == old
+
+
+async def test_a_connection_made_anew_comes_no_earlier_than_it_was_asked_to(
+    gateway: Gateway, parent: Parent
+) -> None:
+    """The turn that a backlog was given is its own, whatever breaks meanwhile."""
+    old = gateway.make(3)
+    parent.script += [
+        Answer(takes=True), Answer(429, headers={"retry-after": "3"}), Answer(503),
+    ]  # fmt: skip
+    async with gateway.uplink(parent.url) as uplink:
+        await until(lambda: len(parent.intakes) >= 2)
+        turned = time.monotonic()
+        gateway.make(1)
+        uplink.wake()
+        await until(lambda: parent.kinds().count("present") == 2)
+        await until(lambda: gateway.waiting() == 0)
+        assert time.monotonic() - turned >= 3.0
+    assert set(parent.of_kind("event")) >= set(old)
