@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
-from functools import partial
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
 
@@ -15,7 +13,6 @@ from gateway.alarms.actions import Siren
 from gateway.alarms.catalogue import node_alarms
 from gateway.alarms.definitions import Level
 from gateway.alarms.desk import Desk, Transition
-from gateway.alarms.store import newest_ns
 from gateway.db import StoreError
 from gateway.model import NANOSECONDS, Clock
 from gateway.northbound import wire
@@ -25,12 +22,11 @@ from gateway.northbound.summary import PERIOD_NS, Summaries
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
-from gateway.readings import ReadingBatch
 from gateway.roles.edge import heard_itself
 from gateway.roles.edge.authority import Authority
 from gateway.roles.edge.clock_set import ClockAlarm
 from gateway.roles.edge.committer import Work
-from gateway.roles.edge.ended import Ended, load
+from gateway.roles.edge.ended import Ended
 from gateway.roles.edge.inventory import is_told
 from gateway.roles.edge.keeping import Keeping
 from gateway.roles.edge.line import Line
@@ -39,13 +35,14 @@ from gateway.roles.edge.outgoing import Outgoing
 from gateway.roles.edge.own_alarms import OwnAlarms
 from gateway.roles.edge.pacing import Pacing
 from gateway.roles.edge.parent_time import ParentTime
-from gateway.roles.edge.recovery import Opened, memory_store, newest, open_store, take_up
+from gateway.roles.edge.recovery import Opened, memory_store
 from gateway.roles.edge.room import Room
 from gateway.roles.edge.screen import receivers_of
 from gateway.roles.edge.self_fault import SelfFault
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.standstill import LeftAlone
-from gateway.roles.edge.storage import BACK, FAILED, MEBIBYTE, Storage, failures
+from gateway.roles.edge.storage import BACK, FAILED, Storage, failures
+from gateway.roles.edge.taking_up import TakenUp, open_in_time, read_in_time
 from gateway.roles.edge.telling import Telling
 from gateway.roles.edge.trusting import Trusting
 from gateway.roles.exporting import Exports, destinations_of
@@ -61,23 +58,6 @@ SNAPSHOT_NS: Final = 60 * NANOSECONDS
 #: A broker that does not answer for this long after the start is away: the clock runs without it.
 FIRST_CONTACT_NS: Final = 10 * NANOSECONDS
 LOG = log("roles.edge")
-
-
-@dataclass(frozen=True, slots=True)
-class TakenUp:
-    """What a start found in the store: the desk, events not yet committed, records that were run.
-
-    The newest date that the store knows, ns; orders that have ended; whether the broker is known to
-    deliver what the node says to itself; the newest readings.
-    """
-
-    desk: Desk
-    pending: list[Transition]
-    ran: int
-    known_ns: int
-    ended: Sequence[tuple[str, str]]
-    heard_itself: bool
-    newest: list[ReadingBatch]
 
 
 class EdgeNode:
@@ -130,22 +110,24 @@ class EdgeNode:
         site, plant = self.site, self.plant
         self._taking_died = asyncio.get_running_loop().create_future()
         configuration = Configuration(hash=site.hash, tags=list(plant.points.tags))
-        opened = useless = await self._open(configuration)
+        opened = await open_in_time(
+            site.folder,
+            configuration=configuration,
+            clock=self.clock,
+            memory="the store failed again after a new start" if failures() > 1 else "",
+            alone=self.alone,
+        )
         engine = Engine(plant)
         await asyncio.to_thread(engine.warm_up)
         receivers = await receivers_of(site, self._stack, self.alone)
         try:
             self._use(opened, receivers)
-            taken = await self.alone.run(
-                partial(self._take_up, opened, engine), late=lambda _: useless.close()
-            )
+            taken = await self._take_up(opened, engine)
         except (OSError, StoreError) as error:
             # What the disk gave is not enough to go on with: the site is watched all the same.
-            if not isinstance(error, TimeoutError):
-                await self._leave(opened)
             opened, engine = memory_store(str(error)), Engine(plant)
             self._use(opened, receivers)
-            taken = self._take_up(opened, engine)
+            taken = await self._take_up(opened, engine)
         pending, ran = taken.pending, taken.ran
         self.desk, self._known_ns, self._ended = taken.desk, taken.known_ns, Ended(taken.ended)
         self._heard_itself = taken.heard_itself
@@ -229,43 +211,15 @@ class EdgeNode:
             alone=self.alone,
         )
 
-    async def _open(self, configuration: Configuration) -> Opened:
-        """Open the store, or one in memory where the disk does not answer."""
-        again = "the store failed again after a new start" if failures() > 1 else ""
-        opening = partial(
-            open_store,
-            self.site.folder,
-            configuration=configuration,
-            clock=self.clock,
-            memory=again,
-        )
-        try:
-            return await self.alone.run(opening, late=Opened.close)
-        except TimeoutError as error:
-            return memory_store(str(error))
-
-    async def _leave(self, opened: Opened) -> None:
-        """Close a store that is of no use, as far as the disk lets it be closed."""
-        with suppress(TimeoutError):
-            await self.alone.run(opened.close)
-
-    def _take_up(self, opened: Opened, engine: Engine) -> TakenUp:
-        """Bring engine and desk to where the store ends, and know what a broker may repeat."""
-        desk, pending, ran = take_up(
+    async def _take_up(self, opened: Opened, engine: Engine) -> TakenUp:
+        return await read_in_time(
             opened,
             engine,
             self._definitions,
             self.storage.identity,
             now_ns=self.clock.now_ns(),
-        )
-        return TakenUp(
-            desk,
-            pending,
-            ran,
-            known_ns=newest_ns(opened.database),
-            ended=load(opened.database),
-            heard_itself=heard_itself.known(opened.database),
-            newest=list(newest(opened, engine, self.ingest.repeats.most)),
+            repeats=self.ingest.repeats.most,
+            alone=self.alone,
         )
 
     def _build(self, engine: Engine, receivers: Sequence[Above]) -> None:
@@ -311,13 +265,7 @@ class EdgeNode:
             receivers, folder=self.site.folder, line=self.line, own=self._own, clock=self.clock
         )
         self.fault = SelfFault(self.line, self._own, self.clock)
-        self.room = Room(
-            self.site.folder,
-            reserve_bytes=settings.store.reserve_mib * MEBIBYTE,
-            storage=storage,
-            line=self.line,
-            own=self._own,
-        )
+        self.room = Room(self.site, storage=storage, line=self.line, own=self._own)
         self.orders = OrderDesk(
             self.line,
             clock=self.clock,
@@ -433,9 +381,8 @@ class EdgeNode:
                 clock_alarm.tell(passed)
                 self.line.siren.beat(now_ns=now, monotonic_ns=passed)
                 standing = self.session.connected and not self.session.fenced
-                self.fault.look(
-                    self.session.connection if standing else 0, queued=self.session.overdue
-                )
+                connection = self.session.connection if standing else 0
+                self.fault.look(connection, queued=self.session.overdue)
                 self.session.mark()
                 if self.session.heard_itself and not self._heard_itself:
                     self._heard_itself = True

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 from typing import Final, NoReturn
 
 from gateway.observe import log
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.own_alarms import OwnAlarms
+from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import MEBIBYTE, Storage
 from gateway.tasks import beside
 
@@ -32,17 +32,15 @@ class Room:
 
     Parameters
     ----------
-    folder
-        Of the store.
-    reserve_bytes
-        What is kept back for alarms on a full disk.
+    site
+        Says where the store is, and what is kept back for alarms on a full disk.
+    storage, line, own
+        Of the node.
     """
 
-    def __init__(
-        self, folder: Path, *, reserve_bytes: int, storage: Storage, line: Line, own: OwnAlarms
-    ) -> None:
-        self._folder = folder
-        self._reserve = reserve_bytes
+    def __init__(self, site: Site, *, storage: Storage, line: Line, own: OwnAlarms) -> None:
+        self._folder = site.folder
+        self._reserve = site.settings.store.reserve_mib * MEBIBYTE
         self._storage = storage
         self._line = line
         self._own = own

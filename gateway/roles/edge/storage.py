@@ -2,9 +2,8 @@
 
 A disk that hangs is "storage slow": messages are acknowledged from bounded memory and counted. A
 full one is "storage full": alarms are committed into the reserve, readings are shed and counted. A
-store that fails makes the process execute itself anew, once; if it fails again, or if a disk that
-hangs does not come back, a store in memory begins a new life, and everything goes on under the
-alarm "storage lost". Detection never stops.
+store that fails makes the process execute itself anew, once; if it fails again, or one that hangs
+does not come back, a store in memory begins a new life: "storage lost". Detection never stops.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -159,8 +159,7 @@ class Storage:
         if self._opened.spool is not None or not above or self._line.holds_something:
             return False
         if self._alone.any:
-            # Executing itself anew, the process would wait for it, and watch nothing.
-            return False
+            return False  # executing itself anew, the process would wait for it, watching nothing
         return not await self.act(
             lambda database: (
                 dead_letters.count(database)
@@ -186,13 +185,11 @@ class Storage:
         """Finish what was handed over, and close, as long as the disk answers."""
         committer = self._committer
         committer.finish()
-        if not await self._alone.wait(lambda: committer.ended, lambda: committer.own.used_ns):
+        with suppress(TimeoutError):
+            if await self._alone.wait(lambda: committer.ended, lambda: committer.own.used_ns):
+                await self._alone.run(self._close)
+        if self._alone.any:
             LOG.warning("the disk does not answer; the store is left as it is")
-            return
-        try:
-            await self._alone.run(self._close)
-        except TimeoutError as error:
-            LOG.warning("the store cannot be closed; it is left as it is", reason=str(error))
 
     def _close(self) -> None:
         self._committer.database.close()

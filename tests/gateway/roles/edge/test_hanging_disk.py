@@ -13,7 +13,7 @@ from gateway.db import lock
 from gateway.identity import public_hex
 from gateway.model import decode_event
 from gateway.northbound import uplink
-from gateway.roles.edge import disk_again, node, snapshot_keeping, standstill, storage
+from gateway.roles.edge import disk_again, snapshot_keeping, standstill, storage, taking_up
 from gateway.roles.edge.node import EdgeNode
 from gateway.roles.edge.run import run_edge
 from gateway.roles.edge.site import load_site
@@ -130,7 +130,7 @@ async def test_a_start_waits_for_no_disk_that_hangs(
 ) -> None:
     """The store is opened or read without an answer: the site is watched from memory."""
     monkeypatch.setattr(standstill, "STILL_S", 0.5)
-    answers, real = threading.Event(), getattr(node, step)
+    answers, real = threading.Event(), getattr(taking_up, step)
 
     def hanging(first: Any, *arguments: Any, **named: Any) -> Any:
         # Of the two readings the one of a store on the disk.
@@ -138,7 +138,7 @@ async def test_a_start_waits_for_no_disk_that_hangs(
             answers.wait(60)
         return real(first, *arguments, **named)
 
-    monkeypatch.setattr(node, step, hanging)
+    monkeypatch.setattr(taking_up, step, hanging)
     try:
         async with running(write_site(tmp_path, port=broker.port)) as edge:
             assert edge.active("@node/storage_lost")
