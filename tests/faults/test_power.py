@@ -59,7 +59,7 @@ async def test_a_damaged_site_is_watched(tmp_path: Path) -> None:
 @pytest.mark.broker
 @pytest.mark.timeout(200)
 @needs_mosquitto
-@pytest.mark.parametrize("what", ["from 1", "newer"])
+@pytest.mark.parametrize("what", ["edge from 1", "centre from 7", "newer"])
 async def test_an_upgrade_is_done_or_not(tmp_path: Path, what: str) -> None:
     """An upgrade that is killed is done by the next start, and a newer store is left alone."""
     case = Case(number=0, seed=55, what=what)
