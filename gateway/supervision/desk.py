@@ -21,6 +21,7 @@ from gateway.northbound import dead_letters, wire
 from gateway.northbound.dead_letters import DISCARD, RETRY, Release
 from gateway.observe import log
 from gateway.supervision import retirement
+from gateway.supervision.readers import For
 from gateway.supervision.retirement import RetirementError
 from gateway.supervision.store import Store
 from gateway.supervision.write import Write
@@ -65,7 +66,7 @@ class Desk:
         while True:
             await asyncio.sleep(LOOK_S)
             with suppress(StoreError, BusyError):
-                for identity, body in await self._store.read(_asked, apart=True):
+                for identity, body in await self._store.read(_asked, whom=For.ALARMS):
                     await self._carry_out(identity, body)
 
     async def _carry_out(self, identity: str, body: bytes) -> None:

@@ -1,7 +1,8 @@
 """Connections of a centre's store that only read, each in one snapshot, on threads of their own.
 
 What alarms wait for (whose credential it is, the watch, what goes up) is read apart from what
-people ask for: a report that takes a minute, on every reader there is, holds up no alarm.
+people ask for: a report that takes a minute, on every reader there is, holds up no alarm. What the
+parent is told whole, of a fleet, is read apart from both.
 """
 
 from __future__ import annotations
@@ -10,14 +11,25 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from enum import Enum, auto
 from typing import Final, TypeVar
 
 from gateway.db import Database
 
-#: Of people, and of alarms.
-READERS: Final = 3
-APART: Final = 1
 T = TypeVar("T")
+
+
+class For(Enum):
+    """For whom something is read."""
+
+    PEOPLE = auto()
+    ALARMS = auto()
+    PARENT = auto()
+
+
+#: Of people.
+READERS: Final = 3
+THREADS: Final = {For.PEOPLE: READERS, For.ALARMS: 1, For.PARENT: 1}
 
 
 class Readers:
@@ -31,21 +43,22 @@ class Readers:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._asked = ThreadPoolExecutor(READERS, thread_name_prefix="centre-reader")
-        self._apart = ThreadPoolExecutor(APART, thread_name_prefix="centre-apart")
+        self._threads = {
+            whom: ThreadPoolExecutor(count, thread_name_prefix=f"centre-{whom.name.lower()}")
+            for whom, count in THREADS.items()
+        }
         self._local = threading.local()
         self._opened: list[Database] = []
 
-    async def run(self, work: Callable[[Database], T], *, apart: bool) -> T:
+    async def run(self, work: Callable[[Database], T], *, whom: For) -> T:
         """Run `work` on a reader, which sees one committed state throughout."""
-        threads = self._apart if apart else self._asked
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(threads, self._snapshot, work)
+        return await loop.run_in_executor(self._threads[whom], self._snapshot, work)
 
     def close(self) -> None:
         """Wait for what is being read, and close."""
-        self._asked.shutdown(wait=True)
-        self._apart.shutdown(wait=True)
+        for threads in self._threads.values():
+            threads.shutdown(wait=True)
         for reader in self._opened:
             reader.close()
 

@@ -21,6 +21,11 @@ from gateway.supervision.write import Write
 #: One late request of a process that has just been replaced is no fork; a second one is.
 RETURNS_OF_A_FORK = 2
 GAPS_SHOWN = 50
+#: By an index, once for each node, however often each was started.
+SPEAKING = (
+    "SELECT n.node, (SELECT e.epoch FROM epoch e WHERE e.node = n.node ORDER BY e.place DESC "
+    "LIMIT 1) FROM node n"
+)
 BITS = re.compile("[0-9a-f]{16}")
 
 
@@ -104,14 +109,11 @@ def newest(database: Database, node: str) -> tuple[str, str]:
 
 def speaking(database: Database) -> dict[str, tuple[str, str]]:
     """Return, of every node that ever spoke, the life and the epoch that spoke last."""
-    rows = database.execute(
-        "SELECT e.node, e.epoch FROM epoch e JOIN (SELECT node, MAX(place) AS place FROM epoch "
-        "GROUP BY node) newest ON newest.node = e.node AND newest.place = e.place"
-    )
     found = {}
-    for node, key in rows:
-        life, _, epoch = key.partition("/")
-        found[node] = (life, epoch)
+    for node, key in database.execute(SPEAKING):
+        if key is not None:
+            life, _, epoch = key.partition("/")
+            found[node] = (life, epoch)
     return found
 
 

@@ -23,7 +23,7 @@ from gateway.supervision import filling, opening
 from gateway.supervision.clock_step import SetClock
 from gateway.supervision.feed import Hub
 from gateway.supervision.news import NOBODY, News, Receivers
-from gateway.supervision.readers import Readers
+from gateway.supervision.readers import For, Readers
 from gateway.supervision.write import Write
 from gateway.supervision.writer import (
     BEGUN_S,
@@ -203,12 +203,12 @@ class Store:
 
         await self.write(work)
 
-    async def read(self, work: Callable[[Database], T], *, apart: bool = False) -> T:
+    async def read(self, work: Callable[[Database], T], *, whom: For = For.PEOPLE) -> T:
         """Run `work` on a reader, which sees one committed state throughout.
 
-        What alarms wait for is read `apart`, on a reader that no report of people keeps busy.
+        What alarms wait for is read for them, on a reader that no report of people keeps busy.
         """
-        return await self._readers.run(work, apart=apart)
+        return await self._readers.run(work, whom=whom)
 
     def _open(self) -> None:
         folders.make(self.folder, mode=0o700)

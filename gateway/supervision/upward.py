@@ -22,6 +22,7 @@ from gateway.northbound import wire
 from gateway.northbound.source import Report, Source, Whole
 from gateway.supervision import facts, mirror, retirement, sequence
 from gateway.supervision.news import News
+from gateway.supervision.readers import For
 from gateway.supervision.store import Store
 from gateway.supervision.writer import BusyError
 
@@ -152,7 +153,7 @@ class ToParent:
                 items += self._told("present", node, database, connection)
             return int(last), nodes, items
 
-        last, nodes, items = await self._store.read(work, apart=True)
+        last, nodes, items = await self._store.read(work, whom=For.PARENT)
         self._pending |= dict.fromkeys((("inventory", node) for node in nodes), None)
         return Whole(last, items)
 
@@ -182,7 +183,7 @@ class ToParent:
 
         for each in waiting:
             del self._pending[each]
-        count, items = await self._store.read(work, apart=True)
+        count, items = await self._store.read(work, whom=For.PARENT)
         # What changed once more meanwhile stands there already.
         self._pending = dict.fromkeys(waiting[count:]) | self._pending
         return items

@@ -24,6 +24,7 @@ from gateway.observe import log
 from gateway.supervision import child_alarms, child_rules, escalation, online, orders
 from gateway.supervision.children import Children, Judged
 from gateway.supervision.links import Pulses
+from gateway.supervision.readers import For
 from gateway.supervision.settings import WatchSettings
 from gateway.supervision.store import Store
 from gateway.supervision.views import nodes as node_view
@@ -131,7 +132,7 @@ class Watch:
             monotonic_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
             found = await self._store.read(
                 lambda database: self._find(database, now_ns=now_ns, monotonic_ns=monotonic_ns),
-                apart=True,
+                whom=For.ALARMS,
             )
             if found:
                 self._watched = await self._store.write(lambda write: self._settle(write, found))

@@ -20,6 +20,7 @@ from gateway.supervision.api.deps import CentreDep, ChildDep, answer, problem
 from gateway.supervision.centre import Centre
 from gateway.supervision.orders import Waiting
 from gateway.supervision.pairing import PairingError
+from gateway.supervision.readers import For
 from gateway.supervision.tiers import Scope
 from gateway.supervision.writer import Lane, StillWritingError, TurnedAwayError
 
@@ -118,12 +119,12 @@ async def stream_orders(
 async def _orders(centre: Centre, node: str, *, token: str, last: str) -> AsyncIterator[bytes]:
     store = centre.store
     loop = asyncio.get_running_loop()
-    scope = await store.read(lambda database: _reach(database, node), apart=True)
+    scope = await store.read(lambda database: _reach(database, node), whom=For.ALARMS)
     with centre.hub.subscribe(scope, kinds=("order",)) as subscription:
         # Subscribed first, then read once more: what appears between the two is not missed.
         subscription.outdate()
         after = await store.read(
-            lambda database: orders.number_of(database, node, last), apart=True
+            lambda database: orders.number_of(database, node, last), whom=For.ALARMS
         )
         yield format_sse_event(comment="orders follow")
         pinged = loop.time()
@@ -142,13 +143,15 @@ async def _orders(centre: Centre, node: str, *, token: str, last: str) -> AsyncI
             due = loop.time() >= pinged + PING_S or subscription.outdated
             if due:
                 # A node that has come to speak through this child may have orders waiting.
-                scope = await store.read(lambda database: _reach(database, node), apart=True)
+                scope = await store.read(lambda database: _reach(database, node), whom=For.ALARMS)
                 look |= scope != subscription.scope
                 subscription.scope = scope
             subscription.overflowed = subscription.outdated = False
             if due:
                 if (
-                    await store.read(lambda database: pairing.node_of(database, token), apart=True)
+                    await store.read(
+                        lambda database: pairing.node_of(database, token), whom=For.ALARMS
+                    )
                     != node
                 ):
                     return
@@ -163,7 +166,7 @@ def _reach(database: Database, node: str) -> Scope:
 async def _waiting(centre: Centre, node: str, after: int) -> list[Waiting]:
     now_ns = centre.clock.now_ns()
     return await centre.store.read(
-        lambda database: orders.pending(database, node, after=after, now_ns=now_ns), apart=True
+        lambda database: orders.pending(database, node, after=after, now_ns=now_ns), whom=For.ALARMS
     )
 
 

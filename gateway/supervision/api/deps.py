@@ -16,6 +16,7 @@ from fastapi.responses import Response
 from gateway.db import Database
 from gateway.supervision import accounts, pairing
 from gateway.supervision.centre import Centre
+from gateway.supervision.readers import For
 from gateway.supervision.tiers import Role, Scope, Subject, scope_of
 
 COOKIE = "hazgate_session"
@@ -115,7 +116,7 @@ async def child(request: Request) -> Child:
     node = ""
     if scheme.lower() == "bearer" and token:
         node = await centre.store.read(
-            lambda database: pairing.node_of(database, token), apart=True
+            lambda database: pairing.node_of(database, token), whom=For.ALARMS
         )
     if not node:
         centre.metrics.refused.labels(reason="credential").inc()

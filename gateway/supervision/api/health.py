@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from gateway import __version__
 from gateway.supervision.api.deps import MILLISECOND, CentreDep, answer, problem, require, viewer
 from gateway.supervision.feed import newest
+from gateway.supervision.readers import For
 from gateway.supervision.tiers import Role
 
 router = APIRouter(tags=["health"])
@@ -42,7 +43,7 @@ async def health(centre: CentreDep) -> Response:
             f"the store has taken nothing, or not all, for {trouble.seconds:.0f} s: "
             f"{trouble.reason}; see the centre's log, and look at its disk",
         )
-    await centre.store.read(newest, apart=True)
+    await centre.store.read(newest, whom=For.ALARMS)
     now_ms = centre.clock.now_ns() // MILLISECOND
     return answer(Health("ok", centre.node, __version__, now_ms))
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Iterator
 from contextlib import suppress
 
+import pytest
+
+from gateway.db import Database
 from gateway.journal import digest, verify
 from gateway.model import decode_event
 from gateway.northbound import wire
-from gateway.supervision import own, sequence
+from gateway.supervision import facts, own, sequence
 from gateway.supervision.upward import ToParent
 from gateway.supervision.write import Write
 from tests.gateway.supervision.world import Child, World
@@ -146,6 +152,32 @@ async def test_nothing_has_ended_before_the_site_says_so(world: World) -> None:
     site.new_life()
     await site.beat()
     assert await kinds() == []
+
+
+async def test_alarms_do_not_wait_for_what_is_told_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a fleet is read for the parent, a gateway's credential is known and its event kept."""
+    site = await world.child()
+    told = ToParent(world.centre.store, clock=world.clock, name="", division="", parent="")
+    reads, goes_on = threading.Event(), threading.Event()
+    of = facts.of
+
+    def slow(database: Database, *, now_ns: int) -> Iterator[list[wire.NodeFacts]]:
+        reads.set()
+        goes_on.wait(30)
+        yield from of(database, now_ns=now_ns)
+
+    monkeypatch.setattr(facts, "of", slow)
+    whole = asyncio.create_task(told.whole("c/1"))
+    try:
+        await asyncio.to_thread(reads.wait, 30)
+        async with asyncio.timeout(10):
+            assert await site.events(site.event()) == ["stored"]
+            await world.centre.watch.look()
+    finally:
+        goes_on.set()
+    await whole
 
 
 async def test_what_is_taken_back_was_never_said(world: World) -> None:

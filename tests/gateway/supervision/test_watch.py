@@ -10,6 +10,7 @@ from gateway.model import NANOSECONDS
 from gateway.northbound import wire
 from gateway.supervision import links
 from gateway.supervision.escalation import OVERDUE
+from gateway.supervision.sequence import SPEAKING
 from gateway.supervision.tiers import Role
 from gateway.supervision.watch import STALE
 from tests.gateway.supervision.world import World
@@ -192,6 +193,9 @@ async def test_a_look_reads_only_what_is_due(world: World) -> None:
         "latest_fresh (fresh=? AND stale_ns<?)",
         "latest_received (fresh=? AND received_ns>?)",
     ]
+    assert "epoch_place (node=?)" in " ".join(await steps(SPEAKING))
+    plan = await world.rows(f"EXPLAIN QUERY PLAN {SPEAKING}")
+    assert [row[3] for row in plan if "TEMP" in row[3] or row[3] == "SCAN e"] == []
     (overdue,) = await steps(OVERDUE, "parent")
     assert "INDEX copy_escalated (escalated_to=? AND receipt_ns=? AND escalated_ns>?)" in overdue
 
