@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from gateway.model import AlarmEvent
@@ -61,14 +62,13 @@ class Life:
 def lives(events: Iterable[AlarmEvent]) -> list[Life]:
     """Return the lives of an edge, by when they began, from every event that is known of it."""
     every = sorted(events, key=lambda event: (event.received_ns, event.seq))
-    begins: list[tuple[int, str]] = []
+    begins: list[tuple[float, str]] = []
     for event in every:
         if event.kind in {"life", "start"} and (not begins or begins[-1][1] != event.life):
             begins.append((event.received_ns, event.life))
-    ends = [at for at, _ in begins[1:]] + [math.inf]
     spans: dict[str, list[Span]] = {}
-    for (at, name), end in zip(begins, ends, strict=True):
-        spans.setdefault(name, []).append(Span(at, end))
+    for (at, name), (end, _) in pairwise([*begins, (math.inf, "")]):
+        spans.setdefault(name, []).append(Span(int(at), end))
     started = {event.life for event in every if event.kind == "start"}
     names = [name for _, name in begins]
     return [

@@ -150,13 +150,17 @@ async def cut(
         places.disks[failing[task]].fail(programs[failing[task]].pid)
     await asyncio.gather(*failing)
     figures = bench.room.figures
-    if "edge" in places.disks:
-        figures["others looked at"] = figures.get("others looked at", 0.0) + OTHERS
-        for _ in range(OTHERS):
-            await look(bench, places.disks["edge"], chance.randrange(10**6), found)
-    before = bench.tap.subscriptions
-    for name, disk in places.disks.items():
-        await asyncio.to_thread(disk.restore, chance.randrange(10**6))
+    try:
+        if "edge" in places.disks:
+            figures["others looked at"] = figures.get("others looked at", 0.0) + OTHERS
+            for _ in range(OTHERS):
+                await look(bench, places.disks["edge"], chance.randrange(10**6), found)
+        before = bench.tap.subscriptions
+    finally:
+        # Whoever uses a disk that does not answer cannot even be ended.
+        for disk in places.disks.values():
+            await asyncio.to_thread(disk.restore, chance.randrange(10**6))
+    for name in places.disks:
         programs[name].clear()
         programs[name].start()
     if "edge" in places.disks and number % 10 != 7:

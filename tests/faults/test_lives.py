@@ -29,6 +29,11 @@ def test_a_life_on_disk_outlives_its_processes() -> None:
     assert 10**18 in life.spans[0]
 
 
+def test_a_store_without_an_event_had_no_life() -> None:
+    """What a power cut left of a first start may be an empty journal."""
+    assert lives([]) == []
+
+
 def test_a_store_in_memory_ends_where_the_disk_is_back() -> None:
     """What is acknowledged before it said so, and after it ended, has to be durable."""
     found = by_name([*BACK, *IN_PLACE, *DISK])
