@@ -104,8 +104,6 @@ class Evidence:
         What was timed and measured.
     foreign
         What was seen on the wrong side of a division boundary.
-    memory
-        Whether the edge ended on a store in memory: its present state is then at the centre alone.
     replayed
         Whether old messages were said again: compared with fixed limits, they may raise once more,
         marked historical.
@@ -125,7 +123,6 @@ class Evidence:
     recovered: list[Recovered] | None = None
     bounds: list[Bound] | None = None
     foreign: list[str] | None = None
-    memory: bool = False
     replayed: bool = False
     silent: frozenset[str] = frozenset()
     found: dict[str, list[str]] = field(default_factory=dict)

@@ -50,7 +50,7 @@ def normal_again(run: Looked) -> list[str] | None:
         if each.seconds is None or each.seconds > each.limit_s
     ]
     edge, centre = run.edge, run.centre
-    if edge is None or centre is None or evidence.memory or not evidence.delivered:
+    if edge is None or centre is None or not evidence.delivered:
         return found if evidence.recovered is not None else None
     if edge.waiting:
         found.append(f"{edge.waiting} events still wait in the outbox")

@@ -178,7 +178,7 @@ async def hanging(room: Room) -> Evidence:
     "T32r",
     "On a folder that may not be written the edge detects, sounds and sends, and goes to the disk "
     "by itself once it may.",
-    observes=("I2", "I3", "I7", "I8", "I10"),
+    observes=("I1", "I2", "I3", "I7", "I8", "I10"),
     plan=lambda whole: _named(["new", "used"] * (5 if whole else 1)),
     limit_s=240.0,
     controls=(
