@@ -92,6 +92,8 @@ async def test_clock_set_right_freezes_nothing(world: World) -> None:
     await child.beat(clock_ns=world.clock.now_ns() + series.KEPT_NS)
     assert await child.send(("summary", ahead(child, 1.0, off_s))) == ["stored"]
     assert (await point(viewer))["last"] == 1.0
+    # That it was set is journalled: what is said from now on is no older word.
+    await child.events(child.note("clock"))
     await child.beat()
     assert (await viewer.get(TREND)).json()["summary"]["last"] == []
     assert await child.send(("summary", child.summary(2.0))) == ["stored"]
