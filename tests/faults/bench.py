@@ -5,11 +5,9 @@ load that remembers, a tap on the edge's acknowledgements, and a siren panel.
 from __future__ import annotations
 
 import asyncio
-import http.client
 import random
 import signal
 import time
-import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -18,7 +16,6 @@ from typing import Final, Self
 
 import aiomqtt
 
-from gateway.db import Database, StoreError
 from gateway.simulation.broker import LocalBroker, free_port, mosquitto
 from tests.chain.site import POINTS, centre_text, site_text
 from tests.faults.catalogue import Room, UnavailableError
@@ -27,6 +24,7 @@ from tests.faults.load import HIGH, Load
 from tests.faults.panel import TOPIC, Panel
 from tests.faults.program import Program, resources, until
 from tests.faults.proxy import Proxy
+from tests.faults.sight import STATE, metric, rows
 from tests.faults.stores import spooled
 from tests.faults.tap import Tap
 
@@ -36,11 +34,6 @@ SETTLE_S: Final = 90.0
 SOUNDED_S: Final = 20.0
 #: An on-delay of the site, and what ticks and the uplink then need.
 QUIET_S: Final = 3.0
-#: The state of an alarm, in the store of each role.
-STATE: Final = {
-    "edge": "SELECT state FROM alarm WHERE alarm = ?",
-    "centre": "SELECT state FROM mirror WHERE alarm = ?",
-}
 #: A line or a broker that stands still looks to a gateway like a fault of its own; the alarm falls
 #: a minute after that, and may be in force at the end of a run.
 SELF_FAULT: Final = "self_fault"
@@ -316,42 +309,19 @@ class Bench:
 
     def metric(self, name: str) -> float | None:
         """Return a metric of the edge, summed over its labels; None while it does not answer."""
-        url = f"http://127.0.0.1:{self.metrics_port}/metrics"
-        try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
-                text = answer.read().decode()
-        except (OSError, http.client.HTTPException):
-            # It may execute itself anew in the middle of its answer.
-            return None
-        values = [
-            float(line.rpartition(" ")[2])
-            for line in text.splitlines()
-            if line.startswith((f"hazgate_{name} ", f"hazgate_{name}{{"))
-        ]
-        return sum(values) if values else None
+        return metric(self.metrics_port, name)
 
     def state(self, alarm: str, *, store: str = "edge") -> str:
         """Return the state of an alarm in the store of edge or centre; empty for none."""
-        rows = self.ask(store, STATE[store], (alarm,))
-        return str(rows[0][0]) if rows else ""
+        found = self.ask(store, STATE[store], (alarm,))
+        return str(found[0][0]) if found else ""
 
     def ask(
         self, store: str, sql: str, parameters: tuple[str, ...] = ()
     ) -> list[tuple[object, ...]]:
         """Return rows of the store of edge or centre; none while it cannot be read."""
         path = self.data / "store.db" if store == "edge" else self.folder / "centre/centre.sqlite"
-        if not path.exists():
-            return []
-        try:
-            database = Database(path, store, read_only=True)
-        except StoreError:
-            return []
-        try:
-            return database.execute(sql, parameters)
-        except StoreError:
-            return []
-        finally:
-            database.close()
+        return rows(path, store, sql, parameters)
 
     def _stored(self) -> set[tuple[int, int]]:
         """Return point and source time of every reading in the spool."""

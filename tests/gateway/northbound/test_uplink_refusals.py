@@ -80,8 +80,10 @@ async def test_an_unreadable_summary_holds_up_nothing(gateway: Gateway, parent: 
             )
         made = gateway.make(2)
         uplink.wake()
-        await until(lambda: gateway.waiting() == 0 and len(parent.of_kind("readings")) == 2)
+        taken = {f"{gateway.identity.epoch}/ro{number}" for number in (0, 2)}
+        await until(lambda: gateway.waiting() == 0 and taken <= parent.stored.keys())
     assert parent.of_kind("event") == made
+    assert f"{gateway.identity.epoch}/ro1" not in parent.stored
 
 
 @pytest.mark.parametrize(
