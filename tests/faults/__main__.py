@@ -12,8 +12,8 @@ from pathlib import Path
 
 from gateway import lifeline
 from tests.faults.catalogue import load_catalogue
+from tests.faults.disks.mounts import own_namespace
 from tests.faults.laboratory import Laboratory, say
-from tests.faults.mounts import own_namespace
 from tests.faults.results import PAGE, load, page, save
 from tests.faults.table import Row, failed, summary, table
 

@@ -1,9 +1,9 @@
 """The laboratory's tests: each says what it promises, how often it runs, and what must fail it.
 
 A test plans cases (one run each, reproducible from its number and seed) and runs one of them in a
-folder of its own; what it returns is judged by `tests.faults.checker`. A control is a mutant of the
-program, a module of `tests/faults/mutants` that patches the real one: the test must find the
-violation, else it proves nothing.
+folder of its own; what it returns is judged by `tests.faults.judging.checker`. A control is a
+mutant of the program, a module of `tests/faults/mutants` that patches the real one: the test must
+find the violation, else it proves nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from tests.faults.evidence import Evidence
+from tests.faults.judging.evidence import Evidence
 
 #: A control waits at most so long for what may never come, s: longer than a sound run needs.
 MUTANT_PATIENCE_S: Final = 25.0

@@ -13,13 +13,13 @@ from typing import Final
 import aiomqtt
 from aiomqtt import Will
 
-from tests.faults.bench import NODE, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named
-from tests.faults.evidence import Evidence
-from tests.faults.load import NORMAL, topic_of
-from tests.faults.neighbours import seen_abroad
-from tests.faults.program import took
-from tests.faults.stores import read_centre, spooled
+from tests.faults.judging.evidence import Evidence
+from tests.faults.judging.stores import read_centre, spooled
+from tests.faults.site.bench import NODE, Bench
+from tests.faults.site.load import NORMAL, topic_of
+from tests.faults.site.neighbours import seen_abroad
+from tests.faults.site.program import took
 
 LOST: Final = f"{NODE}/@node/broker_lost"
 #: The point in whose name is spoken, and what is said: all is well, without a time.

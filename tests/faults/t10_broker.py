@@ -7,11 +7,11 @@ import signal
 from collections.abc import Sequence
 from typing import Final
 
-from tests.faults.bench import NODE, SELF_FAULT, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
-from tests.faults.evidence import Evidence
-from tests.faults.program import took
-from tests.faults.stores import read_centre
+from tests.faults.judging.evidence import Evidence
+from tests.faults.judging.stores import read_centre
+from tests.faults.site.bench import NODE, SELF_FAULT, Bench
+from tests.faults.site.program import took
 
 LOST: Final = f"{NODE}/@node/broker_lost"
 #: Longer than the keep-alive and its answer: the edge must notice.
