@@ -109,8 +109,11 @@ class Hand:
         clock: DayClock,
         deliver: Callable[[Arrivals], bool],
         changed: Callable[[str | None], None],
+        heard_itself: bool = False,
     ) -> None:
         self.connected, self.fenced, self.paused = False, False, False
+        #: No queue comes first, and no marker comes back.
+        self.holds, self.overdue, self.heard_itself = False, False, heard_itself
         self.connection = 1
         self.given = self.acknowledged = 0
         #: What the newest command to the siren names.

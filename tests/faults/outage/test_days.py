@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from tests.faults.outage.days import CHANNELS, alarm_of, rising
+from inspect import signature
+
+from gateway.southbound.mqtt import BrokerSession
+from tests.faults.outage.days import CHANNELS, DayClock, Hand, alarm_of, rising
 from tests.faults.outage.judge import Move, differences, expected
 from tests.faults.t28_days import reconnected
 
 MINUTE = 60
 HOUR = 3600
+
+
+def test_who_stands_for_the_broker_s_session_is_asked_the_same() -> None:
+    """What an edge gives it and asks of it, it knows: else no day begins."""
+    assert signature(Hand).parameters.keys() == signature(BrokerSession).parameters.keys()
+    hand = Hand(
+        None, node="", filters=(), clock=DayClock(0), deliver=bool, changed=print,
+    )  # fmt: skip
+    asked = {name for name in vars(BrokerSession) if not name.startswith("_")} - {"task"}
+    assert asked <= set(dir(hand))
 
 
 def test_each_minute_raises_seven_alarms_and_clears_those_of_the_minute_before() -> None:
