@@ -115,6 +115,9 @@ class FaultTest:
         A run that takes longer has hung: a violation of I10.
     controls
         What must fail it.
+    waits
+        Whether it waits for most of its time, and hardly works: where tests run beside each other,
+        such ones have a turn of their own.
     """
 
     name: str
@@ -124,6 +127,7 @@ class FaultTest:
     run: Run
     limit_s: float
     controls: tuple[Control, ...] = ()
+    waits: bool = False
 
 
 REGISTRY: Final[dict[str, FaultTest]] = {}
@@ -137,6 +141,7 @@ def fault_test(
     plan: Plan,
     limit_s: float,
     controls: Iterable[Control] = (),
+    waits: bool = False,
 ) -> Callable[[Run], Run]:
     """Enter a function into the catalogue."""
 
@@ -151,6 +156,7 @@ def fault_test(
             run=run,
             limit_s=limit_s,
             controls=tuple(controls),
+            waits=waits,
         )
         return run
 

@@ -53,6 +53,7 @@ async def retained() -> Sequence[Case]:
     observes=("I1", "I2", "I3", "I4", "I5", "I7", "I8", "I9", "I10"),
     plan=plan,
     limit_s=300.0,
+    waits=True,
     controls=[
         Control(mutant="retained_is_fresh", breaks=frozenset({"I4"}), cases=retained),
         Control(mutant="divisions_by_prefix", breaks=frozenset({"I9"}), cases=retained),

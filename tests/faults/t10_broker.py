@@ -36,6 +36,7 @@ async def plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
     observes=("I1", "I2", "I3", "I4", "I7", "I8", "I10"),
     plan=plan,
     limit_s=400.0,
+    waits=True,
     controls=[
         Control(
             mutant="subscribes_once",

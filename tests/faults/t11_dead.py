@@ -36,6 +36,7 @@ async def plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
     observes=("I1", "I2", "I3", "I7", "I8", "I10"),
     plan=plan,
     limit_s=300.0,
+    waits=True,
     controls=[
         Control(
             mutant="no_watchdog",

@@ -28,6 +28,7 @@ NO_DATA_S: Final = 20.0
     observes=("I1", "I2", "I3", "I4", "I8", "I10"),
     plan=repeated(short=1, long=5, seed=2200),
     limit_s=240.0,
+    waits=True,
     controls=(
         Control(
             mutant="late_clears",

@@ -133,6 +133,7 @@ def on_disk(bench: Bench) -> bool:
     observes=("I1", "I2", "I3", "I7", "I8", "I10"),
     plan=lambda whole: _named([f"fdatasync:{n}:{HANG_S}" for n in range(1, 11 if whole else 2)]),
     limit_s=240.0,
+    waits=True,
     controls=(
         Control(mutant="siren_after_commit", breaks=frozenset({"I7"}),
                 cases=only(named(["fdatasync:1:12"], seed=3390))),

@@ -67,6 +67,7 @@ def show(file: Path, ahead_s: int) -> Path:
     observes=("I4", "I10"),
     plan=plan,
     limit_s=420.0,
+    waits=True,
     controls=(
         Control(
             mutant="silence_by_wall_clock",

@@ -57,6 +57,7 @@ async def plan(long: bool) -> Sequence[Case]:  # noqa: FBT001
     observes=("I1", "I2", "I3", "I6", "I7", "I8", "I10"),
     plan=plan,
     limit_s=360.0,
+    waits=True,
     controls=(
         Control(
             mutant="logs_each_message",
