@@ -66,7 +66,11 @@ async def impostor(room: Room) -> Evidence:
     async with Bench(room, delayed=False, poison=POISON) as bench:
         await bench.start_edge()
         bench.beside(first=8)
-        await took(lambda: bench.load.acknowledged > 100, 20)
+        await took(
+            lambda: bench.load.acknowledged > 100
+            and any(not each.readable and each.acknowledged for each in bench.load.said),
+            20,
+        )
         await bench.sounded(evidence, POINT, "before")
         if what == "takeover":
             await _take_over(bench, evidence)
