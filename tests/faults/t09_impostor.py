@@ -67,8 +67,10 @@ async def impostor(room: Room) -> Evidence:
         await bench.start_edge()
         bench.beside(first=8)
         await took(
-            lambda: bench.load.acknowledged > 100
-            and any(not each.readable and each.acknowledged for each in bench.load.said),
+            lambda: (
+                bench.load.acknowledged > 100
+                and any(not each.readable and each.acknowledged for each in bench.load.said)
+            ),
             20,
         )
         await bench.sounded(evidence, POINT, "before")
