@@ -12,8 +12,8 @@ from pathlib import Path
 
 from gateway import lifeline
 from tests.faults.catalogue import load_catalogue
+from tests.faults.disks.mounts import own_namespace
 from tests.faults.laboratory import Laboratory, say
-from tests.faults.mounts import own_namespace
 from tests.faults.results import PAGE, load, page, save
 from tests.faults.table import Row, failed, summary, table
 
@@ -34,9 +34,10 @@ async def run(arguments: argparse.Namespace, folder: Path) -> list[Row]:
         )
     laboratory = Laboratory(folder, long=arguments.long, case=arguments.case)
     turn = asyncio.Semaphore(arguments.jobs)
+    beside = asyncio.Semaphore() if arguments.jobs > 1 else turn
 
     async def one(name: str) -> Row:
-        async with turn:
+        async with beside if tests[name].waits else turn:
             if arguments.jobs > 1:
                 # What one test does in its own process must not hold another's clocks up.
                 await alone(name, arguments, folder)

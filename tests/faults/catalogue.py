@@ -1,9 +1,9 @@
 """The laboratory's tests: each says what it promises, how often it runs, and what must fail it.
 
 A test plans cases (one run each, reproducible from its number and seed) and runs one of them in a
-folder of its own; what it returns is judged by `tests.faults.checker`. A control is a mutant of the
-program, a module of `tests/faults/mutants` that patches the real one: the test must find the
-violation, else it proves nothing.
+folder of its own; what it returns is judged by `tests.faults.judging.checker`. A control is a
+mutant of the program, a module of `tests/faults/mutants` that patches the real one: the test must
+find the violation, else it proves nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from tests.faults.evidence import Evidence
+from tests.faults.judging.evidence import Evidence
 
 #: A control waits at most so long for what may never come, s: longer than a sound run needs.
 MUTANT_PATIENCE_S: Final = 25.0
@@ -115,6 +115,9 @@ class FaultTest:
         A run that takes longer has hung: a violation of I10.
     controls
         What must fail it.
+    waits
+        Whether it waits for most of its time, and hardly works: where tests run beside each other,
+        such ones have a turn of their own.
     """
 
     name: str
@@ -124,6 +127,7 @@ class FaultTest:
     run: Run
     limit_s: float
     controls: tuple[Control, ...] = ()
+    waits: bool = False
 
 
 REGISTRY: Final[dict[str, FaultTest]] = {}
@@ -137,6 +141,7 @@ def fault_test(
     plan: Plan,
     limit_s: float,
     controls: Iterable[Control] = (),
+    waits: bool = False,
 ) -> Callable[[Run], Run]:
     """Enter a function into the catalogue."""
 
@@ -151,6 +156,7 @@ def fault_test(
             run=run,
             limit_s=limit_s,
             controls=tuple(controls),
+            waits=waits,
         )
         return run
 

@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from tests.faults.catalogue import Case, Control, FaultTest, Found, Room, UnavailableError
-from tests.faults.checker import check
+from tests.faults.judging.checker import check
 from tests.faults.table import Row
 
 #: What a run is at fault in itself: it died of something, or showed nothing of what it is there to

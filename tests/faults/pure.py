@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from tests.faults.evidence import Evidence
+from tests.faults.judging.evidence import Evidence
 
 ROOT: Final = Path(__file__).parents[2]
 FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (\S+.*)$", re.MULTILINE)

@@ -22,13 +22,13 @@ from typing import Final
 
 import apsw
 
-from tests.faults import strace
-from tests.faults.bench import Bench
-from tests.faults.calls import CALLS, Call, Point, listed, points, split
 from tests.faults.catalogue import Case, Control, Room, fault_test, only
-from tests.faults.checker import check
-from tests.faults.evidence import Evidence
-from tests.faults.sweep import LOAD, SCRIPT, START, STOP, Gateway, Sweep, ready, speak
+from tests.faults.judging.checker import check
+from tests.faults.judging.evidence import Evidence
+from tests.faults.site.bench import Bench
+from tests.faults.syscalls import strace
+from tests.faults.syscalls.calls import CALLS, Call, Point, listed, points, split
+from tests.faults.syscalls.sweep import LOAD, SCRIPT, START, STOP, Gateway, Sweep, ready, speak
 
 #: What the network does may add a call to a run, or take one: the points are those of all.
 DRY_RUNS: Final = 3

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from tests.faults import strace
-from tests.faults.bench import SETTLE_S, Bench
 from tests.faults.catalogue import Case, Control, Room, batches, fault_test, only, repeated
-from tests.faults.evidence import Evidence
-from tests.faults.program import took
+from tests.faults.judging.evidence import Evidence
+from tests.faults.site.bench import SETTLE_S, Bench
+from tests.faults.site.program import took
+from tests.faults.syscalls import strace
 
 POISON: Final = 10_500
 RATE_HZ: Final = 1500.0

@@ -13,13 +13,13 @@ from typing import Final
 import aiomqtt
 from aiomqtt import Will
 
-from tests.faults.bench import NODE, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named
-from tests.faults.evidence import Evidence
-from tests.faults.load import NORMAL, topic_of
-from tests.faults.neighbours import seen_abroad
-from tests.faults.program import took
-from tests.faults.stores import read_centre, spooled
+from tests.faults.judging.evidence import Evidence
+from tests.faults.judging.stores import read_centre, spooled
+from tests.faults.site.bench import NODE, Bench
+from tests.faults.site.load import NORMAL, topic_of
+from tests.faults.site.neighbours import seen_abroad
+from tests.faults.site.program import took
 
 LOST: Final = f"{NODE}/@node/broker_lost"
 #: The point in whose name is spoken, and what is said: all is well, without a time.
@@ -53,6 +53,7 @@ async def retained() -> Sequence[Case]:
     observes=("I1", "I2", "I3", "I4", "I5", "I7", "I8", "I9", "I10"),
     plan=plan,
     limit_s=300.0,
+    waits=True,
     controls=[
         Control(mutant="retained_is_fresh", breaks=frozenset({"I4"}), cases=retained),
         Control(mutant="divisions_by_prefix", breaks=frozenset({"I9"}), cases=retained),
@@ -65,7 +66,13 @@ async def impostor(room: Room) -> Evidence:
     async with Bench(room, delayed=False, poison=POISON) as bench:
         await bench.start_edge()
         bench.beside(first=8)
-        await took(lambda: bench.load.acknowledged > 100, 20)
+        await took(
+            lambda: (
+                bench.load.acknowledged > 100
+                and any(not each.readable and each.acknowledged for each in bench.load.said)
+            ),
+            20,
+        )
         await bench.sounded(evidence, POINT, "before")
         if what == "takeover":
             await _take_over(bench, evidence)

@@ -7,11 +7,11 @@ import signal
 from collections.abc import Sequence
 from typing import Final
 
-from tests.faults.bench import NODE, SELF_FAULT, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
-from tests.faults.evidence import Evidence
-from tests.faults.program import took
-from tests.faults.stores import read_centre
+from tests.faults.judging.evidence import Evidence
+from tests.faults.judging.stores import read_centre
+from tests.faults.site.bench import NODE, SELF_FAULT, Bench
+from tests.faults.site.program import took
 
 LOST: Final = f"{NODE}/@node/broker_lost"
 #: Longer than the keep-alive and its answer: the edge must notice.
@@ -36,6 +36,7 @@ async def plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
     observes=("I1", "I2", "I3", "I4", "I7", "I8", "I10"),
     plan=plan,
     limit_s=400.0,
+    waits=True,
     controls=[
         Control(
             mutant="subscribes_once",

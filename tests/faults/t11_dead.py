@@ -7,12 +7,12 @@ import signal
 from collections.abc import Sequence
 from typing import Final
 
-from tests.faults.bench import NODE, SELF_FAULT, SETTLE_S, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
-from tests.faults.evidence import Evidence
-from tests.faults.program import took
+from tests.faults.judging.evidence import Evidence
+from tests.faults.judging.stores import read_centre
 from tests.faults.sabotage import MARK, WHAT, YOUNG_S
-from tests.faults.stores import read_centre
+from tests.faults.site.bench import NODE, SELF_FAULT, SETTLE_S, Bench
+from tests.faults.site.program import took
 
 FAULT: Final = f"{NODE}/@node/{SELF_FAULT}"
 #: Where the loop runs it tells of the fault; where it does not, the process begins anew.
@@ -36,6 +36,7 @@ async def plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
     observes=("I1", "I2", "I3", "I7", "I8", "I10"),
     plan=plan,
     limit_s=300.0,
+    waits=True,
     controls=[
         Control(
             mutant="no_watchdog",

@@ -6,12 +6,12 @@ import asyncio
 import signal
 from typing import Final
 
-from tests.faults.bench import NODE, SETTLE_S, Bench
 from tests.faults.catalogue import Control, Room, each, fault_test, named, only
-from tests.faults.evidence import Evidence
-from tests.faults.load import HIGH, NORMAL
-from tests.faults.program import took
-from tests.faults.stores import read_centre
+from tests.faults.judging.evidence import Evidence
+from tests.faults.judging.stores import read_centre
+from tests.faults.site.bench import NODE, SETTLE_S, Bench
+from tests.faults.site.load import HIGH, NORMAL
+from tests.faults.site.program import took
 
 STANDING: Final = (1, 2, 4)
 #: Points with an on-delay.

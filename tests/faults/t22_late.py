@@ -9,11 +9,11 @@ from typing import Final
 import aiomqtt
 
 from gateway.model import NANOSECONDS
-from tests.faults.bench import NODE, Bench
 from tests.faults.catalogue import Control, Room, fault_test, named, only, repeated
-from tests.faults.evidence import Evidence
-from tests.faults.load import HIGH, NORMAL, topic_of
-from tests.faults.program import took
+from tests.faults.judging.evidence import Evidence
+from tests.faults.site.bench import NODE, Bench
+from tests.faults.site.load import HIGH, NORMAL, topic_of
+from tests.faults.site.program import took
 
 #: What is later than a minute beyond the device's usual delay is late.
 WAIT_S: Final = 75.0
@@ -28,6 +28,7 @@ NO_DATA_S: Final = 20.0
     observes=("I1", "I2", "I3", "I4", "I8", "I10"),
     plan=repeated(short=1, long=5, seed=2200),
     limit_s=240.0,
+    waits=True,
     controls=(
         Control(
             mutant="late_clears",

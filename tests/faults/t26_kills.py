@@ -13,10 +13,10 @@ import random
 import signal
 from typing import Final
 
-from tests.faults.bench import Bench
 from tests.faults.catalogue import Case, Control, Room, batches, fault_test, only, repeated
-from tests.faults.evidence import Evidence
-from tests.faults.program import until
+from tests.faults.judging.evidence import Evidence
+from tests.faults.site.bench import Bench
+from tests.faults.site.program import until
 
 BATCH: Final = 25
 #: Of a control: each kill loses what such a mutant held in memory.

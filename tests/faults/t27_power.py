@@ -1,6 +1,6 @@
 """T27: the power of the edge, of the centre or of both goes at random moments under load.
 
-Their stores lie on a disk that forgets what was not synced (`tests.faults.lossy`). Beside the disk
+Their stores lie on a disk that forgets what was not synced (`tests.faults.disks`). Beside the disk
 that a cut leaves and the run goes on with, others that it might have left are looked at too: each
 holds what the edge had acknowledged by then, and its journal verifies.
 """
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final, Self
 
 from gateway.db import Database, StoreError
-from tests.faults.bench import Bench
 from tests.faults.catalogue import (
     Case,
     Control,
@@ -25,10 +24,11 @@ from tests.faults.catalogue import (
     only,
     repeated,
 )
-from tests.faults.checker import check
-from tests.faults.evidence import Evidence
-from tests.faults.lossy.power import LossyDisk, missing
-from tests.faults.program import Program
+from tests.faults.disks.power import LossyDisk, missing
+from tests.faults.judging.checker import check
+from tests.faults.judging.evidence import Evidence
+from tests.faults.site.bench import Bench
+from tests.faults.site.program import Program
 
 BATCH: Final = 10
 #: Other disks that a cut may have left, looked at beside the one that the run goes on with.
@@ -78,7 +78,7 @@ async def power_cuts(room: Room) -> Evidence:
         async with Bench(room, data=places.edge, tables=tables, poison=POISON) as bench:
             bench.load.rate_hz = RATE_HZ
             if not room.mutant:
-                bench.edge = Program("edge", room.folder, module="tests.faults.lossy.patient")
+                bench.edge = Program("edge", room.folder, module="tests.faults.disks.patient")
             await bench.start_edge()
             bench.play()
             chance = random.Random(room.case.seed)

@@ -1,9 +1,9 @@
 """T28: the parent is away for a day, or for three, and all of it arrives.
 
-Time passes in the edge alone (`tests.faults.days`): an hour of it in seconds. Meanwhile the edge is
-killed twice, stopped once, and for an hour its disk is full. Then the centre comes back. What the
-edge detects meanwhile is timed against any other day's (`tests.faults.outage_speed`), and what has
-arrived is compared with what was said (`tests.faults.days_judge`).
+Time passes in the edge alone (`tests.faults.outage.days`): an hour of it in seconds. Meanwhile the
+edge is killed twice, stopped once, and for an hour its disk is full. Then the centre comes back.
+What the edge detects meanwhile is timed against any other day's (`tests.faults.outage.speed`), and
+what has arrived is compared with what was said (`tests.faults.outage.judge`).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from gateway.northbound import outbox
 from gateway.northbound.uplink import HEARTBEAT_S
 from gateway.roles.edge.recovery import LOG_PAGES
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
-from tests.faults.days import NODE
-from tests.faults.days_judge import A_DAY, judge
-from tests.faults.evidence import Evidence
-from tests.faults.mounts import SmallDisk
-from tests.faults.outage_speed import compare_speed
-from tests.faults.program import Program, took
-from tests.faults.simulated import SimulatedEdge, left_in, met, mib, paired, rows
+from tests.faults.disks.mounts import SmallDisk
+from tests.faults.judging.evidence import Evidence
+from tests.faults.outage.days import NODE
+from tests.faults.outage.judge import A_DAY, judge
+from tests.faults.outage.simulated import SimulatedEdge, left_in, met, mib, paired, rows
+from tests.faults.outage.speed import compare_speed
+from tests.faults.site.program import Program, took
 
 HOUR: Final = 3600
 DISK_MIB: Final = 2048
@@ -38,7 +38,7 @@ MET_S: Final = HEARTBEAT_S + 2.0
 PRESENT_LATEST_S: Final = 90.0
 FASTER: Final = 10.0
 MEMORY_MIB: Final = 300.0
-#: What the site file of `tests.faults.days` gives the spool, and the default of an outbox.
+#: What the site file of `tests.faults.outage.days` gives the spool, and the default of an outbox.
 SPOOL_MIB: Final = 512
 OUTBOX_MIB: Final = 256
 #: Pages of 4 KiB at which a commit folds the store's log itself, and as much again.

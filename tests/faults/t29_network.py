@@ -8,11 +8,11 @@ import signal
 from collections.abc import Sequence
 from typing import Final
 
-from tests.faults.bench import SELF_FAULT, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
-from tests.faults.evidence import Evidence
-from tests.faults.program import took
-from tests.faults.proxy import Weather
+from tests.faults.judging.evidence import Evidence
+from tests.faults.site.bench import SELF_FAULT, Bench
+from tests.faults.site.program import took
+from tests.faults.site.proxy import Weather
 
 WEATHER: Final = {
     "slow": Weather(latency_s=0.2),

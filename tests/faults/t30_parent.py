@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.faults.catalogue import Room, each, fault_test
-from tests.faults.evidence import Evidence
+from tests.faults.judging.evidence import Evidence
 from tests.faults.t57_time import control, run
 
 NORTH = "tests/gateway/northbound"

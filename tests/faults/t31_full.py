@@ -9,13 +9,13 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
 
-from tests.faults import strace
-from tests.faults.bench import NODE, SETTLE_S, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
-from tests.faults.evidence import Evidence
-from tests.faults.load import NORMAL
-from tests.faults.mounts import SmallDisk
-from tests.faults.program import took
+from tests.faults.disks.mounts import SmallDisk
+from tests.faults.judging.evidence import Evidence
+from tests.faults.site.bench import NODE, SETTLE_S, Bench
+from tests.faults.site.load import NORMAL
+from tests.faults.site.program import took
+from tests.faults.syscalls import strace
 
 LOW: Final = "storage_low"
 FULL: Final = f"{NODE}/@node/storage_full"

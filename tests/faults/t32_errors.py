@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
-from tests.faults import strace
-from tests.faults.bench import NODE, SETTLE_S, Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
-from tests.faults.evidence import Evidence
-from tests.faults.executions import Executions
-from tests.faults.load import NORMAL
-from tests.faults.mounts import ReadOnly
-from tests.faults.program import took
+from tests.faults.disks.mounts import ReadOnly
+from tests.faults.judging.evidence import Evidence
+from tests.faults.site.bench import NODE, SETTLE_S, Bench
+from tests.faults.site.executions import Executions
+from tests.faults.site.load import NORMAL
+from tests.faults.site.program import took
+from tests.faults.syscalls import strace
 
 SLOW: Final = f"{NODE}/@node/storage_slow"
 LOST: Final = f"{NODE}/@node/storage_lost"
@@ -133,6 +133,7 @@ def on_disk(bench: Bench) -> bool:
     observes=("I1", "I2", "I3", "I7", "I8", "I10"),
     plan=lambda whole: _named([f"fdatasync:{n}:{HANG_S}" for n in range(1, 11 if whole else 2)]),
     limit_s=240.0,
+    waits=True,
     controls=(
         Control(mutant="siren_after_commit", breaks=frozenset({"I7"}),
                 cases=only(named(["fdatasync:1:12"], seed=3390))),

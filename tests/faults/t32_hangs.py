@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 from typing import Final
 
-from tests.faults import strace
-from tests.faults.bench import NODE, SETTLE_S, Bench
 from tests.faults.catalogue import Control, Room, each, fault_test, named, only
-from tests.faults.evidence import Evidence
-from tests.faults.load import NORMAL
-from tests.faults.program import took
+from tests.faults.judging.evidence import Evidence
+from tests.faults.site.bench import NODE, SETTLE_S, Bench
+from tests.faults.site.load import NORMAL
+from tests.faults.site.program import took
+from tests.faults.syscalls import strace
 from tests.faults.t32_errors import LOST, RETURN_S, on_disk
 
 SYNCS: Final = "fdatasync,fsync"

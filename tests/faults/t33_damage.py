@@ -26,11 +26,11 @@ from tests.faults.catalogue import (
     only,
     repeated,
 )
-from tests.faults.damage import KINDS, damage
-from tests.faults.edge_here import EdgeHere, edge_here, write_site
-from tests.faults.evidence import Evidence
+from tests.faults.disks.damage import KINDS, damage
+from tests.faults.judging.evidence import Evidence
+from tests.faults.judging.stores import EdgeStore, read_edge
 from tests.faults.mutated import mutated
-from tests.faults.stores import EdgeStore, read_edge
+from tests.faults.site.edge_here import EdgeHere, edge_here, write_site
 
 #: A reading is judged so long after the start of the process, at the latest.
 DETECTION_S: Final = 20.0

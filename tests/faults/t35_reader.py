@@ -16,8 +16,8 @@ from gateway.db import Database
 from gateway.roles.edge.storage import HELD_PAGES
 from gateway.simulation.broker import LocalBroker, mosquitto
 from tests.faults.catalogue import Case, Control, Room, UnavailableError, fault_test, only, repeated
-from tests.faults.edge_here import EdgeHere, edge_here, write_site
-from tests.faults.evidence import Evidence
+from tests.faults.judging.evidence import Evidence
+from tests.faults.site.edge_here import EdgeHere, edge_here, write_site
 
 PAGE: Final = 4096
 HELD: Final = "chain-gw/@node/storage_held"

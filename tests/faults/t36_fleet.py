@@ -30,9 +30,9 @@ from gateway.supervision.store import FILE
 from gateway.supervision.write import Write
 from tests.chain.partitions import CHEAP
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
-from tests.faults.evidence import Evidence
-from tests.faults.fleet import PLAN, READY, REPORT, Plan, Report
-from tests.faults.program import Program
+from tests.faults.judging.evidence import Evidence
+from tests.faults.site.fleet import PLAN, READY, REPORT, Plan, Report
+from tests.faults.site.program import Program
 
 GATEWAYS: Final = 200
 POINTS: Final = 20
@@ -149,7 +149,7 @@ async def played(room: Room, centre: Program) -> Report:
     said = (room.folder / "fleet.log").open("wb")
     with said:
         fleet = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.faults.fleet", str(room.folder),
+            sys.executable, "-m", "tests.faults.site.fleet", str(room.folder),
             *([room.mutant] if room.mutant else []),
             stdout=said, stderr=said, env=lifeline.environment(),
         )  # fmt: skip

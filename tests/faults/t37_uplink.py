@@ -10,12 +10,12 @@ from typing import Final
 
 import certifi
 
-from tests.faults.bench import NODE, Bench
 from tests.faults.catalogue import Control, Room, each, fault_test, named, only
-from tests.faults.evidence import Evidence
-from tests.faults.load import HIGH, NORMAL
-from tests.faults.program import took
-from tests.faults.proxy import Proxy
+from tests.faults.judging.evidence import Evidence
+from tests.faults.site.bench import NODE, Bench
+from tests.faults.site.load import HIGH, NORMAL
+from tests.faults.site.program import took
+from tests.faults.site.proxy import Proxy
 
 SAME, MOVED = "the same file at each reconnect", "address, credential, trust and sizes changed"
 #: Each is noticed at the next post; fewer points speak than would please the centre for long.

@@ -16,9 +16,9 @@ from typing import Final
 
 from gateway.db import Database
 from tests.faults.catalogue import Case, Control, Room, fault_test, only, repeated
-from tests.faults.evidence import Evidence
-from tests.faults.lossy.recording import Recording, replayed
-from tests.faults.lossy.stores import Batches, centre_faults, centre_load, laid_out
+from tests.faults.disks.recording import Recording, replayed
+from tests.faults.disks.stores import Batches, centre_faults, centre_load, laid_out
+from tests.faults.judging.evidence import Evidence
 
 BATCHES: Final = 12
 EVENTS: Final = 5

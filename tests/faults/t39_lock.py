@@ -14,7 +14,7 @@ from gateway.db import Database
 from gateway.supervision.readers import READERS
 from gateway.supervision.store import FILE, Store
 from tests.faults.catalogue import Control, Room, each, fault_test, named, only
-from tests.faults.evidence import Evidence
+from tests.faults.judging.evidence import Evidence
 from tests.faults.mutated import mutated
 from tests.gateway.supervision.world import NOON_NS, Child, World, opened
 

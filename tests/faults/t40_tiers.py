@@ -13,7 +13,7 @@ from gateway import lifeline
 from tests.chain.partitions import TIERS
 from tests.chain.tiers import SETTLE_S
 from tests.faults.catalogue import Case, Control, Room, fault_test, only
-from tests.faults.evidence import Evidence
+from tests.faults.judging.evidence import Evidence
 
 ROOT: Final = Path(__file__).parents[2]
 ONE, FOUR = "one process", "four processes"

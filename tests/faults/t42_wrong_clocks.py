@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from gateway.model import NANOSECONDS, decode_event
-from tests.faults.bench import NODE, Bench
 from tests.faults.catalogue import Case, Control, Room, UnavailableError, fault_test, named, only
-from tests.faults.evidence import Evidence
-from tests.faults.load import HIGH
-from tests.faults.program import took
+from tests.faults.judging.evidence import Evidence
+from tests.faults.site.bench import NODE, Bench
+from tests.faults.site.load import HIGH
+from tests.faults.site.program import took
 
 CENTRE: Final = "chain-centre"
 LOST: Final = f"{CENTRE}/@{NODE}/gateway_lost"
@@ -67,6 +67,7 @@ def show(file: Path, ahead_s: int) -> Path:
     observes=("I4", "I10"),
     plan=plan,
     limit_s=420.0,
+    waits=True,
     controls=(
         Control(
             mutant="silence_by_wall_clock",

@@ -19,12 +19,12 @@ import apsw
 from gateway.db import Database
 from gateway.journal import verify
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
-from tests.faults.evidence import Evidence
-from tests.faults.lossy.disk import Disk
-from tests.faults.lossy.older import FEW, MADE, Rows, leave, migrations
-from tests.faults.lossy.recording import Recording, replayed
-from tests.faults.lossy.stores import laid_out
-from tests.faults.older_starts import OUTBOX_SCHEMA, damaged, linked, newer
+from tests.faults.disks.disk import Disk
+from tests.faults.disks.older import FEW, MADE, Rows, leave, migrations
+from tests.faults.disks.older_starts import OUTBOX_SCHEMA, damaged, linked, newer
+from tests.faults.disks.recording import Recording, replayed
+from tests.faults.disks.stores import laid_out
+from tests.faults.judging.evidence import Evidence
 
 #: Events of an outbox that has filled; of its upgrade so many steps are cut off, evenly spread.
 FULL: Final = 5000

@@ -15,8 +15,8 @@ from gateway.northbound import wire
 from gateway.supervision import intake, sequence
 from gateway.supervision.store import Store
 from tests.faults.catalogue import Control, Room, each, fault_test, named, only
-from tests.faults.evidence import Evidence
-from tests.faults.lossy.stores import LIFE, NODE, Batches, centre_store, numbers, pair, send
+from tests.faults.disks.stores import LIFE, NODE, Batches, centre_store, numbers, pair, send
+from tests.faults.judging.evidence import Evidence
 from tests.faults.mutated import mutated
 
 #: What a later wire may add to an event: a field, and words where there is a list of them today.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.faults.catalogue import Control, Room, each, fault_test, named, only
-from tests.faults.evidence import Evidence
+from tests.faults.judging.evidence import Evidence
 from tests.faults.pure import judged
 
 EDGE = "tests/gateway/roles/edge"

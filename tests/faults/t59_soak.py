@@ -13,11 +13,11 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Final
 
-from tests.faults.bench import Bench
 from tests.faults.catalogue import Case, Control, Room, fault_test, named, only
-from tests.faults.evidence import Evidence
-from tests.faults.load import HIGH, NORMAL
-from tests.faults.program import resources
+from tests.faults.judging.evidence import Evidence
+from tests.faults.site.bench import Bench
+from tests.faults.site.load import HIGH, NORMAL
+from tests.faults.site.program import resources
 
 SHORT, LONG = "a minute", "half an hour"
 SECONDS: Final = {SHORT: 60.0, LONG: 1800.0}

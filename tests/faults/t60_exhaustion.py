@@ -14,12 +14,12 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Final
 
-from tests.faults.bench import NODE, Bench
 from tests.faults.catalogue import Case, Control, Room, UnavailableError, fault_test, named, only
-from tests.faults.evidence import SIREN_S, Evidence
-from tests.faults.load import NORMAL
-from tests.faults.mounts import SmallDisk
-from tests.faults.program import resources, took
+from tests.faults.disks.mounts import SmallDisk
+from tests.faults.judging.evidence import SIREN_S, Evidence
+from tests.faults.site.bench import NODE, Bench
+from tests.faults.site.load import NORMAL
+from tests.faults.site.program import resources, took
 
 DESCRIPTORS, MEMORY, INODES = "64 descriptors", "no more address space", "no inodes"
 CALLERS, AT_EDGE = "10,000 callers at the centre", "10,000 callers at the edge"
@@ -57,6 +57,7 @@ async def plan(long: bool) -> Sequence[Case]:  # noqa: FBT001
     observes=("I1", "I2", "I3", "I6", "I7", "I8", "I10"),
     plan=plan,
     limit_s=360.0,
+    waits=True,
     controls=(
         Control(
             mutant="logs_each_message",

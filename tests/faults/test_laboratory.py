@@ -18,8 +18,8 @@ from tests.faults.catalogue import (
     only,
     repeated,
 )
-from tests.faults.checker import INVARIANTS
-from tests.faults.evidence import Evidence
+from tests.faults.judging.checker import INVARIANTS
+from tests.faults.judging.evidence import Evidence
 from tests.faults.laboratory import Laboratory, run_case
 from tests.faults.table import Row, failed, summary, table
 

@@ -8,8 +8,8 @@ import pytest
 
 from gateway.simulation.broker import mosquitto
 from tests.faults.catalogue import Case, load_catalogue
+from tests.faults.disks.power import missing
 from tests.faults.laboratory import run_case
-from tests.faults.lossy.power import missing
 
 needs_mosquitto = pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
 needs_disk = pytest.mark.skipif(bool(missing()), reason=missing() or "it is there")

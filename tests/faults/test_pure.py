@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.evidence import Evidence
+from tests.faults.judging.evidence import Evidence
 from tests.faults.pure import judged
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.faults.catalogue import Case, Control, FaultTest, Found, load_catalogue, only, repeated
-from tests.faults.evidence import Evidence
+from tests.faults.judging.evidence import Evidence
 from tests.faults.results import PAGE, load, page, save
 from tests.faults.table import Row
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway import folders
-from tests.faults.lossy.patient import main
+from tests.faults.disks.patient import main
 
 
 def sync_nothing(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.northbound.spool_writer import Spool
-from tests.faults.lossy.patient import main
+from tests.faults.disks.patient import main
 
 
 def sync_nothing(self: Spool) -> None:

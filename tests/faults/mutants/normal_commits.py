@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partialmethod
 
 from gateway.db import Database
-from tests.faults.lossy.patient import main
+from tests.faults.disks.patient import main
 
 Database.transaction = partialmethod(Database.transaction, durable=False)  # type: ignore[assignment]
 

@@ -16,8 +16,8 @@ from gateway.roles.edge import witness
 from gateway.roles.edge.recovery import Opened, open_store
 from gateway.roles.edge.soundness import doubt
 from gateway.roles.edge.witness import Witness
-from tests.faults.lossy.recording import Recording
-from tests.faults.lossy.stores import edge_load
+from tests.faults.disks.recording import Recording
+from tests.faults.disks.stores import edge_load
 
 
 @pytest.fixture
