@@ -53,6 +53,8 @@ class EdgeHere:
     heard: int = 0
     starts: int = 0
     died: str = ""
+    #: When the last reading was made, ms since 1970.
+    said_ms: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -61,8 +63,9 @@ class EdgeHere:
         return self.nodes[-1]
 
     async def say(self, point: int, value: float) -> None:
-        """Publish a reading of one point, as of now."""
-        payload = json.dumps({"ts": time.time_ns() // 1_000_000, "v": value})
+        """Publish a reading of one point, as of now, and later than the one before."""
+        self.said_ms = max(time.time_ns() // 1_000_000, self.said_ms + 1)
+        payload = json.dumps({"ts": self.said_ms, "v": value})
         await self.client.publish(f"plant/d{point:02}", payload, qos=1)
 
     async def sounds(self, alarm: str, *, within_s: float) -> float | None:
