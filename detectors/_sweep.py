@@ -127,7 +127,7 @@ def sweep(
                 delays[where.row : where.row + count],
                 memory[: where.memory + count - forgetful],
             )
-        usable = state.value
+        usable, same = state.value, now == state.last
         effect, historical = admit(
             state,
             devices[where.device],
@@ -191,7 +191,7 @@ def sweep(
                 historical,
                 reason,
             )
-        if effect in (HOLD, FIXED):
+        if effect in (HOLD, FIXED) or same:
             continue
         elapsed = now - state.stepped
         # A state that an earlier program kept has no interval before the last.

@@ -13,9 +13,10 @@ or it would be judged by fixed limits alone until the clock has caught up.
 effect   meaning
 ======== =============================================================================
 HOLD     no value: nothing moves, an alarm that stands is held; rules on the reason see it
-RAISE    evaluated, may raise, never clears (UNCERTAIN, or late)
+RAISE    evaluated, may raise, never clears (UNCERTAIN, late, or of the last one's instant: then
+         by no rule that needs time between two)
 FULL     on time and GOOD: may raise and clear
-FIXED    not newer than the last accepted, or behind a fence: fixed limits only, raise only
+FIXED    older than the last accepted, or behind a fence: fixed limits only, raise only
 IGNORE   equal to the last accepted reading: a duplicate, counted
 ======== =============================================================================
 """
@@ -186,11 +187,20 @@ def admit(
         return HOLD, time <= last
     if time == last and grade == point.grade and value == point.value:
         return IGNORE, False
-    if time <= last:
+    if time < last or (time == last and verdict > UNCERTAIN):
         return FIXED, True
     late = False
     if verdict <= UNCERTAIN:
         late = received - time - usual_delay(device, received - time, received) > late_after
+    if time == last:
+        # A device whose clock shows whole seconds has said both in one: neither is older, and the
+        # second may be its last word for long.
+        point.grade = grade
+        point.unknown = 0
+        point.value = value
+        if late:
+            wait(point, received)
+        return RAISE, late
     point.last = time
     point.grade = grade
     point.unknown = 0

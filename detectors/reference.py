@@ -86,12 +86,17 @@ class Point:
             return "hold", late or behind
         if time == self.last and grade == self.grade and value == self.value:
             return "ignore", False
-        if behind:
+        same = time == self.last and verdict in {GOOD, UNCERTAIN}
+        if behind and not same:
             return "fixed", True
         late = False
         if verdict in {GOOD, UNCERTAIN}:
             late = received - time - self.device.usual(received - time, received) > self.late_after
         self.last, self.grade, self.value = time, grade, value
+        if same:
+            if late:
+                self.wait(received)
+            return "raise", late
         if verdict == FENCED:
             return "fixed", True
         if late:
@@ -318,10 +323,11 @@ class Reference:
             for owner, row in self.rules:
                 if owner == point:
                     row.restart()
-        usable = state.value
+        usable, same = state.value, time == state.last
         effect, historical = state.admit(time, received, value, grade)
         reason = state.reason(value, grade)
-        seen: tuple[type, ...] = (LimitParams, ReasonParams) if effect == "fixed" else (object,)
+        timeless = effect == "fixed" or same
+        seen: tuple[type, ...] = (LimitParams, ReasonParams) if timeless else (object,)
         if effect == "hold":
             # Nothing but the rules on its reason sees it.
             seen = (ReasonParams,)

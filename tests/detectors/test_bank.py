@@ -161,6 +161,28 @@ def test_out_of_order_readings_meet_fixed_limits_only() -> None:
     assert bank.tick(START + 60 * SECOND) == []
 
 
+def test_two_readings_of_one_instant_are_both_live() -> None:
+    """A clock of whole seconds: what jumps within one and stays so raises, live; delays run."""
+    bank = SITE.bank()
+    feed(bank, [(0, START, START, 0.0, 0)])
+    edges = feed(bank, [(0, START, START + SECOND // 2, 30.0, 0)])
+    assert [(edge.row, edge.began, edge.historical) for edge in edges] == [(1, True, False)]
+    assert [(edge.row, edge.began) for edge in bank.tick(START + 3 * SECOND)] == [(0, True)]
+    assert bank.newest(0).value == 30.0
+    assert feed(bank, [(0, START, START + SECOND, 0.0, 0)]) == []
+    normal = [(0, START + 5 * SECOND, START + 5 * SECOND, 0.0, 0)]
+    assert [(edge.row, edge.began) for edge in feed(bank, normal)] == [(0, False)]
+
+
+def test_late_readings_of_one_instant_are_late() -> None:
+    """What an hour's backlog raises is historical, also where two of it are of one second."""
+    bank = SITE.bank()
+    feed(bank, [(1, START, START, 0.0, 0)])
+    backlog = [(1, START + SECOND, START + 3600 * SECOND, value, 0) for value in (0.0, 25.0)]
+    assert [(edge.began, edge.historical) for edge in feed(bank, backlog)] == [(True, True)]
+    assert bank.newest(1).value == 25.0
+
+
 def test_a_steady_rise_is_foretold_before_its_limit() -> None:
     """A trend alarm begins before the limit is reached and names about the right instant."""
     bank = Bank(
