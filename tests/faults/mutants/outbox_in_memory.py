@@ -17,9 +17,9 @@ def forget(*arguments: object, **names: object) -> Opened:
 
 
 if __name__ != "__mp_main__":
-    from gateway.roles.edge import node
+    from gateway.roles.edge import taking_up
 
-    node.open_store = forget
+    taking_up.open_store = forget
 
 if __name__ == "__main__":
     main()
