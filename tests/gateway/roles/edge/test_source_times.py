@@ -50,9 +50,7 @@ CASES = {
     "a second late": Said(str(S + AT - 0.5), Quality.GOOD, raises=True, clears=True),
     "late, newer": Said(str(NEWEST + 1), Quality.GOOD, raises=True, clears=False, historical=True),
     "out of order": Said(str(NEWEST - 3), Quality.GOOD, raises=True, clears=False, historical=True),
-    "another of one time": Said(
-        str(NEWEST), Quality.GOOD, raises=True, clears=False, historical=True
-    ),
+    "another of one time": Said(str(NEWEST), Quality.GOOD, raises=True, clears=False),
     "three seconds ahead": Said(str(S + AT + 3), Quality.GOOD, raises=True, clears=True),
     "ten minutes ahead": Said(
         str(S + AT + 600), Quality.TIME_FUTURE, raises=True, clears=False, offset_s=600
