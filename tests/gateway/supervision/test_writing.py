@@ -137,11 +137,14 @@ async def test_a_disk_that_refuses_is_found_by_the_centre_itself(
     centre_s.now_s += IDLE_S + PATIENCE_S
     async with asyncio.timeout(30):
         while (await asked(world))[0] != httpx.codes.SERVICE_UNAVAILABLE:
+            centre_s.now_s += 1
             await asyncio.sleep(0.01)
         while "StoreBrokenError" not in (await asked(world))[1]:
+            centre_s.now_s += 1
             await asyncio.sleep(0.01)
         monkeypatch.setattr(Database, "transaction", commit)
         while (await asked(world))[0] != httpx.codes.OK:
+            centre_s.now_s += 1
             await asyncio.sleep(0.01)
 
 
