@@ -192,15 +192,6 @@ def admit(
     late = False
     if verdict <= UNCERTAIN:
         late = received - time - usual_delay(device, received - time, received) > late_after
-    if time == last:
-        # A device whose clock shows whole seconds has said both in one: neither is older, and the
-        # second may be its last word for long.
-        point.grade = grade
-        point.unknown = 0
-        point.value = value
-        if late:
-            wait(point, received)
-        return RAISE, late
     point.last = time
     point.grade = grade
     point.unknown = 0
@@ -210,6 +201,10 @@ def admit(
     if late:
         wait(point, received)
         return RAISE, True
+    if time == last:
+        # A device whose clock shows whole seconds has said both in one: neither is older, and the
+        # second may be its last word for long.
+        return RAISE, False
     # Within one second the source time counts, so that a replay finds the same silence.
     near = abs(received - time) < SECOND
     point.heard = time if near else received

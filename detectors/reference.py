@@ -93,15 +93,13 @@ class Point:
         if verdict in {GOOD, UNCERTAIN}:
             late = received - time - self.device.usual(received - time, received) > self.late_after
         self.last, self.grade, self.value = time, grade, value
-        if same:
-            if late:
-                self.wait(received)
-            return "raise", late
         if verdict == FENCED:
             return "fixed", True
         if late:
             self.wait(received)
             return "raise", True
+        if same:
+            return "raise", False
         self.heard = time if abs(received - time) < SECOND else received
         return ("full" if verdict == GOOD else "raise"), False
 
