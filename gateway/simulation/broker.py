@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+#: Below 32768, where the kernel begins to choose (ip_local_port_range); above what services take.
+PORTS = range(20_000, 32_000)
+JITTER = secrets.SystemRandom()
 MOSQUITTO_PATHS = ("/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto")
 CONFIGURATION = """listener {port} 127.0.0.1
 allow_anonymous true
@@ -44,11 +49,16 @@ def mosquitto() -> str | None:
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port that nobody listens on now.
+
+    From below those the kernel gives to connections: one it gives itself may be a connection's of
+    any process by the time somebody listens there, or between an end and the next start.
+    """
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", JITTER.choice(PORTS)))
+            port: int = probe.getsockname()[1]
+            return port
 
 
 class LocalBroker:
