@@ -114,15 +114,27 @@ def apply(write: Write, event: AlarmEvent, entry: bytes) -> bool:
     RefusedError
         It names an alarm that a centre has about a child, and is not that centre's or no centre's.
     """
-    covered = write.execute(
-        "SELECT 1 FROM node WHERE node = ? AND present_life = ? AND present_seq >= ?",
-        (event.node, event.life, event.seq),
+    covered = _is_covered(write, event)
+    moved = _follow(write, event, entry, covered=covered)
+    return moved and not covered
+
+
+def _is_covered(write: Write, event: AlarmEvent) -> bool:
+    """Whether its node's last present state tells what came of it: of its life, or of a later."""
+    rows = write.execute(
+        "SELECT present_life, present_seq FROM node WHERE node = ? AND present_life <> ''",
+        (event.node,),
     )
-    if not covered:
-        return _follow(write, event, entry)
-    ended = msgspec.structs.replace(event, after=State.NORMAL, suppression=Suppression.NONE)
-    _follow(write, ended, entry, covered=True)
-    return False
+    if not rows:
+        return False
+    life, seq = rows[0]
+    if life == event.life:
+        return bool(event.seq <= seq)
+    # A life that only others remember has no place of its own, before every other: a new one speaks
+    # for itself, or is told of, before its events come.
+    return sequence.place_of(write, event.node, event.life) < sequence.place_of(
+        write, event.node, life
+    )
 
 
 def _follow(write: Write, event: AlarmEvent, entry: bytes, *, covered: bool = False) -> bool:
@@ -139,8 +151,14 @@ def _follow(write: Write, event: AlarmEvent, entry: bytes, *, covered: bool = Fa
         return False
     node = place(write, event)
     known = _known(write, event.node, event.alarm)
-    if known is not None and ((covered and known.standing) or _is_past(write, event, known)):
+    if known is not None and _is_past(write, event, known):
         return False
+    if covered and known is not None and known.standing:
+        if known.life != event.life:
+            return False
+        # The list has it at an older revision than what it says it covers: it is wrong about it.
+    elif covered:
+        event = msgspec.structs.replace(event, after=State.NORMAL, suppression=Suppression.NONE)
     if known is not None and known.node != node:
         _move(write, event, before=known.node, after=node)
     _save(write, event, entry, known, node=node)

@@ -2,7 +2,7 @@
 
 A child's sequence is gapless over a life, so what is missing between two numbers that came is
 known. Epochs are placed in the order in which each first spoke with the credential; one that falls
-silent never speaks again. When an older one does, twice, two nodes share one identity: a fork.
+silent never speaks again. When an older one goes on to, two nodes share one identity: a fork.
 
 A life has the place of its newest epoch: an epoch not seen before is a start of the node, and makes
 the life it runs on the present one. So a node that ran on a memory store and has its disk again is
@@ -18,8 +18,9 @@ from gateway.db import Database
 from gateway.model import decode_event
 from gateway.supervision.write import Write
 
-#: One late request of a process that has just been replaced is no fork; a second one is.
-RETURNS_OF_A_FORK = 2
+#: A process that was replaced may have left a request on the way over each of its two connections:
+#: they are no fork, a third one is.
+RETURNS_OF_A_FORK = 3
 GAPS_SHOWN = 50
 #: By an index, once for each node, however often each was started.
 SPEAKING = (

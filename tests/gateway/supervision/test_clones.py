@@ -50,11 +50,25 @@ async def test_clones_that_take_turns_are_shown(world: World) -> None:
     other = clone_of(child, epoch="00000000000000c2")
     await child.beat()
     await other.beat()
-    assert await fork(world) == ""
-    await child.beat()
-    await other.beat()
-    await child.beat()
+    for _ in range(3):
+        assert await fork(world) == ""
+        await child.beat()
+        await other.beat()
     assert "speaks again" in await fork(world)
+
+
+async def test_late_requests_of_a_killed_process_are_no_clone(world: World) -> None:
+    """What was on its way over its two connections arrives when its successor speaks already."""
+    child = await ready(world)
+    killed = clone_of(child)
+    child.new_epoch()
+    await child.beat()
+    await killed.beat()
+    await child.beat()
+    await killed.events()
+    for _ in range(5):
+        await child.beat()
+    assert await fork(world) == ""
 
 
 async def test_a_restored_snapshot_is_shown_and_overwrites_nothing(world: World) -> None:

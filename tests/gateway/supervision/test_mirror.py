@@ -54,74 +54,6 @@ async def test_ended_alarms_leave_the_list(world: World) -> None:
     assert set(await standing(viewer, "?history=1")) == {child.alarm, other}
 
 
-async def test_new_life_replaces_state(world: World) -> None:
-    """What an older life had standing and the new life does not list has ended."""
-    child = await world.child()
-    viewer = await world.admin()
-    kept, gone = "gw1/AR1-AT-101/kept", "gw1/AR1-AT-101/gone"
-    for _ in range(5):
-        await child.events(child.event(alarm=kept), child.event("acknowledge", kept))
-    await child.events(child.event(alarm=gone))
-    child.new_life()
-    entry = child.event(alarm=kept)
-    assert await child.send(("present", child.present(entry))) == ["stored"]
-    rows = await standing(viewer)
-    assert set(rows) == {kept}
-    assert (rows[kept]["state"], rows[kept]["revision"]) == ("UNACK", 1)
-    assert [event.alarm for event in await world.own("mirror")] == [gone]
-
-
-async def test_old_life_changes_nothing(world: World) -> None:
-    """Events and state of an older life, arriving late, are stored but move no alarm."""
-    child = await world.child()
-    viewer = await world.admin()
-    late = [child.event(), child.event("acknowledge")]
-    old = child.present(late[1])
-    child.new_life()
-    await child.events(child.event())
-    assert await child.events(*late) == ["stored", "stored"]
-    assert await child.send(("present", old)) == ["rejected"]
-    assert (await standing(viewer))[child.alarm]["state"] == "UNACK"
-
-
-async def test_node_returns_to_its_disk(world: World) -> None:
-    """A node that ran on a memory store and has its disk again is believed in the old life."""
-    child = await world.child()
-    viewer = await world.admin()
-    other = "gw1/AR1-AT-102/x"
-    before = child.event()
-    await child.send(("present", child.present(before)), ("event", before))
-    disk, revisions, occurrences = child.chain, child.revisions, child.occurrences
-    child.new_life()
-    await child.events(child.event(alarm=other), child.event(), child.event("acknowledge"))
-    child.chain, child.revisions, child.occurrences = disk, revisions, occurrences
-    child.new_epoch()
-    again = child.event("acknowledge")
-    assert await child.send(("present", child.present(again))) == ["stored"]
-    rows = await standing(viewer)
-    assert {alarm: row["state"] for alarm, row in rows.items()} == {child.alarm: "ACKED"}
-    assert await child.events(again, child.event("clear")) == ["stored", "stored"]
-    assert await standing(viewer) == {}
-    assert await world.own("fork") == []
-
-
-async def test_what_stood_on_the_disk_stands_again(world: World) -> None:
-    """An alarm that the memory's life did not know is back with the disk, though unmoved there."""
-    child = await world.child()
-    viewer = await world.admin()
-    before = child.event()
-    await child.send(("present", child.present(before)), ("event", before))
-    disk, revisions, occurrences = child.chain, child.revisions, child.occurrences
-    child.new_life()
-    assert await child.send(("present", child.present())) == ["stored"]
-    assert await standing(viewer) == {}
-    child.chain, child.revisions, child.occurrences = disk, revisions, occurrences
-    child.new_epoch()
-    assert await child.send(("present", child.present(before))) == ["stored"]
-    rows = await standing(viewer)
-    assert {alarm: row["state"] for alarm, row in rows.items()} == {child.alarm: "UNACK"}
-
-
 async def test_present_reconciles_within_a_life(world: World) -> None:
     """Absence ends an alarm only where the list is as new as the mirror."""
     child = await world.child()
@@ -193,6 +125,18 @@ async def test_what_stands_after_an_outage_stands_once(world: World) -> None:
     for entry in backlog:
         await child.events(entry)
         assert (await standing(viewer))[child.alarm]["state"] == "RTNUN"
+
+
+async def test_a_list_that_is_behind_what_it_covers_is_mended(world: World) -> None:
+    """A centre below of an older program lists what a backlog has not ended there yet."""
+    child = await world.child()
+    viewer = await world.admin()
+    raised, acknowledged, cleared = child.event(), child.event("acknowledge"), child.event("clear")
+    await child.send(("present", child.present(raised)))
+    await child.events(raised, acknowledged)
+    assert (await standing(viewer))[child.alarm]["state"] == "ACKED"
+    await child.events(cleared)
+    assert await standing(viewer) == {}
 
 
 async def test_what_rises_after_the_list_stands(world: World) -> None:
