@@ -73,7 +73,7 @@ class Sending:
         #: Not yet told of in an event.
         self.summaries_shed = 0
         self.lag = 0
-        #: Why the parent did not take all of what the connection began with; empty where it did.
+        #: Why the parent did not take all of what it is told whole; empty where it did.
         self.refused = ""
         #: When the parent last took or rejected an event, by the clock that never goes back.
         self.taken_ns = clock.monotonic_ns()
@@ -128,7 +128,9 @@ class Sending:
     async def changes(self, who: Identity, connection: str) -> bool:
         """Send some of what has changed since of what is told whole; return whether any did."""
         items = await self._source.changes(connection)
+        self._refused = ""
         await self._posts(who, items)
+        self.refused = self.refused or self._refused
         return bool(items)
 
     async def live(self, who: Identity, connection: str) -> tuple[bool, bool]:
@@ -370,6 +372,8 @@ class Sending:
         for receipt in rejected:
             LOG.error("the parent rejects it", item=receipt.id, reason=receipt.reason)
             self._refused = self._refused or receipt.reason or "it does not say why"
+        if {item.id for item in items} - {receipt.id for receipt in receipts}:
+            self._refused = self._refused or "the parent names no receipt for a part of it"
         self._source.receipts(receipts)
         return len(items) - len(rejected)
 

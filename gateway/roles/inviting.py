@@ -12,9 +12,11 @@ from pydantic import Field, field_validator, model_validator
 
 from gateway.config import Written
 from gateway.identity import write_secret
+from gateway.observe import log
 from gateway.supervision import pairing, retirement
 from gateway.supervision.centre import Centre
 
+LOG = log("pairing")
 NodeId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
@@ -71,6 +73,11 @@ async def invite(centre: Centre, wanted: PairingSettings, *, folder: Path) -> No
         if await centre.store.read(partial(retirement.is_retired, node=node)):
             # The file still names it; whoever wants it back invites it.
             continue
+        if division := below.get(node, "") if paired else "":
+            # Stated or changed after it was paired.
+            bound = await centre.store.write(partial(pairing.bind, node=node, division=division))
+            if bound:
+                LOG.info("speaks for another division now", node=node, division=division)
         if paired:
             # Until it speaks it may have died before it kept its credential; the code that it used
             # gives it that one again, and no other.

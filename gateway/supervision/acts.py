@@ -49,7 +49,9 @@ def learn(write: Write, event: AlarmEvent) -> None:
         return
     if told_by_centre and not _is_above(write.database, event.node, node):
         return
-    teller = "" if told_by_centre or origin == event.node or _passed(write, event) else event.node
+    # An order to this centre itself was seen to be signed when it was carried out.
+    proved = told_by_centre or event.node in {origin, write.node} or _passed(write, event)
+    teller = "" if proved else event.node
     # Compared only within one life, as its occurrences are.
     rows = write.execute(
         "SELECT life FROM mirror WHERE node = ? AND alarm = ?", (node, event.alarm)

@@ -1,7 +1,8 @@
 """Copies of alarms for the departments in charge, their receipts, and who hears of it without one.
 
 A copy is made in the transaction in which an alarm comes to stand, or in which its rise arrives
-after what followed it: one per occurrence and department, whatever the alarm does then. It is owed
+after what followed it, within a day: one per occurrence and department, whatever the alarm does
+then. It is owed
 until an account of that department gives its receipt, also where the alarm has ended before. When
 the receipt is due and has not come, the next step of the route is sent a copy of its own; the last
 may be the tier above, which hears of it by an alarm of this centre about the node
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 from gateway.db import Database
 from gateway.identity import random_bits
-from gateway.model import AlarmEvent, Cause
+from gateway.model import NANOSECONDS, AlarmEvent, Cause
 from gateway.supervision.departments import EVERY, PARENT, RANKS
 from gateway.supervision.tiers import marks
 from gateway.supervision.views import copies as view
@@ -23,6 +24,8 @@ from gateway.supervision.write import Write
 
 #: An alarm about receipts would ask for receipts of its own.
 NEVER_COPIED = {"receipt_overdue"}
+#: What rose longer ago and is over is history: a new tier is told years of it.
+HISTORY_NS = 24 * 3600 * NANOSECONDS
 #: More are escalated at the next look.
 AT_ONCE = 500
 
@@ -48,6 +51,12 @@ class _Occurrence:
     priority: str
     tag: str
     rule: str
+
+
+def send_late(write: Write, event: AlarmEvent, node: str) -> None:
+    """Copy an alarm whose rise arrives after what followed it, where it is no history yet."""
+    if write.now_ns - (event.source_ns or event.received_ns) <= HISTORY_NS:
+        send(write, event, node, stood=False)
 
 
 def send(write: Write, event: AlarmEvent, node: str, *, stood: bool) -> None:

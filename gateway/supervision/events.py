@@ -48,7 +48,7 @@ def keep(write: Write, event: AlarmEvent, entry: bytes, *, hashed: str, via: str
         about = mirror.place(write, event)
         if event.cause == Cause.RAISE and not moved and not is_retired(write.database, about):
             # The present state came first, and the mirror is past it: it rose all the same.
-            escalation.send(write, event, about, stood=False)
+            escalation.send_late(write, event, about)
         if about != event.node:
             write.execute(
                 "INSERT INTO child_event (position, node, alarm) VALUES (?, ?, ?)",

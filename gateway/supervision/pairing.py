@@ -156,6 +156,22 @@ def pair(write: Write, code: str, *, public_key: str, token_hash: str) -> str:
     return str(node)
 
 
+def bind(write: Write, node: str, division: str) -> bool:
+    """Let a paired centre speak within this division; return whether it spoke otherwise before."""
+    changed = write.execute(
+        "UPDATE node SET division = ?, assigned = 1, relays = 1 WHERE node = ? AND via = '' "
+        "AND (division <> ? OR assigned = 0 OR relays = 0) RETURNING node",
+        (division, node, division),
+    )
+    if not changed:
+        return False
+    write.journal("pairing", detail={"node": node, "act": "bound", "division": division})
+    write.scopes_changed = True
+    write.publish("reset", node, b"{}")
+    write.tell_parent("nodes", node)
+    return True
+
+
 def node_of(database: Database, token: str) -> str:
     """Return the node whose credential this is, or nothing."""
     rows = database.execute("SELECT node FROM credential WHERE token_hash = ?", (hashed(token),))

@@ -35,7 +35,7 @@ from gateway.supervision.writer import (
     Turns,
     Writer,
 )
-from gateway.supervision.writing import IDLE_S, Writing
+from gateway.supervision.writing import Writing
 
 WAITING_WRITES = 128
 FILE = "centre.sqlite"
@@ -185,7 +185,7 @@ class Store:
         gateway.db.StoreError
             It was not taken.
         """
-        if self.writing.unwritten_s > IDLE_S:
+        if self.writing.unproven:
             await self.write(
                 lambda write: opening.set_value(write.database, "proved", str(write.now_ns))
             )

@@ -12,10 +12,13 @@ from typing import Final
 
 from gateway.db import StoreError, StoreFullError
 
-#: A store that has taken nothing for so long is in trouble, s.
+#: A write that takes so long, or errors for so long, are a trouble, s.
 PATIENCE_S: Final = 5.0
-#: Where nobody writes for so long, something is written to see whether it can be, s.
-IDLE_S: Final = 2.0
+#: Where nobody writes for so long, something is written to see whether it can be, s: as seldom as
+#: a child speaks, for the sake of a flash card.
+IDLE_S: Final = 15.0
+#: The same where the last write was refused, s.
+AGAIN_S: Final = 2.0
 #: What was too large for a full disk is sent again within this; small things may still fit, s.
 FULL_S: Final = 30.0
 
@@ -50,6 +53,11 @@ class Writing:
         """How long ago the store last took something."""
         return self._now() - self._well_s
 
+    @property
+    def unproven(self) -> bool:
+        """Whether something is to be written only to see whether it can be."""
+        return self.unwritten_s > (AGAIN_S if self._error else IDLE_S)
+
     def begin(self) -> None:
         """Note that a transaction is under way."""
         self._begun_s = self._now()
@@ -75,9 +83,9 @@ class Writing:
         now_s, begun_s, full_from_s = self._now(), self._begun_s, self._full_from_s
         if full_from_s is not None and now_s - self._full_s <= FULL_S:
             return Trouble("the disk is full", now_s - full_from_s)
-        if now_s - self._well_s <= PATIENCE_S:
-            return None
-        why = self._error or "nothing was written"
+        unwritten_s = now_s - self._well_s
         if begun_s is not None and now_s - begun_s > PATIENCE_S:
-            why = "a write does not end"
-        return Trouble(why, now_s - self._well_s)
+            return Trouble("a write does not end", unwritten_s)
+        if unwritten_s > (PATIENCE_S if self._error else IDLE_S + PATIENCE_S):
+            return Trouble(self._error or "nothing was written", unwritten_s)
+        return None

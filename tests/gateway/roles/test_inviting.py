@@ -79,3 +79,35 @@ async def test_a_listed_centre_speaks_for_its_own_division(tmp_path: Path) -> No
         )
         assert await east.tells_of(own.facts()) == ""
         assert "stands in division 332" in await east.tells_of(others.facts())
+
+
+@pytest.mark.parametrize("before", [[{"id": "east"}], [{"id": "east", "division": "332"}]])
+async def test_a_division_stated_later_binds_a_paired_centre(
+    tmp_path: Path, before: list[dict[str, str]]
+) -> None:
+    """The file of the next start counts, whatever the centre was paired with."""
+    table = tmp_path / "divisions.csv"
+    table.write_text(TABLE)
+    clock = ManualClock(NOON_NS)
+    folder = tmp_path / "store"
+    divisions = {"file": str(table)}
+    first = settings_in(folder, pairing={"centres": before}, divisions=divisions)
+    async with (
+        open_centre(first, clock=clock) as running,
+        httpx.AsyncClient(base_url=running.url) as client,
+    ):
+        code = (folder / "pairing-east.code").read_text().strip()
+        await client.post("/api/v1/pair", json=pairing_body(code, "a token"))
+        east = Child("east", client, clock, token="a token")
+        gateway = Child("gw2", client, clock, division="332")
+        assert await east.tells_of(gateway.facts()) == ""
+    again = settings_in(folder, pairing={"centres": TOWNS}, divisions=divisions)
+    async with (
+        open_centre(again, clock=clock) as running,
+        httpx.AsyncClient(base_url=running.url) as client,
+    ):
+        east = Child("east", client, clock, token="a token")
+        gateway = Child("gw2", client, clock, division="332")
+        assert "stands in division 332" in await east.tells_of(gateway.facts())
+        own = Child("gw1", client, clock, division="331")
+        assert await east.tells_of(own.facts()) == ""

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import ManualClock
+from gateway.model import Act
+from gateway.supervision import acting, child_alarms
+from gateway.supervision.child_alarms import Edge
 from gateway.supervision.tiers import Role
 from tests.gateway.supervision.test_upward import Tiers, site_of, until
 
@@ -104,3 +107,22 @@ async def test_a_lost_centre_is_an_alarm_of_the_tier_above(tiers: Tiers) -> None
     rows = await tiers.at_city("SELECT alarm FROM mirror WHERE standing = 1")
     assert rows == [("city/@county/gateway_lost",)]
     assert (await tiers.row("gw1"))["link"] == "unknown"
+
+
+async def test_an_order_about_a_centre_itself_is_known_as_signed(tiers: Tiers) -> None:
+    """What the city does about an alarm of the county is no hearsay at the county."""
+    store = tiers.county.centre.store
+    await store.write(
+        lambda write: child_alarms.move(write, [Edge("county", "dead_letter", True)], limits={})
+    )
+    await until(tiers.states)
+    ((alarm, _, _),) = await tiers.states()
+    await tiers.city.centre.store.write(
+        lambda write: acting.act(
+            write, "county", Act.URGED, alarm=alarm, occurrence=1, operator="li",
+            comment="mend it", identity="0123456789abcdef",
+        )
+    )  # fmt: skip
+    told = "SELECT origin, act, comment, teller FROM act"
+    await until(lambda: tiers.county.rows(told))
+    assert await tiers.county.rows(told) == [("city", "urged", "mend it", "")]

@@ -13,14 +13,14 @@ import pytest
 from gateway.clock import ManualClock
 from gateway.db import Database
 from gateway.model import NANOSECONDS
-from gateway.northbound import outbox
+from gateway.northbound import outbox, uplink
 from gateway.northbound.settings import UplinkSettings
-from gateway.supervision import backlog
+from gateway.supervision import backlog, relays
 from gateway.supervision.backlog import Backlog
 from gateway.supervision.opening import PARENT
 from tests.gateway.cli.shell import hazgate
 from tests.gateway.supervision.test_upward import Tiers, site_of, tiers, until  # noqa: F401
-from tests.gateway.supervision.world import World, opened
+from tests.gateway.supervision.world import Child, World, opened
 
 LETTER = "county/@county/dead_letter"
 LAGGING = "county/@county/outbox_lagging"
@@ -130,16 +130,48 @@ async def test_a_present_state_that_the_parent_refuses_is_an_alarm(
 ) -> None:
     """It stands for as long as the uplink says so, and says nothing of what waits."""
     async with opened(tmp_path, clock, parent={"url": "http://127.0.0.1:9"}) as world:
-        uplink: Any = SimpleNamespace(refused="413", taken_ns=0, take_shed=lambda: 0)
+        refusing: Any = SimpleNamespace(refused="413", taken_ns=0, take_shed=lambda: 0)
         settings = UplinkSettings()
         watch = Backlog(
-            world.centre.store, settings, parent=True, clock=clock, uplinks=lambda: [uplink]
+            world.centre.store, settings, parent=True, clock=clock, uplinks=lambda: [refusing]
         )
         await watch.look()
         assert await states(world) == {"county/@county/state_refused": "UNACK"}
-        uplink.refused = ""
+        refusing.refused = ""
         await watch.look()
         assert await states(world) == {"county/@county/state_refused": "RTNUN"}
+
+
+async def test_a_node_that_is_refused_while_connected_is_told_of_again(
+    tiers: Tiers,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Known above by another way, it is an alarm here; once it is moved, what stands stands."""
+    monkeypatch.setattr(uplink, "WHOLE_AGAIN_S", 0.5)
+    monkeypatch.setattr(backlog, "LOOK_S", 0.05)
+    elsewhere = await tiers.city.relay("elsewhere")
+    await elsewhere.tells_of(Child("gw1", await tiers.city.client(), tiers.clock).facts())
+    await until(lambda: tiers.row("county"))
+    site = await tiers.county.child("gw1")
+    rise = site.event()
+    await site.send(("inventory", site.inventory()), ("present", site.present(rise)))
+
+    async def stands() -> bool:
+        return (await states(tiers.county)).get("county/@county/state_refused") == "UNACK"
+
+    await until(stands)
+    assert (site.alarm, "UNACK", 1) not in await tiers.states()
+    await tiers.city.centre.store.write(
+        lambda write: relays.move(write, "gw1", "county", operator="li")
+    )
+
+    async def at_the_city() -> bool:
+        await site.beat()
+        return (site.alarm, "UNACK", 1) in await tiers.states()
+
+    await until(at_the_city)
+    told = "SELECT 1 FROM node WHERE node = 'gw1' AND inventory <> ''"
+    await until(lambda: tiers.at_city(told))
 
 
 async def test_nothing_waits_nothing_stands(tmp_path: Path, clock: ManualClock) -> None:

@@ -151,6 +151,18 @@ async def test_what_rose_and_ended_meanwhile_is_told_too(world: World) -> None:
     assert sorted((row["occurrence"], row["standing"]) for row in rows) == [(1, False), (3, True)]
 
 
+@pytest.mark.parametrize(("hours", "owed"), [(23, {1, 2, 3}), (25, {1})])
+async def test_what_was_over_long_ago_asks_nobody(world: World, hours: int, owed: set[int]) -> None:
+    """A tier that is new, or had no link for days, is told the past; the day's copies stand out."""
+    child = await told(world)
+    past = [child.event("clear"), child.event(), child.event("clear"), child.event()]
+    world.pass_time(hours * 3600)
+    await child.send(("present", child.present()))
+    assert await child.events(*past) == ["stored"] * 4
+    rows = await copies(await world.admin())
+    assert {row["occurrence"] for row in rows if row["alarm"] == child.alarm} == owed
+
+
 async def test_a_flood_is_one_list_without_doubles(world: World) -> None:
     """Five hundred alarms in one request are five hundred copies, also when it is repeated."""
     child = await told(world)

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.db import Database, StoreBrokenError, StoreFullError
 from gateway.supervision import watch
-from gateway.supervision.writing import FULL_S, IDLE_S, PATIENCE_S, Writing
+from gateway.supervision.writing import AGAIN_S, FULL_S, IDLE_S, PATIENCE_S, Writing
 from tests.gateway.supervision.world import World
 
 
@@ -151,7 +151,7 @@ async def test_a_disk_that_refuses_is_found_by_the_centre_itself(
 def test_what_a_centre_refuses_says_nothing_of_its_disk(writing: Writing, seconds: Clock) -> None:
     """A piece of work that raises was refused, not lost; and nothing was written by it."""
     writing.begin()
-    seconds.now_s += PATIENCE_S
+    seconds.now_s += IDLE_S + PATIENCE_S
     writing.fail(LookupError())
     assert writing.trouble() is None
     seconds.now_s += 1
@@ -160,13 +160,27 @@ def test_what_a_centre_refuses_says_nothing_of_its_disk(writing: Writing, second
     assert found.reason == "nothing was written"
 
 
+def test_a_flash_card_is_written_as_seldom_as_a_child_speaks(
+    writing: Writing, seconds: Clock
+) -> None:
+    """Only to see whether it can be; sooner where it was refused."""
+    seconds.now_s += IDLE_S
+    assert not writing.unproven
+    seconds.now_s += 1
+    assert writing.unproven
+    writing.keep()
+    writing.fail(StoreBrokenError("x"))
+    seconds.now_s += AGAIN_S + 0.5
+    assert writing.unproven
+
+
 async def test_an_idle_centre_is_well(
     world: World, centre_s: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where nobody has anything to write, the centre sees for itself whether it could."""
     monkeypatch.setattr(watch, "EVERY_S", 0.01)
     await world.centre.watch.look()
-    centre_s.now_s += PATIENCE_S + 1
+    centre_s.now_s += IDLE_S + PATIENCE_S + 1
     async with asyncio.timeout(30):
         while (await asked(world))[0] != httpx.codes.OK:
             await asyncio.sleep(0.01)
