@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gateway.clock import ManualClock
 from gateway.southbound.fence import AGAIN_S, FENCE_S, LAST_S, Fence
 
 SECOND = 1_000_000_000
 
 
-def look(fence: Fence, clock: ManualClock, at_s: float) -> bool:
-    """Whether the fence stands at this second."""
+def look(fence: Fence, clock: ManualClock, at_s: float, *, paused: bool = False) -> bool:
+    """Whether the fence stands at this second, looked at as a connection does."""
     clock.set(int(at_s * SECOND))
+    if paused:
+        fence.excuse()
     fence.look()
     return fence.stands
 
@@ -46,15 +50,47 @@ def test_messages_without_end_do_not_keep_it_up_for_ever() -> None:
 
 
 def test_a_pause_counts_for_nothing() -> None:
-    """While nothing is read nothing can come back: all counts anew from there."""
+    """While nothing is read nothing can come back: what makes it fall counts from there."""
     clock = ManualClock()
     fence = Fence("hazgate/gw/fence", clock)
     fence.put_up()
     for second in range(1, 200):
-        assert look(fence, clock, second)
-        fence.excuse()
+        assert look(fence, clock, second, paused=True)
     assert look(fence, clock, 199 + FENCE_S)
     assert not look(fence, clock, 199.1 + FENCE_S)
+
+
+@pytest.mark.parametrize("every", [1, 2, 9])
+def test_pauses_now_and_then_hold_time_no_longer(every: int) -> None:
+    """A slow board amid a long queue: it is said again and told by its age, whatever the pauses."""
+    clock = ManualClock()
+    fence = Fence("hazgate/gw/fence", clock, known=True)
+    fence.put_up()
+    again = []
+    for second in range(1, int(LAST_S) + 2):
+        assert fence.holds
+        clock.set(second * SECOND)
+        if second % every == 0:
+            fence.excuse()
+        if fence.look():
+            again.append(second)
+    assert again == [11, 22, 33, 44, 55]
+    assert fence.stands
+    assert fence.overdue
+    assert not fence.holds
+
+
+def test_pauses_do_not_keep_up_what_a_broker_forbids() -> None:
+    """Told at its age, it falls after a minute that was not paused: here every other second is."""
+    clock = ManualClock()
+    fence = Fence("hazgate/gw/fence", clock)
+    fence.put_up()
+    for second in range(1, 2 * int(LAST_S) + 1):
+        assert look(fence, clock, second, paused=second % 2 == 0)
+        assert fence.overdue == (second > LAST_S)
+        fence.wait()
+    assert not look(fence, clock, 2 * LAST_S + 1)
+    assert not fence.overdue
 
 
 def test_where_it_has_come_back_before_only_its_return_takes_it_down() -> None:
