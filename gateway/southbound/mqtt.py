@@ -233,12 +233,10 @@ class BrokerSession:
                 self._fence.wait()
             if own:
                 said = arrivals.payload(-1)
+                if said in {MARKER, self._fence.said}:
+                    self._fence.hear(said)
                 if said == MARKER:
-                    self._fence.known = True
                     arrivals = replace(arrivals, marked=True)
-                elif said == self._fence.said:
-                    self._fence.known = True
-                    self._fence.take_down()
             room = self._deliver(arrivals)
             begin = end
         return room

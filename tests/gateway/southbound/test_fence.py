@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.clock import ManualClock
-from gateway.southbound.fence import AGAIN_S, FENCE_S, LAST_S, Fence
+from gateway.southbound.arrivals import MARKER
+from gateway.southbound.fence import AGAIN_S, FENCE_S, FORBIDDEN, LAST_S, QUEUED, Fence
 
 SECOND = 1_000_000_000
 
@@ -120,6 +122,35 @@ def test_one_that_is_overdue_is_told_and_lets_time_run() -> None:
     assert not fence.overdue
     fence.put_up()
     assert fence.holds
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_the_log_tells_a_long_queue_from_a_broker_that_forbids(*, marked: bool) -> None:
+    """Where not even a marker has come back in a minute, nobody should wait for a queue."""
+    clock = ManualClock()
+    fence = Fence("hazgate/gw/fence", clock, known=True)
+    for begin in (0, 1000):
+        clock.set(begin * SECOND)
+        fence.put_up()
+        if marked:
+            fence.hear(MARKER)
+        with capture_logs() as logs:
+            assert look(fence, clock, begin + LAST_S + 1)
+        assert [each["event"] for each in logs] == [QUEUED if marked else FORBIDDEN]
+
+
+def test_a_broker_without_a_session_of_ours_is_another_one() -> None:
+    """What the one before did is no proof: there the fence falls as where nothing ever came."""
+    clock = ManualClock()
+    fence = Fence("hazgate/gw/fence", clock, known=True)
+    fence.forget()
+    fence.put_up()
+    assert not look(fence, clock, FENCE_S + 0.1)
+    fence.hear(MARKER)
+    fence.put_up()
+    assert look(fence, clock, 5 * LAST_S)
+    fence.hear(fence.said)
+    assert not fence.stands
 
 
 def test_it_is_said_again_while_it_stands() -> None:
