@@ -115,7 +115,7 @@ def derive(
     written = 0
     for i in found:
         slot = slots[point[i]]
-        new, heard = hear(members[slot], time[i], received[i], value[i], grade[i])
+        new, heard = hear(members[slot], time[i], received[i], value[i], grade[i], False)
         if not new:
             continue
         for link in range(links[slot].begin, links[slot].end):

@@ -3,6 +3,11 @@
 A reading beyond its device's range has no value, but it has a side: it is kept as an infinite one.
 A message that says nothing of the point says nothing new: a device may report only what changed.
 
+A device whose clock shows whole seconds says several things of one instant: none is older, and the
+last may be its last word for long. What differs from the first is taken, UNCERTAIN, so that nothing
+rests on the order of the two and clears. Where less of it is what counts, as of oxygen, the least
+of one instant is taken instead, and as sure as both are.
+
 Devices' clocks differ. How old one member is beside another is reckoned by our clock: by its source
 time while that is within a second of its reception, so that a replay finds the same; a clock that
 is further off is set right by its usual delay (`detectors.admission`), and one that is ahead by the
@@ -34,7 +39,7 @@ from detectors.reason import ABOVE, BELOW, MISSING, SHIFT
 #: What is remembered of a member, one cache line. Times in ns, NEVER for none.
 #:
 #: ======== ==================================================================================
-#: time     source time of its newest accepted reading; one that is BAD moves it not
+#: time     source time of its newest accepted reading; one that is BAD does not move it
 #: heard    when the newest reading of all was taken, by our clock
 #: value    of that reading; where it is BAD, infinite for one beyond its range, else NaN
 #: start    with `lowest` and `before` its usual delay, as of a `detectors.admission.DEVICE`
@@ -70,8 +75,15 @@ def by_our_clock(time: int, received: int, usual: int) -> int:
 
 
 @step
-def hear(member: Records, time: int, received: int, value: float, grade: int) -> tuple[bool, int]:
+def hear(
+    member: Records, time: int, received: int, value: float, grade: int, least: bool
+) -> tuple[bool, int]:
     """Take one reading into its member.
+
+    Parameters
+    ----------
+    least
+        Whether of one instant the least counts, not the last.
 
     Returns
     -------
@@ -91,8 +103,18 @@ def hear(member: Records, time: int, received: int, value: float, grade: int) ->
         member.grade = BAD
         member.value = np.inf if reason == ABOVE else -np.inf if reason == BELOW else np.nan
         return True, member.heard
-    if time <= member.time:
+    same = time == member.time
+    if time < member.time or (same and verdict > UNCERTAIN):
         return False, 0
+    sure = GOOD if verdict == GOOD else UNCERTAIN
+    if same and member.grade != BAD:
+        sure = max(sure, member.grade)
+        if value == member.value and sure == member.grade:
+            return False, 0
+    if same and least and member.grade != BAD:
+        value = min(value, member.value)
+    elif same:
+        sure = UNCERTAIN
     member.time = time
     if verdict == FENCED:
         return False, 0
@@ -101,7 +123,7 @@ def hear(member: Records, time: int, received: int, value: float, grade: int) ->
     member.heard = by_our_clock(time, received, usual)
     # Zero has one sign, or which of two zeros is the higher would depend on their order.
     member.value = value + 0.0
-    member.grade = GOOD if verdict == GOOD else UNCERTAIN
+    member.grade = sure
     return True, member.heard
 
 

@@ -2,7 +2,8 @@
 
 A catalytic sensor burns its gas, and burns less of it the less oxygen there is: in an inert space
 it reads near zero whatever the gas. Its readings, the ward's, are therefore judged by the newest
-reading of the oxygen point beside it, taken at or before them in the order of the readings:
+reading of the oxygen point beside it, taken at or before them in the order of the readings, and of
+several of one instant by the least:
 
 ========================================= ==========================================================
 oxygen                                    a reading of the ward becomes
@@ -191,7 +192,7 @@ def judge(
         member = members[slot]
         # So it is signed: shifted, an unsigned number and a constant would make a double.
         given = grade[i] & 255
-        hear(member, time[i], received[i], value[i], given)
+        hear(member, time[i], received[i], value[i], given, True)
         if slot < first:
             continue
         ward = wards[slot - first]

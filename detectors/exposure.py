@@ -3,7 +3,8 @@
 Of each minute of source time the time-weighted mean is kept. A reading holds until the next one, a
 BAD one, or the silence after which its point has no data. A plain mean over the readings would
 count a device that reports on change by how often its value moved, not by how long it stood; for
-one that reports evenly the two are the same. A minute ends when a reading of a later one comes.
+one that reports evenly the two are the same. A minute ends when a reading of a later one comes. Of
+one instant (a device's clock of whole seconds) the highest stands, whichever came last.
 
 =========== ==================================================================================
 STEL        mean of the last 15 one-minute means, anew each minute
@@ -129,7 +130,8 @@ def exposure_step(
 
     Notes
     -----
-    A reading that is not newer than the last changes nothing. A BAD one ends what the last one
+    A reading that is older than the last changes nothing, and so does one of its instant that is
+    not higher. A BAD one ends what the last one
     holds, whatever its time, and closes nothing: its time may be ours. One that is fenced, or whose
     message says nothing of this point, says that the instrument is not off, and no more.
     """
@@ -148,6 +150,11 @@ def exposure_step(
         state.until = min(state.until, max(time, state.last + 1))
         return 0
     if time <= state.last:
+        if time == state.last and value > state.value:
+            # Nothing has stood since: the higher one stands in the place of the other.
+            state.value = value
+            state.grade = max(state.grade, verdict)
+            state.until = time + params.hold
         return 0
     anew = state.ended == 1
     while state.minute != NEVER:

@@ -6,9 +6,10 @@ that is later. Nothing is made up: where no member spoke in a period its frame i
 value is missing (NaN) where the member's newest one is not GOOD or is too old. What comes later
 than the frame it would have been in does not change that one; it may stand in the next.
 
-A BAD reading takes its member's value away and closes nothing, for its time may be ours. A reading
-from behind a fence, or one that says nothing of its point, says nothing here. Members are known by
-their devices' clocks: one that is wrong by more than `hold` is missing.
+Of one instant (a device's clock of whole seconds) the last value counts, and none where one of them
+was not GOOD. A BAD reading takes its member's value away and closes nothing, for its time may be
+ours. A reading from behind a fence, or one that says nothing of its point, says nothing here.
+Members are known by their devices' clocks: one that is wrong by more than `hold` is missing.
 """
 
 from __future__ import annotations
@@ -272,8 +273,9 @@ def assemble(
             own, state, seat = table[kind], states[kind], seats[number]
             if seat.time > arrived + AHEAD:
                 begin_anew(state, seats[own.begin : own.end], arrived)
-            if now <= seat.time:
+            if now < seat.time:
                 continue
+            lost = now == seat.time and not np.isfinite(seat.value)
             if verdict == BAD or not np.isfinite(value[i]):
                 seat.value = np.nan
                 continue
@@ -293,5 +295,5 @@ def assemble(
             if state.open == NEVER and now > state.told:
                 state.open = (now + own.period - 1) // own.period * own.period
             seat.time = now
-            seat.value = value[i] if verdict == GOOD else np.nan
+            seat.value = value[i] if verdict == GOOD and not lost else np.nan
     return point.size, written

@@ -77,7 +77,7 @@ class Arrivals:
     connection
         On which connection they came, and may be acknowledged.
     received_ns
-        When they were read.
+        When the first was read; each of the others is a nanosecond later.
     fenced
         Whether they may have waited in the broker's queue.
     marked

@@ -190,6 +190,8 @@ class Connection:
             return
         if flags.session_present:
             self._fence.put_up()
+        else:
+            self._fence.forget()
         wanted = [(topic, 1) for topic in self._filters]
         for begin in range(0, len(wanted), FILTERS_A_PACKET):
             result, mid = client.subscribe(wanted[begin : begin + FILTERS_A_PACKET])

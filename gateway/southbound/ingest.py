@@ -3,6 +3,9 @@
 A time that is missing or implausible is replaced by the received time and the reading is UNCERTAIN:
 it raises like GOOD and never clears. A retained message without a time of its own tells what once
 was, and behind a fence one cannot tell when: both meet fixed limits only.
+
+Messages that one read brings came one after the other: of those whose time is ours each is a
+nanosecond later than the one before, so that the last of a point is its newest.
 """
 
 from __future__ import annotations
@@ -74,7 +77,7 @@ def stamp(
     flags
         First byte of each packet: a retained message may be old, and nothing in it says how old.
     received, fenced
-        Of all of them: when they were read, and whether they may have waited in a queue.
+        Of all of them: when they were read, ns, and whether they may have waited in a queue.
     point, time, quality
         Shape (readings,): the first two are written, a GOOD quality takes the doubt.
     ahead
@@ -86,7 +89,7 @@ def stamp(
         why = int(doubt[row])
         distance = 0
         if at == NO_TIME:
-            at = received
+            at = received + row
             distance = OUR_TIME
             if flags[row] & RETAIN:
                 why = RETAINED
@@ -94,7 +97,7 @@ def stamp(
                 why = FENCED
         elif at > received + FUTURE_NS:
             distance = at - received
-            at = received
+            at = received + row
             why = FUTURE
         for reading in range(first[row], first[row + 1]):
             point[reading] = begins[device[row]] + reading - first[row]

@@ -28,6 +28,8 @@ from gateway.tasks import Tasks
 
 RETRY_FIRST_S: Final = 0.2
 RETRY_LAST_S: Final = 30.0
+#: A clock that shows less than this before the last message was not set, but read at once; ns.
+AT_ONCE_NS: Final = 1_000_000
 RANDOM: Final = secrets.SystemRandom()
 
 
@@ -81,6 +83,7 @@ class BrokerSession:
         self._fence = Fence(self._topic, clock, known=heard_itself)
         self._line: Connection | None = None
         self._paused = False
+        self._next_ns = 0
         self._tasks = Tasks()
         self._task: asyncio.Task[None] | None = None
 
@@ -202,8 +205,15 @@ class BrokerSession:
         self._changed(None)
 
     def _hand_over(self, buffer: Bytes, spans: Spans) -> bool:
-        """Hand packets over, cut after each of our own; return whether the broker has room."""
+        """Hand packets over, cut after each of our own; return whether the broker has room.
+
+        Each packet has a nanosecond of its own, later than those before it: the order in which they
+        came is all that tells which of two without a time is the newer.
+        """
         now = self._clock.now_ns()
+        if 0 < self._next_ns - now < AT_ONCE_NS:
+            now = self._next_ns
+        self._next_ns = now + len(spans)
         room = True
         begin = 0
         cuts = np.flatnonzero(spans[:, FLAGS] & OWN).tolist()
@@ -216,19 +226,17 @@ class BrokerSession:
                 buffer=buffer,
                 spans=spans[begin:end],
                 connection=self.connection,
-                received_ns=now,
+                received_ns=now + begin,
                 fenced=self._fence.stands,
             )
             if arrivals.fenced:
                 self._fence.wait()
             if own:
                 said = arrivals.payload(-1)
+                if said in {MARKER, self._fence.said}:
+                    self._fence.hear(said)
                 if said == MARKER:
-                    self._fence.known = True
                     arrivals = replace(arrivals, marked=True)
-                elif said == self._fence.said:
-                    self._fence.known = True
-                    self._fence.take_down()
             room = self._deliver(arrivals)
             begin = end
         return room

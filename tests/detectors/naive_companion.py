@@ -23,7 +23,7 @@ class Naive:
         """Return the grade that a reading has in the light of its oxygen."""
         point, time, received, value, grade = reading
         sensor = self.sensors.setdefault(point, Sensor())
-        sensor.hear(time, received, value, grade)
+        sensor.hear(time, received, value, grade, least=True)
         for ward in self.wards:
             if ward.point == point:
                 now = sensor.taken(time, received)

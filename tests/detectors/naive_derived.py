@@ -33,8 +33,13 @@ class Sensor:
     value: float = math.nan
     grade: int = GOOD
 
-    def hear(self, time: int, received: int, value: float, grade: int) -> int | None:
-        """Take a reading; return when it was taken, None when it says nothing new."""
+    def hear(
+        self, time: int, received: int, value: float, grade: int, *, least: bool = False
+    ) -> int | None:
+        """Take a reading; return when it was taken, None when it says nothing new.
+
+        Of one instant the second is UNCERTAIN, or the `least` counts.
+        """
         verdict, reason = grade % 8, grade // 8
         if self.time is not None and self.time > received + AHEAD:
             self.time = None
@@ -46,8 +51,13 @@ class Sensor:
             if verdict == BAD and reason in {ABOVE, BELOW}:
                 self.value = math.inf if reason == ABOVE else -math.inf
             return self.heard
-        if self.time is not None and time <= self.time:
+        if self.time is not None and time < self.time:
             return None
+        doubt = UNCERTAIN if verdict else GOOD
+        if time == self.time:
+            if verdict in {FENCED, UNTIMED} or self.repeats(value, doubt):
+                return None
+            value, doubt = self.of_one_instant(value, doubt, least=least)
         self.time = time
         if verdict == FENCED:
             return None
@@ -55,8 +65,18 @@ class Sensor:
             self.clock.usual(received - time, received)
         self.heard = self.taken(time, received)
         self.value = 0.0 if value == 0 else value
-        self.grade = GOOD if verdict == GOOD else UNCERTAIN
+        self.grade = doubt
         return self.heard
+
+    def repeats(self, value: float, doubt: int) -> bool:
+        """Whether this says nothing beyond what is known."""
+        return self.grade != BAD and value == self.value and doubt <= self.grade
+
+    def of_one_instant(self, value: float, doubt: int, *, least: bool) -> tuple[float, int]:
+        """The value and the doubt that count after another one of the same instant."""
+        if self.grade == BAD or not least:
+            return value, UNCERTAIN
+        return min(value, self.value), max(doubt, self.grade)
 
     def taken(self, time: int, received: int) -> int:
         """When a reading was taken by our clock."""

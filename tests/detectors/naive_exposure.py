@@ -83,6 +83,9 @@ class Naive:
                 self.until = min(self.until, max(time, self.last + 1))
             return []
         if self.last is not None and time <= self.last:
+            if time == self.last and value > self.value:
+                self.value, self.grade = value, max(self.grade, grade % 8)
+                self.until = time + self.params.hold_ns
             return []
         found = self.close_all(time, received) if self.start is not None else []
         if self.ended:

@@ -33,8 +33,10 @@ class NaiveFrames:
             self.open = None
             if self.told is not None and self.told > received + AHEAD:
                 self.told = None
-        if point in self.newest and time <= self.newest[point][0]:
+        before, known = self.newest.get(point, (None, math.nan))
+        if before is not None and time < before:
             return None
+        lost = time == before and math.isnan(known)
         if verdict == BAD or not math.isfinite(value):
             if point in self.newest:
                 self.newest[point] = (self.newest[point][0], math.nan)
@@ -45,7 +47,7 @@ class NaiveFrames:
             self.told, self.open = self.open, None
         if self.open is None and (self.told is None or time > self.told):
             self.open = -(-time // self.params.period_ns) * self.params.period_ns
-        self.newest[point] = (time, value if verdict == GOOD else math.nan)
+        self.newest[point] = (time, math.nan if verdict != GOOD or lost else value)
         return found
 
     def value(self, point: int, hold: int) -> float:

@@ -95,6 +95,37 @@ def test_oxygen_that_nobody_knows_makes_a_reading_uncertain(readings: list[Readi
     assert feed(Companions(4, WARDS), [*readings, at(0, WARD, 3.0)])[-1] == UNCERTAIN | UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        (at(0, OXYGEN, 20.9), GOOD),
+        (at(0, OXYGEN, 20.8), GOOD),
+        (at(0, OXYGEN, 5.0), BAD | LOW),
+        (at(0, OXYGEN, 5.0, UNCERTAIN), UNCERTAIN | UNKNOWN),
+        (at(0, OXYGEN, 20.9, UNCERTAIN), UNCERTAIN | UNKNOWN),
+        (at(0, OXYGEN, 5.0, UNTIMED), GOOD),
+        (at(0, OXYGEN, 5.0, FENCED), GOOD),
+    ],
+)
+def test_of_one_instant_the_least_oxygen_counts(second: Reading, expected: int) -> None:
+    """A clock of whole seconds: whichever came last, too little of it makes a low number BAD."""
+    (point, _, _, value, grade), first = second, at(0, OXYGEN, 20.9)
+    later = (point, START, START + SECOND // 2, value, grade)
+    assert feed(Companions(4, WARDS), [first, later, at(1, WARD, 0.0)])[-1] == expected
+    if grade in {GOOD, UNCERTAIN}:
+        assert feed(Companions(4, WARDS), [second, first, at(1, WARD, 0.0)])[-1] == expected
+    anew = [first, later, at(1, OXYGEN, 20.9), at(1, WARD, 0.0)]
+    assert feed(Companions(4, WARDS), anew)[-1] == GOOD
+
+
+def test_oxygen_that_was_bad_is_unknown_for_the_rest_of_its_instant() -> None:
+    """What follows a fault within the second does not bring the sensor back; the next does."""
+    readings = [at(0, OXYGEN, 20.9), at(0, OXYGEN, math.nan, BAD), at(0, OXYGEN, 20.9)]
+    assert feed(Companions(4, WARDS), [*readings, at(0, WARD, 0.0)])[-1] == UNCERTAIN | UNKNOWN
+    readings += [at(1, OXYGEN, 20.9), at(1, WARD, 0.0)]
+    assert feed(Companions(4, WARDS), readings)[-1] == GOOD
+
+
 def test_a_message_that_does_not_speak_of_oxygen_changes_nothing() -> None:
     """A device that reports what changed: its last oxygen counts for as long as it may."""
     known = [at(0, OXYGEN, 5.0), at(1, OXYGEN, math.nan, BAD | MISSING << SHIFT)]

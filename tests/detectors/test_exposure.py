@@ -262,16 +262,29 @@ def test_a_doubtful_marker_begins_nothing() -> None:
 
 @pytest.mark.parametrize("mode", Mode)
 def test_what_is_not_newer_changes_nothing(mode: Mode) -> None:
-    """Duplicates and readings out of order leave the state as it is, to the last bit."""
+    """Duplicates, lower ones of an instant and what is older leave the state as it is."""
     exposures = one(mode)
     batch = steady(30.0, 0, 3)
     feed(exposures, batch)
     before = exposures.state.tobytes()
     now = batch[-1][1]
     again = [(0, time, now, value, GOOD) for _, time, _, value, _ in batch]
+    again += [(0, time, now, value - 1.0, GOOD) for _, time, _, value, _ in batch]
     older = [(0, time - 1, now, 999.0, GOOD) for _, time, *_ in batch]
     assert feed(exposures, [*again, *older]) == []
     assert exposures.state.tobytes() == before
+
+
+@pytest.mark.parametrize("pair", [(20.0, 80.0), (80.0, 20.0)])
+def test_of_one_instant_the_highest_is_breathed_in(pair: tuple[float, float]) -> None:
+    """A clock of whole seconds: the second of two may be the last word for long."""
+    batch = [(0, START, START + n, value, GOOD) for n, value in enumerate(pair)]
+    last = (0, START + MINUTE, START + MINUTE, 0.0, GOOD)
+    found = told(one(hold_ns=2 * MINUTE), [*batch, last], STEL)
+    assert [value for value, _ in found] == [80.0]
+    doubtful = [batch[0], (*batch[1][:4], UNCERTAIN), last]
+    covered = feed(one(hold_ns=2 * MINUTE), doubtful)
+    assert [np.frombuffer(row[3])[0] for _, row in covered if row[0] == 1 + STEL] == [80.0]
 
 
 @pytest.mark.parametrize("mode", Mode)

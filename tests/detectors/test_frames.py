@@ -187,6 +187,17 @@ def test_what_is_not_good_is_missing_and_no_older_value_stands_for_it() -> None:
         assert values(row) == [2.0, 1.0]
 
 
+def test_of_one_instant_the_last_value_counts_and_a_bad_one_for_good() -> None:
+    """A clock of whole seconds: the second is its member's newest; after a fault none is."""
+    (row,) = one((A, 10, 1.0), (B, 20, 2.0), (B, 20, 7.0), (A, 61, 1.0))
+    assert values(row) == [7.0, 1.0]
+    for grade in (UNCERTAIN, UNTIMED, BAD):
+        for after in ((), ((B, 20, 2.0),)):
+            said = ((A, 10, 1.0), (B, 20, 2.0), (B, 20, 9.0, grade), *after, (A, 61, 1.0))
+            (row,) = one(*said)
+            assert str(values(row)) == "[nan, 1.0]"
+
+
 def test_frames_in_which_nobody_spoke_are_left_out() -> None:
     """After hours of silence the open frame closes, and the next is that of the new reading."""
     told = one((A, 10, 1.0), (B, 20, 2.0), (A, 7000, 1.0), (B, 7100, 2.0))

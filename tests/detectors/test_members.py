@@ -69,19 +69,42 @@ def test_a_bad_reading_ends_a_members_say_at_once() -> None:
     "reading",
     [
         second(0, 9, 25.0, FENCED),
-        second(0, 0, 25.0),
+        second(0, 0, 25.0, FENCED),
+        second(0, 0, 25.0, UNTIMED),
         second(0, -5, 25.0),
         second(0, 0, 1.0),
         second(0, 9, math.nan, ABSENT),
     ],
-    ids=["fenced", "equal time", "older", "duplicate", "not of this point"],
+    ids=["fenced", "fenced now", "untimed now", "older", "duplicate", "not of this point"],
 )
 def test_what_is_not_accepted_changes_nothing(reading: Reading) -> None:
-    """Fenced and not newer readings make no derived reading and move no value."""
+    """Fenced, older and equal readings make no derived reading and move no value."""
     derivations = Derivations(COUNT, SITE[:1])
     feed(derivations, [second(p, 0, 1.0 + p) for p in range(3)])
     assert feed(derivations, [reading]).point.size == 0
     assert newest(feed(derivations, [second(1, 1, 2.0)]), 7) == (2.0, GOOD)
+
+
+def test_the_second_reading_of_an_instant_votes_and_is_uncertain() -> None:
+    """Clocks of whole seconds: what jumps within one raises the vote, and nothing of it clears."""
+    derivations = Derivations(COUNT, SITE[:1])
+    assert newest(feed(derivations, [second(p, 0, 1.0) for p in range(3)]), 7) == (1.0, GOOD)
+    assert newest(feed(derivations, [second(0, 0, 25.0), second(1, 0, 24.0)]), 7) == (
+        24.0, UNCERTAIN,
+    )  # fmt: skip
+    assert newest(feed(derivations, [second(p, 0, 2.0) for p in (0, 1)]), 7) == (2.0, UNCERTAIN)
+    # Nor does another member's reading make it sure: it is of the instant's second all the same.
+    assert newest(feed(derivations, [second(2, 1, 2.0)]), 7) == (2.0, UNCERTAIN)
+    assert newest(feed(derivations, [second(p, 1, 2.0) for p in (0, 1)]), 7) == (2.0, GOOD)
+
+
+def test_what_was_uncertain_is_no_surer_by_its_instants_second() -> None:
+    """A repeated value that says it is GOOD lifts no doubt; one that doubts takes it away."""
+    derivations = Derivations(COUNT, SITE[:1])
+    feed(derivations, [second(p, 0, 1.0) for p in range(3)])
+    assert newest(feed(derivations, [second(0, 0, 1.0, UNCERTAIN)]), 7) == (1.0, UNCERTAIN)
+    assert feed(derivations, [second(0, 0, 1.0)]).point.size == 0
+    assert newest(feed(derivations, [second(2, 1, 1.0)]), 7) == (1.0, UNCERTAIN)
 
 
 def test_late_data_do_not_vote_beside_data_on_time() -> None:

@@ -92,6 +92,23 @@ async def test_a_new_session_is_not_fenced(broker: LocalBroker) -> None:
         assert not message.fenced
 
 
+@versions
+async def test_another_broker_is_known_by_what_it_delivers_itself(
+    broker: LocalBroker, version: str
+) -> None:
+    """That one before it gave the node its own messages proves nothing of it; a marker does."""
+    async with session(broker.port, version=version, heard_itself=True) as (link, heard):
+        await until(lambda: link.connected)
+        assert not link.heard_itself
+        link.mark()
+        await until(lambda: heard.markers == 1)
+        assert link.heard_itself
+    # The same one, which kept the session, has proved it.
+    async with session(broker.port, version=version, heard_itself=True) as (link, _):
+        await until(lambda: link.connected)
+        assert link.heard_itself
+
+
 async def test_a_password_file_that_is_missing_is_told_and_tried_again(
     broker: LocalBroker, tmp_path: Path
 ) -> None:
