@@ -12,10 +12,11 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from gateway.db import Database, StoreDamagedError, StoreError
+from gateway.db import Database, StoreDamagedError, StoreError, lock
 from gateway.observe import log
 from gateway.tasks import beside
 
@@ -36,6 +37,7 @@ async def ask_again(
     folder: Path,
     *,
     room_bytes: int,
+    held: bool,
     may_go: Callable[[], Awaitable[bool]],
     go: Callable[[], None],
 ) -> None:
@@ -47,6 +49,8 @@ async def ask_again(
         Of the store.
     room_bytes
         What must fit beside it: the reserve.
+    held
+        Whether this process has the folder already.
     may_go
         Whether the node runs on memory, and would lose nothing by going back now.
     go
@@ -58,7 +62,7 @@ async def ask_again(
         await asyncio.sleep(pause)
         if not await may_go():
             continue
-        reason = await beside(refusal, folder, room_bytes)
+        reason = await beside(partial(refusal, folder, room_bytes, held=held))
         if not reason and await may_go():
             go()
             return
@@ -67,7 +71,7 @@ async def ask_again(
         told = reason
 
 
-def refusal(folder: Path, room_bytes: int) -> str:
+def refusal(folder: Path, room_bytes: int, *, held: bool) -> str:
     """Return why no store can be opened in this folder; empty where one can."""
     probe = folder / "probe"
     try:
@@ -80,6 +84,8 @@ def refusal(folder: Path, room_bytes: int) -> str:
         finally:
             os.close(handle)
             probe.unlink(missing_ok=True)
+        if not held:
+            lock(folder).close()
         with suppress(StoreDamagedError):  # a new start sets it aside
             Database(folder / "store.db", "edge").close()
     except (OSError, StoreError) as error:

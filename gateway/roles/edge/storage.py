@@ -172,6 +172,7 @@ class Storage:
         await ask_again(
             self._folder,
             room_bytes=self._settings.reserve_mib * MEBIBYTE,
+            held=self._held is not None,
             may_go=self.drained,
             go=lambda: self._again(BACK),
         )

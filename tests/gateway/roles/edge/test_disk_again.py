@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.db import lock
 from gateway.northbound import outbox
 from gateway.roles.edge import disk_again
 from gateway.roles.edge.disk_again import refusal
@@ -114,7 +115,16 @@ async def test_it_stays_where_nobody_above_holds_its_journal(
 
 def test_a_disk_without_room_for_the_reserve_is_refused(tmp_path: Path) -> None:
     """It must take what a full disk's alarms would need, and keeps nothing of the trial."""
-    assert refusal(tmp_path / "data", 1024) == ""
+    assert refusal(tmp_path / "data", 1024, held=False) == ""
     assert "probe" not in {path.name for path in (tmp_path / "data").iterdir()}
-    assert refusal(tmp_path / "data", 1 << 50)
+    assert refusal(tmp_path / "data", 1 << 50, held=False)
     assert "probe" not in {path.name for path in (tmp_path / "data").iterdir()}
+
+
+def test_a_disk_whose_store_another_has_is_refused(tmp_path: Path) -> None:
+    """A store that could not be taken would be given up again at once, for yet another life."""
+    other = lock(tmp_path)
+    assert "another process" in refusal(tmp_path, 1024, held=False)
+    assert refusal(tmp_path, 1024, held=True) == ""
+    other.close()
+    assert refusal(tmp_path, 1024, held=False) == ""
