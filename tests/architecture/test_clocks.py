@@ -33,6 +33,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "cli/retire.py": {"time.time_ns": PERSON},
     "cli/run.py": {"SystemClock": ENTRY},
     "cli/site.py": {"time.time_ns": PERSON, "time.monotonic": PERSON},
+    "db.py": {"time.monotonic": PATIENCE, "time.sleep": PATIENCE},
     "northbound/downlink.py": {"asyncio.sleep": RETRY},
     "northbound/exports/alerting.py": {"asyncio.timeout": PATIENCE, "loop.time": PATIENCE},
     "northbound/exports/courier.py": {
@@ -51,6 +52,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     },
     "roles/edge/child.py": {"asyncio.sleep": RETRY, "asyncio.wait_for": PATIENCE},
     "roles/edge/committer.py": {"time.monotonic": DISK, "loop.call_later": DISK},
+    "roles/edge/folding.py": {"asyncio.sleep": RETRY},
     "roles/edge/keeping.py": {"asyncio.sleep": ROUND},
     "roles/edge/disk_again.py": {"asyncio.sleep": ROUND},
     "roles/edge/node.py": {"asyncio.sleep": ROUND},

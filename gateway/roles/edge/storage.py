@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.alarms import store as alarm_store
-from gateway.db import Database, StoreError, StoreFullError
+from gateway.db import Database
 from gateway.identity import Identity, random_bits
 from gateway.journal import Chain
 from gateway.model import NANOSECONDS, Clock
@@ -27,6 +27,7 @@ from gateway.northbound.spool_writer import Spool
 from gateway.observe import Metrics, log
 from gateway.roles.edge.committer import QUEUE_LENGTH, Committed, Committer, Work
 from gateway.roles.edge.disk_again import ask_again
+from gateway.roles.edge.folding import Folding
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.own_alarms import OwnAlarms
 from gateway.roles.edge.recovery import Opened, memory_store
@@ -34,7 +35,6 @@ from gateway.roles.edge.snapshot_keeping import SnapshotKeeping
 from gateway.roles.edge.standstill import LeftAlone, Stillness
 from gateway.roles.edge.witness import Witness
 from gateway.southbound.mqtt import BrokerSession
-from gateway.tasks import beside
 
 #: A sync that has not come back after this is slow storage.
 SLOW_S: Final = 0.5
@@ -51,11 +51,6 @@ MEBIBYTE: Final = 1024 * 1024
 WAITING_BYTES: Final = 64 * MEBIBYTE
 #: Events that count what a full disk cost come no oftener than this.
 SHED_EVERY_S: Final = 60.0
-#: A log of the store with more pages is folded into it; after a failure not before this, s.
-LOG_PAGES: Final = 1000
-FOLD_AGAIN_S: Final = 10.0
-#: A log of so many pages (64 MiB) is not folded because somebody reads from its beginning on.
-HELD_PAGES: Final = 16_384
 LOG = log("roles.edge.storage")
 
 
@@ -121,7 +116,6 @@ class Storage:
         self._slow = False
         self._failed = False
         self._asked = False
-        self._held_open = False
         # Kept while the node runs, on whatever store.
         self._held = opened.held
         self._lent = 0
@@ -133,7 +127,12 @@ class Storage:
         self.snapshots = SnapshotKeeping(
             folder, clock=clock, committer=lambda: self._committer, may_keep=lambda: self._may_keep
         )
-        self._folding: asyncio.Task[None] | None = None
+        self._folding = Folding(
+            committer=lambda: self._committer,
+            may_fold=lambda: self.answers,
+            held=self._tell_held,
+            failed=self._fold_failed,
+        )
         self._shed_told = float("-inf")
         self._use(opened)
 
@@ -246,8 +245,7 @@ class Storage:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(0.1)
-            self._fold()
-            self._notice_reader()
+            self._folding.look()
             since = self._committer.busy_since
             if not self._slow and since and loop.time() - since > SLOW_S:
                 self._slow = True
@@ -272,33 +270,12 @@ class Storage:
             committer.abandon()
             self._lost(f"the disk has not answered for {HUNG_S:g} s", anew=False)
 
-    def _fold(self) -> None:
-        """Fold the store's log into the store when it has grown, beside the commits."""
-        database = self._committer.database
-        free = self._folding is None or self._folding.done()
-        if free and self.answers and database.log_pages > LOG_PAGES:
-            self._folding = asyncio.create_task(self._folded(database), name="fold")
+    def _tell_held(self, held: bool) -> None:  # noqa: FBT001
+        self._line.detected([self._own.edge("storage_held", active=held)])
 
-    def _notice_reader(self) -> None:
-        """Tell of a reader that keeps the log from beginning anew, until a commit finds it has."""
-        pages = self._committer.database.log_pages
-        held = pages > HELD_PAGES or (self._held_open and not 0 < pages <= LOG_PAGES)
-        if held != self._held_open:
-            self._held_open = held
-            self._line.detected([self._own.edge("storage_held", active=held)])
-
-    async def _folded(self, database: Database) -> None:
-        try:
-            await beside(database.fold)
-            # Under steady traffic something was committed meanwhile, and the log would only grow.
-            await self.act(Database.fold_rest)
-        except StoreFullError as error:
-            LOG.warning("the store's log was not folded; a commit will do it", reason=str(error))
-            await asyncio.sleep(FOLD_AGAIN_S)
-        except StoreError as error:
-            # What a disk refuses here it would refuse the next commit.
-            if database is self._committer.database and not self._failed:
-                self._troubled("lost", str(error))
+    def _fold_failed(self, committer: Committer, reason: str) -> None:
+        if committer is self._committer and not self._failed:
+            self._troubled("lost", reason)
 
     def _use(self, opened: Opened) -> None:
         on_disk = opened.spool is not None
