@@ -50,6 +50,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "SystemClock": ENTRY, "time.time_ns": ENTRY, "time.monotonic": PATIENCE,
         "time.sleep": PATIENCE, "asyncio.sleep": PATIENCE,
     },
+    "roles/edge/anew.py": {"time.monotonic": DISK, "time.sleep": DISK},
     "roles/edge/child.py": {"asyncio.sleep": RETRY, "asyncio.wait_for": PATIENCE},
     "roles/edge/committer.py": {"time.monotonic": DISK, "loop.call_later": DISK},
     "roles/edge/folding.py": {"asyncio.sleep": RETRY},

@@ -72,7 +72,8 @@ class Own:
 class LeftAlone:
     """What stands in calls that a node waits for no longer.
 
-    A process in which one stands cannot execute itself anew: the kernel lets that wait for it.
+    A process in which one stands cannot execute itself anew: the kernel lets that wait for it. It
+    starts another in its place (`anew`).
     """
 
     def __init__(self) -> None:

@@ -35,6 +35,7 @@ from gateway.roles.edge.snapshot_keeping import SnapshotKeeping
 from gateway.roles.edge.standstill import LeftAlone, Stillness
 from gateway.roles.edge.witness import Witness
 from gateway.southbound.mqtt import BrokerSession
+from gateway.tasks import stands_beside
 
 #: A sync that has not come back after this is slow storage.
 SLOW_S: Final = 0.5
@@ -157,8 +158,8 @@ class Storage:
         above = [name for name in self._destinations if not name.startswith(PREFIX)]
         if self._opened.spool is not None or not above or self._line.holds_something:
             return False
-        if self._alone.any:
-            return False  # executing itself anew, the process would wait for it, watching nothing
+        if self._alone.any or stands_beside():
+            return False  # what hangs would keep the store from the next process
         return not await self.act(
             lambda database: (
                 dead_letters.count(database)

@@ -15,6 +15,7 @@ import pytest
 from gateway import db, holding
 from gateway.clock import SystemClock
 from gateway.northbound.spool import Configuration
+from gateway.roles.edge import anew
 from gateway.roles.edge.disk_again import refusal
 from gateway.roles.edge.recovery import open_store
 from tests.faults.disks.power import LossyDisk, missing
@@ -42,6 +43,34 @@ sys.stdin.readline()
 """
 
 
+#: The same, under one that begins anew; what begins tells what it has found.
+BEGINS = """
+import asyncio, os, sys
+from pathlib import Path
+from gateway import db
+from gateway.clock import SystemClock
+from gateway.northbound.spool import Configuration
+from gateway.roles.edge import anew
+from gateway.roles.edge.recovery import open_store
+from gateway.tasks import beside
+folder = Path(sys.argv[1])
+opened = open_store(folder, configuration=Configuration(hash="", tags=[]), clock=SystemClock())
+if anew.RESTARTED in os.environ:
+    place = "memory" if opened.spool is None else "disk"
+    print("begun", os.getpid(), place, os.environ[anew.RESTARTED], flush=True)
+    sys.exit()
+file = os.open(folder / "any", os.O_WRONLY | os.O_CREAT)
+os.write(file, b"x")
+print("open", flush=True)
+sys.stdin.readline()
+async def hang():
+    asyncio.ensure_future(beside(os.fsync, file))
+    await asyncio.to_thread(sys.stdin.readline)
+asyncio.run(hang())
+getattr(anew, sys.argv[2])("the reason")
+"""
+
+
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[LossyDisk]:
     with LossyDisk(tmp_path / "disk") as made:
@@ -51,9 +80,9 @@ def disk(tmp_path: Path) -> Iterator[LossyDisk]:
             made.answer()
 
 
-def begun(disk: LossyDisk, program: str) -> subprocess.Popen[bytes]:
+def begun(disk: LossyDisk, program: str, *more: str) -> subprocess.Popen[bytes]:
     """Start a program on the disk, and let that hang under a thread of it."""
-    command = [sys.executable, "-c", program, str(disk.place)]
+    command = [sys.executable, "-c", program, str(disk.place), *more]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -63,6 +92,21 @@ def begun(disk: LossyDisk, program: str) -> subprocess.Popen[bytes]:
     process.stdin.flush()
     disk.held()
     return process
+
+
+def begins_anew(process: subprocess.Popen[bytes]) -> tuple[int, str]:
+    """Let a program begin anew; return which process it is then, and where its store is."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"\n")
+    process.stdin.flush()
+    for line in process.stdout:
+        told, *what = line.decode().split(maxsplit=3)
+        if told == "begun":
+            pid, place, why = what
+            assert why == "the reason\n"
+            return int(pid), place
+    raise AssertionError("it has not begun anew")
 
 
 async def test_a_start_takes_memory_where_the_disk_keeps_the_last_process(
@@ -85,3 +129,41 @@ async def test_a_start_takes_memory_where_the_disk_keeps_the_last_process(
     again = open_store(folder, configuration=CONFIGURATION, clock=SystemClock())
     assert again.spool is not None
     again.close()
+
+
+@pytest.mark.parametrize("how", ["execute_again", "leave", "restart"])
+def test_what_begins_anew_does_not_wait_for_the_disk(disk: LossyDisk, how: str) -> None:
+    """Also where only work beside the loop hangs: a program that executed itself would never run.
+
+    It is another process, and takes memory: the one before has ended and still holds the store.
+    """
+    process = begun(disk, BEGINS, how)
+    pid, place = begins_anew(process)
+    assert place == "memory"
+    assert pid != process.pid
+    assert process.poll() is None
+    disk.answer()
+    with process:
+        pass
+
+
+def test_without_a_call_that_hangs_it_stays_the_same_process(disk: LossyDisk) -> None:
+    """Whoever started it keeps the process that he started."""
+    process = begun(disk, BEGINS, "execute_again")
+    disk.answer()
+    assert begins_anew(process) == (process.pid, "disk")
+    with process:
+        pass
+
+
+def test_a_thread_that_no_signal_ends_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever began it: the kernel says so, and not of one that merely waits for its turn."""
+    monkeypatch.setattr(anew, "SOUND_S", 0.0)
+    for number, (name, state) in enumerate([("python", "S"), ("a) D (b", "R")]):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "stat").write_text(f"{number} ({name}) {state} 1 2 3")
+    assert not anew.hangs(tmp_path)
+    (tmp_path / "1" / "stat").write_text("1 (store) D 1 2 3")
+    assert anew.hangs(tmp_path)
