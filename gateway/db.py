@@ -188,6 +188,11 @@ class Database:
         for listener in self._listeners:
             listener(channel)
 
+    def image(self) -> bytes:
+        """Return the whole store, as the bytes of a file that holds it."""
+        with self._lock, translated(self.path):
+            return self._connection.serialize("main")
+
     def close(self) -> None:
         """Close the file; the write-ahead log is folded in by SQLite."""
         with self._lock:

@@ -99,7 +99,7 @@ def _state(task: Path) -> str:
 
 def _begin(reason: str, *, left: bool) -> None:
     counts: dict[str, str] = {}
-    if reason == BACK:
+    if reason.startswith(BACK):
         LOG.warning("back from memory to the disk; starting anew", reason=reason)
         counts = {FAILURES: "0", RETURNS: str(returns() + 1)}
     elif reason.startswith(FAILED):

@@ -2,8 +2,9 @@
 
 It does so by a new start, and only while that costs nothing: every event of the memory's life has
 been received by a parent or a screen, none is a dead letter, no alarm of the plant stands and no
-delay runs, since the disk knows nothing of them. Where nobody is above, an operator starts it anew.
-What stood on the disk before stands again: too much rather than too little.
+delay runs, since the disk knows nothing of them. Where nobody is above, the memory's store with its
+journal is put beside the one on the disk first. What stood on the disk before stands again: too
+much rather than too little.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ async def ask_again(
     room_bytes: int,
     held: bool,
     may_go: Callable[[], Awaitable[bool]],
-    go: Callable[[], None],
+    go: Callable[[], Awaitable[bool]],
 ) -> None:
     """Ask whether the disk takes a store again until it does, and go back to it then.
 
@@ -54,7 +55,7 @@ async def ask_again(
     may_go
         Whether the node runs on memory, and would lose nothing by going back now.
     go
-        Starts the node anew on its disk.
+        Starts the node anew on its disk; returns False where that has become impossible meanwhile.
     """
     pause = min(LAST_S, FIRST_S * 2.0 ** min(returns(), 20))
     told = ""
@@ -63,8 +64,7 @@ async def ask_again(
         if not await may_go():
             continue
         reason = await beside(partial(refusal, folder, room_bytes, held=held))
-        if not reason and await may_go():
-            go()
+        if not reason and await may_go() and await go():
             return
         if reason != told:
             LOG.warning("the disk still takes no store", reason=reason)

@@ -119,7 +119,7 @@ class EdgeNode:
         )
         engine = Engine(plant)
         await asyncio.to_thread(engine.warm_up)
-        receivers = await receivers_of(site, self._stack, self.alone)
+        receivers = await receivers_of(site, self._stack)
         try:
             self._use(opened, receivers)
             taken = await self._take_up(opened, engine)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.alarms import store as alarm_store
-from gateway.db import Database
+from gateway.db import Database, StoreError
 from gateway.identity import Identity, random_bits
 from gateway.journal import Chain
 from gateway.model import NANOSECONDS, Clock
@@ -25,6 +25,7 @@ from gateway.northbound.exports.rows import PREFIX
 from gateway.northbound.settings import StoreSettings
 from gateway.northbound.spool_writer import Spool
 from gateway.observe import Metrics, log
+from gateway.roles.edge import memory_life
 from gateway.roles.edge.committer import QUEUE_LENGTH, Committed, Committer, Work
 from gateway.roles.edge.disk_again import ask_again
 from gateway.roles.edge.folding import Folding
@@ -154,9 +155,7 @@ class Storage:
 
     async def drained(self) -> bool:
         """Whether the node runs on memory, and nothing that stands there alone would be lost."""
-        # An export holds no journal: where nobody above does, the only one is in this memory.
-        above = [name for name in self._destinations if not name.startswith(PREFIX)]
-        if self._opened.spool is not None or not above or self._line.holds_something:
+        if self._opened.spool is not None or self._line.holds_something:
             return False
         if self._alone.any or stands_beside():
             return False  # what hangs would keep the store from the next process
@@ -174,8 +173,24 @@ class Storage:
             room_bytes=self._settings.reserve_mib * MEBIBYTE,
             held=self._held is not None,
             may_go=self.drained,
-            go=lambda: self._again(BACK),
+            go=self._go_back,
         )
+
+    async def _go_back(self) -> bool:
+        # An export holds no journal: where nobody above does, the only one is in this memory.
+        if any(not name.startswith(PREFIX) for name in self._destinations):
+            self._again(BACK)
+            return True
+        seq = self._line.desk.chain.seq
+        try:
+            kept = await memory_life.keep(self._folder, self.identity.life, self.act)
+        except (OSError, StoreError) as error:
+            LOG.warning("the disk does not take the journal of this life", reason=str(error))
+            return False
+        if self._line.desk.chain.seq != seq or not await self.drained():
+            return False
+        self._again(f"{BACK}; {kept}")
+        return True
 
     def start(self, line: Line, session: BrokerSession) -> None:
         """Begin to write, for this line and this session."""

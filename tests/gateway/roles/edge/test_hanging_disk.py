@@ -124,6 +124,24 @@ async def test_it_goes_back_when_what_hung_has_come_back(
             await until(lambda: edge.started_again == [BACK])
 
 
+async def test_a_site_of_its_own_goes_back_too(
+    tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One stall does not leave it on memory for ever: what memory's life told is kept, and told."""
+    monkeypatch.setattr(storage, "HUNG_S", 0.5)
+    monkeypatch.setattr(disk_again, "FIRST_S", 0.05)
+    async with running(write_site(tmp_path, port=broker.port)) as edge:
+        disk.hang()
+        await edge.say(20.0)
+        await until(lambda: edge.active("@node/storage_lost"))
+        assert not await edge.node.storage.drained()
+        disk.answer()
+        await until(lambda: edge.started_again)
+        life = edge.node.storage.identity.life
+        assert f"life {life}" in edge.started_again[0]
+        assert (tmp_path / "data" / f"store.db.memory-{life}").exists()
+
+
 @pytest.mark.parametrize("step", ["open_store", "take_up"])
 async def test_a_start_waits_for_no_disk_that_hangs(
     tmp_path: Path, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch, step: str
