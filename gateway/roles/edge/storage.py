@@ -277,8 +277,12 @@ class Storage:
             self._notice_standstill(busy=bool(since))
 
     def _notice_standstill(self, *, busy: bool) -> None:
-        """Go on without a disk that a sync, or whatever else, does not come back from."""
-        if not busy or self.spool is None:
+        """Go on without a disk that a sync, or whatever else, does not come back from.
+
+        A store in memory waits for none, whatever it was asked by mistake: one that stands is left
+        alone for another, and yet another life.
+        """
+        if not busy:
             self._stillness = Stillness()
         elif self._stillness.look(self._committer.own.used_ns) >= HUNG_S:
             committer = self._committer

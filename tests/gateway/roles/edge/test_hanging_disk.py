@@ -13,7 +13,17 @@ from gateway.db import lock
 from gateway.identity import public_hex
 from gateway.model import decode_event
 from gateway.northbound import uplink
-from gateway.roles.edge import disk_again, snapshot_keeping, standstill, storage, taking_up
+from gateway.northbound.history import History
+from gateway.northbound.spool_writer import Spool
+from gateway.roles.edge import (
+    disk_again,
+    snapshot_keeping,
+    snapshots,
+    standstill,
+    storage,
+    taking_up,
+)
+from gateway.roles.edge.committer import Work
 from gateway.roles.edge.node import EdgeNode
 from gateway.roles.edge.run import run_edge
 from gateway.roles.edge.site import load_site
@@ -140,6 +150,88 @@ async def test_a_site_of_its_own_goes_back_too(
         life = edge.node.storage.identity.life
         assert f"life {life}" in edge.started_again[0]
         assert (tmp_path / "data" / f"store.db.memory-{life}").exists()
+
+
+async def test_a_store_in_memory_is_sent_to_no_disk_that_was_left_alone(
+    tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A spool that was about to be cut is another life's by then: nothing commits behind it."""
+    monkeypatch.setattr(storage, "HUNG_S", 0.5)
+    asked, found, cuts = threading.Event(), threading.Event(), list[int]()
+
+    def cut_to(_history: History, **_: object) -> tuple[int, int]:
+        asked.set()
+        found.wait(60)
+        return 7, 0
+
+    monkeypatch.setattr(History, "cut_to", cut_to)
+    monkeypatch.setattr(Spool, "cut", lambda _, before: cuts.append(before))
+    async with running(write_site(tmp_path, port=broker.port)) as edge:
+        node = edge.node
+        assert node.storage.spool is not None
+        cutting = asyncio.create_task(node.keeping._cut(node.storage.spool))
+        await until(asked.is_set)
+        disk.hang()
+        await edge.say(150.0)
+        await until(lambda: edge.active("@node/storage_lost"))
+        found.set()
+        await cutting
+        assert cuts == []
+        disk.answer()
+
+
+async def test_a_store_in_memory_that_stands_is_replaced_as_one_on_a_disk(
+    tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it was asked that asks the disk: alarms are not held back by it for ever."""
+    monkeypatch.setattr(storage, "HUNG_S", 0.5)
+    stands = threading.Event()
+    async with running(write_site(tmp_path, port=broker.port)) as edge:
+        node = edge.node
+        disk.hang()
+        await edge.say(20.0)
+        await until(lambda: edge.active("@node/storage_lost"))
+        life = node.storage.identity.life
+        node.storage.submit(Work(act=lambda _: stands.wait(60)))
+        try:
+            await until(lambda: node.storage.identity.life != life)
+            await edge.say(150.0)
+            await until(lambda: edge.active("A/h"))
+            await until(lambda: node.storage.head[0] >= node.desk.chain.seq)
+            assert not edge.active("@node/storage_slow")
+        finally:
+            stands.set()
+            disk.answer()
+
+
+async def test_a_snapshot_of_a_disk_that_was_left_alone_holds_up_no_end(
+    tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody answers what it asks then: it is told at once, and the end waits for no snapshot."""
+    monkeypatch.setattr(storage, "HUNG_S", 0.5)
+    answers, real = threading.Event(), snapshots.write
+
+    def write(folder: Path, position: int, body: bytes) -> bytes:
+        answers.wait(60)
+        return real(folder, position, body)
+
+    monkeypatch.setattr(snapshots, "write", write)
+    async with running(write_site(tmp_path, port=broker.port)) as edge:
+        node = edge.node
+        await edge.say(20.0)
+        await settled(edge)
+        node.storage.snapshots.keep(node.line.position, node.line.engine.snapshot())
+        writing = node.storage.snapshots._keeping
+        assert writing is not None
+        disk.hang()
+        await edge.say(150.0)
+        await until(lambda: edge.active("@node/storage_lost"))
+        async with asyncio.timeout(snapshot_keeping.LAST_S / 2):
+            await node.storage.snapshots.keep_last(node.line.position, b"")
+        assert not writing.done()
+        answers.set()
+        await until(writing.done)
+        disk.answer()
 
 
 @pytest.mark.parametrize("step", ["open_store", "take_up"])
