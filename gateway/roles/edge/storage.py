@@ -53,6 +53,8 @@ MEBIBYTE: Final = 1024 * 1024
 WAITING_BYTES: Final = 64 * MEBIBYTE
 #: Events that count what a full disk cost come no oftener than this.
 SHED_EVERY_S: Final = 60.0
+#: Alarms about a disk that the node runs on; of its room somebody else tells (`room`).
+OF_A_DISK: Final = ("storage_full", "storage_slow", "storage_held")
 LOG = log("roles.edge.storage")
 
 
@@ -237,9 +239,7 @@ class Storage:
         """Raise or clear the storage alarms as the store was found at the start."""
         lost = self._opened.spool is None
         self._metrics.store_trouble.set(3 if lost else 0)
-        rules: tuple[str, ...] = ("storage_lost",)
-        if not lost:
-            rules += ("storage_full", "storage_slow", "storage_held")
+        rules = ("storage_lost",) if lost else ("storage_lost", *OF_A_DISK)
         self._line.detected([self._own.edge(rule, active=lost) for rule in rules])
 
     def delivered(self) -> None:
@@ -387,11 +387,12 @@ class Storage:
         self._line.emit(
             self._line.desk.begin_life(Chain(self.identity), now_ns=self._clock.now_ns())
         )
-        self._line.detected([self._own.edge("storage_lost", active=True)])
-        if self._slow:
-            # It hung before it failed: from here on nothing is waited for.
-            self._slow = False
-            self._line.detected([self._own.edge("storage_slow", active=False)])
+        # What else was told of that disk is over: nothing is waited for, stored or read there.
+        self._slow = self._full = False
+        self._folding.forget()
+        over = [self._own.edge(rule, active=False) for rule in (*OF_A_DISK, "storage_low")]
+        self._line.detected([self._own.edge("storage_lost", active=True), *over])
+        self._tell_shed(0.0)
         self._lend()
         lent, self._lent = self._lent, 0
         if lent:
