@@ -41,17 +41,19 @@ def execute_again(reason: str) -> None:
     _begin(reason, left=False)
 
 
-def leave(reason: str) -> NoReturn:
+def leave(reason: str, hangs: bool) -> NoReturn:  # noqa: FBT001
     """End at once, or begin anew: threads that stand in calls of the kernel are waited for nowhere.
 
     Parameters
     ----------
     reason
         Why the program starts anew in its place; empty where it was asked to end.
+    hangs
+        Whether one is known to stand there.
     """
     if reason:
         notify(ANEW)
-        _begin(reason, left=True)
+        _begin(reason, left=hangs)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -104,7 +104,7 @@ class EdgeNode:
         self._heard_itself = False
         self._ended: Ended
         #: What stands in calls that the disk has not answered.
-        self.alone = LeftAlone()
+        self.alone = LeftAlone(failed=failures() > 0)
 
     async def __aenter__(self) -> Self:
         site, plant = self.site, self.plant

@@ -31,7 +31,7 @@ async def run_edge(
     ready: Callable[[EdgeNode], None] | None = None,
     stop: asyncio.Event | None = None,
     watchdog: Watchdog | None = None,
-    leave: Callable[[str], None] = lambda _: None,
+    leave: Callable[[str, bool], None] = lambda *_: None,
 ) -> str:
     """Run until stopped; return why a new start is wanted, or an empty string.
 
@@ -50,8 +50,8 @@ async def run_edge(
     watchdog
         Watches the loop.
     leave
-        Called at the end with what is returned, where something of this process still stands in a
-        call that the disk does not answer: whoever ends in order waits for that.
+        Called at the end, where whoever ends in order may wait for a disk, with what is returned
+        and whether something of this process still stands in a call that the disk does not answer.
     """
     if watchdog is not None:
         watchdog.follow()
@@ -92,10 +92,10 @@ async def run_edge(
     return _over(node, again[0] if again and not asked.is_set() else "", leave)
 
 
-def _over(node: EdgeNode, reason: str, leave: Callable[[str], None]) -> str:
+def _over(node: EdgeNode, reason: str, leave: Callable[[str, bool], None]) -> str:
     """Return why a new start is wanted, to somebody who can end in order."""
-    if node.alone.any:
-        leave(reason)
+    if node.alone.any or node.storage.failed:
+        leave(reason, node.alone.any)
     return reason
 
 

@@ -118,14 +118,13 @@ class Storage:
         self._line: Line
         self._session: BrokerSession
         self._slow = False
-        self._failed = False
+        #: Whether it failed for the first time: the node is about to end.
+        self.failed = False
         self._asked = False
         # Kept while the node runs, on whatever store.
         self._held = opened.held
-        self._lent = 0
-        self._lent_to = 0
-        self._shed = 0
-        self._full_shed = 0
+        self._lent, self._lent_to = 0, 0
+        self._shed, self._full_shed = 0, 0
         self._full = False
         #: Of the engine.
         self.snapshots = SnapshotKeeping(
@@ -148,7 +147,7 @@ class Storage:
     @property
     def answers(self) -> bool:
         """Whether the store's thread can be asked something now, on whatever store."""
-        return not self._slow and not self._failed
+        return not self._slow and not self.failed
 
     @property
     def _may_keep(self) -> bool:
@@ -210,7 +209,8 @@ class Storage:
             LOG.warning("the disk does not answer; the store is left as it is")
 
     def _close(self) -> None:
-        self._committer.database.close()
+        if not self.failed:  # else it would fold its log into a file that the disk has refused
+            self._committer.database.close()
         if self._held is not None:
             self._held.close()
 
@@ -294,7 +294,7 @@ class Storage:
         self._line.detected([self._own.edge("storage_held", active=held)])
 
     def _fold_failed(self, committer: Committer, reason: str) -> None:
-        if committer is self._committer and not self._failed:
+        if committer is self._committer and not self.failed:
             self._troubled("lost", reason)
 
     def _use(self, opened: Opened) -> None:
@@ -374,7 +374,7 @@ class Storage:
         LOG.error("the store failed", reason=reason)
         if anew and failures() == 0:
             # Nothing more is written there, and the new start waits for no disk.
-            self._failed = True
+            self.failed = self._alone.failed = True
             self._again(FAILED + reason)
             return
         # A memory store, a new life, and everything that stands told anew.

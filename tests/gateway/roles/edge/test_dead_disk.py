@@ -67,7 +67,7 @@ async def hang():
     asyncio.ensure_future(beside(os.fsync, file))
     await asyncio.to_thread(sys.stdin.readline)
 asyncio.run(hang())
-getattr(anew, sys.argv[2])("the reason")
+getattr(anew, sys.argv[2])("the reason", *sys.argv[3:])
 """
 
 
@@ -131,13 +131,13 @@ async def test_a_start_takes_memory_where_the_disk_keeps_the_last_process(
     again.close()
 
 
-@pytest.mark.parametrize("how", ["execute_again", "leave", "restart"])
+@pytest.mark.parametrize("how", ["execute_again", "leave hangs", "restart"])
 def test_what_begins_anew_does_not_wait_for_the_disk(disk: LossyDisk, how: str) -> None:
     """Also where only work beside the loop hangs: a program that executed itself would never run.
 
     It is another process, and takes memory: the one before has ended and still holds the store.
     """
-    process = begun(disk, BEGINS, how)
+    process = begun(disk, BEGINS, *how.split())
     pid, place = begins_anew(process)
     assert place == "memory"
     assert pid != process.pid

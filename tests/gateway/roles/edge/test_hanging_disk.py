@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.db import lock
+from gateway.db import Database, lock
 from gateway.identity import public_hex
 from gateway.model import decode_event
 from gateway.northbound import uplink
@@ -27,7 +27,7 @@ from gateway.roles.edge.committer import Work
 from gateway.roles.edge.node import EdgeNode
 from gateway.roles.edge.run import run_edge
 from gateway.roles.edge.site import load_site
-from gateway.roles.edge.storage import BACK
+from gateway.roles.edge.storage import BACK, FAILED, FAILURES
 from gateway.simulation.broker import LocalBroker
 from tests.gateway.northbound.site import Parent, serving
 from tests.gateway.roles.edge.conftest import Disk
@@ -273,18 +273,80 @@ async def test_an_end_waits_for_no_disk_that_hangs(
     monkeypatch.setattr(snapshot_keeping, "LAST_S", 0.5)
     site = load_site(write_site(tmp_path, port=broker.port))
     nodes: list[EdgeNode] = []
-    left: list[str] = []
+    left: list[tuple[str, bool]] = []
     stop = asyncio.Event()
-    edge = asyncio.create_task(run_edge(site, ready=nodes.append, stop=stop, leave=left.append))
+
+    def leave(*how: Any) -> None:
+        left.append(how)
+
+    edge = asyncio.create_task(run_edge(site, ready=nodes.append, stop=stop, leave=leave))
     await until(lambda: bool(nodes) and nodes[0].session.connected)
     disk.hang()
     await until(disk.hanging.is_set)
     stop.set()
     async with asyncio.timeout(20):
         assert await edge == ""
-    assert left == [""]
+    assert left == [("", True)]
     assert nodes[0].alone.any
     # What the end of the process does for it.
     disk.answer()
     await until(lambda: not nodes[0].alone.any)
     nodes[0].storage._close()
+
+
+async def test_after_a_failure_nothing_asks_that_disk_again(
+    tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It refuses first and then answers nothing: not even a close of the store is waited for."""
+    monkeypatch.setattr(standstill, "FAILED_S", standstill.STILL_S)
+    answers, real = threading.Event(), Database.close
+
+    def close(database: Database) -> None:
+        if database.path is not None:
+            answers.wait(60)
+        real(database)
+
+    site = load_site(write_site(tmp_path, port=broker.port))
+    nodes: list[EdgeNode] = []
+    left: list[tuple[str, bool]] = []
+
+    def leave(*how: Any) -> None:
+        left.append(how)
+
+    edge = asyncio.create_task(run_edge(site, ready=nodes.append, leave=leave))
+    try:
+        await until(lambda: bool(nodes) and nodes[0].session.connected)
+        monkeypatch.setattr(Database, "close", close)
+        disk.fails = True
+        async with asyncio.timeout(standstill.STILL_S - 5.0):
+            why = await edge
+        assert why.startswith(FAILED)
+        assert left == [(why, False)]
+    finally:
+        answers.set()
+    real(nodes[0].storage._committer.database)
+
+
+async def test_a_start_after_a_failure_is_left_alone_sooner(
+    tmp_path: Path, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The siren is commanded ten seconds after an error, also where the disk then hangs."""
+    monkeypatch.setenv(FAILURES, "1")
+    monkeypatch.setattr(standstill, "FAILED_S", 0.5)
+    answers, real = threading.Event(), taking_up.open_store
+
+    def hanging(*arguments: Any, **named: Any) -> Any:
+        answers.wait(60)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(taking_up, "open_store", hanging)
+    try:
+        async with (
+            asyncio.timeout(standstill.STILL_S - 5.0),
+            running(write_site(tmp_path, port=broker.port)) as edge,
+        ):
+            assert edge.active("@node/storage_lost")
+            answers.set()
+            await until(lambda: not edge.node.alone.any)
+    finally:
+        answers.set()
