@@ -63,6 +63,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "roles/edge/owed.py": {"loop.call_later": TRANSPORT},
     "roles/edge/run.py": {"SystemClock": ENTRY},
     "roles/edge/room.py": {"asyncio.sleep": ROUND},
+    "roles/edge/screen.py": {"asyncio.sleep": RETRY},
     "roles/edge/standstill.py": {"time.monotonic": DISK, "asyncio.sleep": ROUND},
     "watchdog.py": {"loop.call_later": ROUND},
     "roles/edge/snapshot_keeping.py": {"asyncio.timeout": PATIENCE},

@@ -133,10 +133,7 @@ async def test_a_start_takes_memory_where_the_disk_keeps_the_last_process(
 
 @pytest.mark.parametrize("how", ["execute_again", "leave hangs", "restart"])
 def test_what_begins_anew_does_not_wait_for_the_disk(disk: LossyDisk, how: str) -> None:
-    """Also where only work beside the loop hangs: a program that executed itself would never run.
-
-    It is another process, and takes memory: the one before has ended and still holds the store.
-    """
+    """Also where only work beside the loop hangs: another process runs, and takes memory."""
     process = begun(disk, BEGINS, *how.split())
     pid, place = begins_anew(process)
     assert place == "memory"
