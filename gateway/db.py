@@ -9,17 +9,23 @@ integers (ns), documents are BLOBs of JSON.
 from __future__ import annotations
 
 import fcntl
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import apsw
 
+from gateway import holding
+
 Value = int | float | str | bytes | None
 Row = tuple[Any, ...]
+#: A process that is ending lets go of its folder within so long, s; one that hangs does not.
+ENDING_S: Final = 2.0
 
 
 class StoreError(Exception):
@@ -36,6 +42,10 @@ class StoreNewerError(StoreError):
 
 class StoreInUseError(StoreError):
     """Another process writes this store."""
+
+
+class StoreLeftError(StoreError):
+    """A process that has ended holds this store: its disk has not answered all its threads."""
 
 
 class StoreBrokenError(StoreError):
@@ -178,6 +188,11 @@ class Database:
         for listener in self._listeners:
             listener(channel)
 
+    def image(self) -> bytes:
+        """Return the whole store, as the bytes of a file that holds it."""
+        with self._lock, translated(self.path):
+            return self._connection.serialize("main")
+
     def close(self) -> None:
         """Close the file; the write-ahead log is folded in by SQLite."""
         with self._lock:
@@ -211,21 +226,48 @@ def lock(folder: Path) -> BinaryIO:
     ------
     StoreInUseError
         Another process has it.
+    StoreLeftError
+        One that has ended has it, as long as a thread of it waits for the disk.
     OSError
         The folder cannot be written.
     """
     file = (folder / "lock").open("ab")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise StoreInUseError(
-            f"{folder}: another process runs on this store; stop it, or give each its own folder"
-        ) from error
-    except OSError:
+        _wait_for(file, folder)
+    except BaseException:
         file.close()
         raise
+    holding.tell(file)
     return file
+
+
+def _wait_for(file: BinaryIO, folder: Path) -> None:
+    """Lock a folder's file, and wait for that while who has it is ending."""
+    until = time.monotonic() + ENDING_S
+    while not _has_locked(file):
+        pid = holding.holder(file)
+        over = holding.is_over(pid)
+        # Who started this process in its own place is about to end.
+        if (over or pid == os.getppid()) and time.monotonic() < until:
+            time.sleep(0.05)
+        elif over:
+            raise StoreLeftError(
+                f"{folder}: process {pid} has ended, but its disk has not answered all of it; "
+                f"until then nobody can have this store"
+            )
+        else:
+            raise StoreInUseError(
+                f"{folder}: another process runs on this store; stop it, or give each its own "
+                f"folder"
+            )
+
+
+def _has_locked(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def migrate(connection: apsw.Connection, folder: str) -> None:

@@ -14,6 +14,7 @@ PAUSE_S: Final = 5.0
 KILL_S: Final = 10.0
 R = TypeVar("R")
 LOG = log("tasks")
+_beside: set[threading.Thread] = set()
 
 
 async def beside(function: Callable[..., R], *arguments: object) -> R:
@@ -39,12 +40,20 @@ async def beside(function: Callable[..., R], *arguments: object) -> R:
             result = function(*arguments)
         except BaseException as error:
             failed = error
+        _beside.discard(threading.current_thread())
         with suppress(RuntimeError):  # the loop has ended: nobody is left to be told
             loop.call_soon_threadsafe(settle, result, failed)
 
     name = getattr(function, "__name__", "beside")
-    threading.Thread(target=run, name=name, daemon=True).start()
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    _beside.add(thread)
+    thread.start()
     return await answer
+
+
+def stands_beside() -> bool:
+    """Whether something that was begun beside the loop has not come back."""
+    return any(thread.is_alive() for thread in tuple(_beside))
 
 
 async def kill(process: asyncio.subprocess.Process) -> None:

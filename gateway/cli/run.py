@@ -47,7 +47,8 @@ def edge(
 
     Example: hazgate edge --config site.toml
     """
-    from gateway.roles.edge.run import execute_again, leave, restart, run_edge
+    from gateway.roles.edge.anew import execute_again, leave, restart
+    from gateway.roles.edge.run import run_edge
     from gateway.roles.edge.site import start_site
 
     start_log(json=log_json)

@@ -80,12 +80,19 @@ class Spool:
         A position that does not follow the last begins a segment, as does a full one: what lies
         between was shed.
         """
-        large = HEADS * len(self._head) if len(self._head) > LARGE_HEAD else 0
-        full = position - self._first >= max(SEGMENT_BYTES, large)
-        if self._file < 0 or position != self.position or full:
+        if self._begins(position):
             self._open(position)
         self._write(blob)
         self.position = position + len(blob)
+
+    def ends_unsynced(self, position: int) -> bool:
+        """Return whether what is appended there ends a segment that is not on the disk yet."""
+        return self._unsynced and self._begins(position)
+
+    def _begins(self, position: int) -> bool:
+        large = HEADS * len(self._head) if len(self._head) > LARGE_HEAD else 0
+        full = position - self._first >= max(SEGMENT_BYTES, large)
+        return self._file < 0 or position != self.position or full
 
     def sync(self) -> None:
         """Return when everything appended is on the disk."""

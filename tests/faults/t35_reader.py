@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.db import Database
-from gateway.roles.edge.storage import HELD_PAGES
+from gateway.roles.edge.folding import HELD_PAGES
 from gateway.simulation.broker import LocalBroker, mosquitto
 from tests.faults.catalogue import Case, Control, Room, UnavailableError, fault_test, only, repeated
 from tests.faults.judging.evidence import Evidence

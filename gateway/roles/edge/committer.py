@@ -161,6 +161,7 @@ class Committer:
         self._accepted = 0
         self._end_told = 0
         self._lost = False
+        self._finished = False
         self._abandoned = False
         self._answers: set[asyncio.Future[Any]] = set()
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
@@ -171,6 +172,7 @@ class Committer:
 
     def finish(self) -> None:
         """Let the thread end when it has written what was handed over, and synced."""
+        self._finished = True
         self._queue.append((0.0, None))
         self._bell.set()
 
@@ -219,7 +221,15 @@ class Committer:
         self._bell.set()
 
     async def act(self, act: Callable[[Database], Any]) -> Any:
-        """Do something with the store in the store's thread and return its result."""
+        """Do something with the store in the store's thread and return its result.
+
+        Raises
+        ------
+        StoreBrokenError
+            The store is lost, or nobody writes it any more.
+        """
+        if self._lost or self._finished:
+            raise StoreBrokenError(LOST)
         answer: asyncio.Future[Any] = self._loop.create_future()
         self._answers.add(answer)
         answer.add_done_callback(self._answers.discard)

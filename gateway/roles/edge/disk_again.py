@@ -2,8 +2,9 @@
 
 It does so by a new start, and only while that costs nothing: every event of the memory's life has
 been received by a parent or a screen, none is a dead letter, no alarm of the plant stands and no
-delay runs, since the disk knows nothing of them. Where nobody is above, an operator starts it anew.
-What stood on the disk before stands again: too much rather than too little.
+delay runs, since the disk knows nothing of them. Where nobody is above, the memory's store with its
+journal is put beside the one on the disk first. What stood on the disk before stands again: too
+much rather than too little.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from gateway.db import Database, StoreDamagedError, StoreError
+from gateway.db import Database, StoreDamagedError, StoreError, lock
 from gateway.observe import log
 from gateway.tasks import beside
 
@@ -36,8 +38,9 @@ async def ask_again(
     folder: Path,
     *,
     room_bytes: int,
+    held: bool,
     may_go: Callable[[], Awaitable[bool]],
-    go: Callable[[], None],
+    go: Callable[[], Awaitable[bool]],
 ) -> None:
     """Ask whether the disk takes a store again until it does, and go back to it then.
 
@@ -47,10 +50,12 @@ async def ask_again(
         Of the store.
     room_bytes
         What must fit beside it: the reserve.
+    held
+        Whether this process has the folder already.
     may_go
         Whether the node runs on memory, and would lose nothing by going back now.
     go
-        Starts the node anew on its disk.
+        Starts the node anew on its disk; returns False where that has become impossible meanwhile.
     """
     pause = min(LAST_S, FIRST_S * 2.0 ** min(returns(), 20))
     told = ""
@@ -58,16 +63,15 @@ async def ask_again(
         await asyncio.sleep(pause)
         if not await may_go():
             continue
-        reason = await beside(refusal, folder, room_bytes)
-        if not reason and await may_go():
-            go()
+        reason = await beside(partial(refusal, folder, room_bytes, held=held))
+        if not reason and await may_go() and await go():
             return
         if reason != told:
             LOG.warning("the disk still takes no store", reason=reason)
         told = reason
 
 
-def refusal(folder: Path, room_bytes: int) -> str:
+def refusal(folder: Path, room_bytes: int, *, held: bool) -> str:
     """Return why no store can be opened in this folder; empty where one can."""
     probe = folder / "probe"
     try:
@@ -80,6 +84,8 @@ def refusal(folder: Path, room_bytes: int) -> str:
         finally:
             os.close(handle)
             probe.unlink(missing_ok=True)
+        if not held:
+            lock(folder).close()
         with suppress(StoreDamagedError):  # a new start sets it aside
             Database(folder / "store.db", "edge").close()
     except (OSError, StoreError) as error:

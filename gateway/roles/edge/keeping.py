@@ -143,11 +143,17 @@ class Keeping:
             self._metrics.influx_lag.set(max(0, spool.position - taken[0]))
         snapshot: int = await self._storage.act(snapshot_position)
         end, lost = await beside(partial(self._history.cut_to, snapshot=snapshot, taken=taken))
-        await self._storage.act(lambda _: spool.cut(end))
+        await self._storage.act(partial(self._cut_spool, spool, end))
         if lost:
             LOG.error("raw readings were cut before they were archived or exported", count=lost)
             self._storage.shed(lost, "the spool reached its limit before history took them")
         self._metrics.spool_bytes.set(await beside(spool.bytes_used))
+
+    def _cut_spool(self, spool: Spool, end: int, _: Database) -> None:
+        # In the store's thread, which by now may be that of a store in memory: it has no business
+        # with a disk that was left alone.
+        if self._storage.spool is spool:
+            spool.cut(end)
 
 
 class Retention:

@@ -104,7 +104,7 @@ class EdgeNode:
         self._heard_itself = False
         self._ended: Ended
         #: What stands in calls that the disk has not answered.
-        self.alone = LeftAlone()
+        self.alone = LeftAlone(failed=failures() > 0)
 
     async def __aenter__(self) -> Self:
         site, plant = self.site, self.plant
@@ -119,7 +119,7 @@ class EdgeNode:
         )
         engine = Engine(plant)
         await asyncio.to_thread(engine.warm_up)
-        receivers = await receivers_of(site, self._stack, self.alone)
+        receivers = await receivers_of(site, self._stack)
         try:
             self._use(opened, receivers)
             taken = await self._take_up(opened, engine)

@@ -107,7 +107,7 @@ def open_store(
     Raises
     ------
     StoreInUseError
-        Another process runs on this folder.
+        Another process runs on this folder; one that has ended, and hangs in its disk, does not.
     """
     if memory:
         return memory_store(memory)

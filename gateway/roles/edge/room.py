@@ -49,7 +49,9 @@ class Room:
     async def watch(self) -> NoReturn:
         """Look at the room now and then, for ever; a disk that does not answer is waited for."""
         while True:
-            if self._storage.answers and self._storage.spool is not None:
+            if not self._on_disk:
+                self._low = None
+            elif self._storage.answers:
                 try:
                     found = await beside(os.statvfs, self._folder)
                 except OSError as error:
@@ -60,7 +62,13 @@ class Room:
                     )
             await asyncio.sleep(LOOK_S)
 
+    @property
+    def _on_disk(self) -> bool:
+        return self._storage.spool is not None
+
     def _judge(self, *, left: int, size: int) -> None:
+        if not self._on_disk:
+            return  # it has not answered before it was lost
         low = is_low(left, size=size, reserve=self._reserve, before=bool(self._low))
         if low == self._low:
             return

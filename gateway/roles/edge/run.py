@@ -1,4 +1,4 @@
-"""An edge as a process: signals, metrics, and a new start where the store, or a part, died."""
+"""An edge as a process: signals, metrics, and how it ends where the store, or a part, died."""
 
 from __future__ import annotations
 
@@ -6,23 +6,18 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from gateway.clock import SystemClock
 from gateway.model import NANOSECONDS, Clock
 from gateway.observe import log
-from gateway.roles.edge.disk_again import RETURNS, returns
+from gateway.roles.edge.anew import RESTARTED
 from gateway.roles.edge.node import EdgeNode
-from gateway.roles.edge.self_fault import LONGEST
 from gateway.roles.edge.serving import MetricsServer, serve
 from gateway.roles.edge.site import Site
-from gateway.roles.edge.storage import BACK, FAILED, FAILURES, failures
-from gateway.watchdog import ANEW, Watchdog, notify
+from gateway.watchdog import Watchdog
 
-#: Where a process that begins anew is told why.
-RESTARTED: Final = "HAZGATE_RESTARTED"
 DIED: Final = "a part of the gateway died"
 #: What dies sooner after its start is left to the supervisor, who pauses between two starts.
 YOUNG_NS: Final = 60 * NANOSECONDS
@@ -36,7 +31,7 @@ async def run_edge(
     ready: Callable[[EdgeNode], None] | None = None,
     stop: asyncio.Event | None = None,
     watchdog: Watchdog | None = None,
-    leave: Callable[[str], None] = lambda _: None,
+    leave: Callable[[str, bool], None] = lambda *_: None,
 ) -> str:
     """Run until stopped; return why a new start is wanted, or an empty string.
 
@@ -55,8 +50,8 @@ async def run_edge(
     watchdog
         Watches the loop.
     leave
-        Called at the end with what is returned, where something of this process still stands in a
-        call that the disk does not answer: whoever ends in order waits for that.
+        Called at the end, where whoever ends in order may wait for a disk, with what is returned
+        and whether something of this process still stands in a call that the disk does not answer.
     """
     if watchdog is not None:
         watchdog.follow()
@@ -97,10 +92,10 @@ async def run_edge(
     return _over(node, again[0] if again and not asked.is_set() else "", leave)
 
 
-def _over(node: EdgeNode, reason: str, leave: Callable[[str], None]) -> str:
+def _over(node: EdgeNode, reason: str, leave: Callable[[str, bool], None]) -> str:
     """Return why a new start is wanted, to somebody who can end in order."""
-    if node.alone.any:
-        leave(reason)
+    if node.alone.any or node.storage.failed:
+        leave(reason, node.alone.any)
     return reason
 
 
@@ -153,48 +148,3 @@ async def _callbacks(node: EdgeNode) -> AsyncIterator[None]:
         yield
     finally:
         loop.set_exception_handler(before)
-
-
-def execute_again(reason: str) -> None:
-    """Start this very program anew in its place.
-
-    After a failure of the store its count is one higher; back on the disk, it begins anew.
-    """
-    counts: dict[str, str] = {}
-    if reason == BACK:
-        LOG.warning("back from memory to the disk; starting anew", reason=reason)
-        counts = {FAILURES: "0", RETURNS: str(returns() + 1)}
-    elif reason.startswith(FAILED):
-        LOG.error("the store failed; starting anew once", reason=reason)
-        counts = {FAILURES: str(failures() + 1)}
-    else:
-        LOG.error("a part of the gateway died; starting anew", reason=reason)
-    _execute(reason, counts)
-
-
-def leave(reason: str) -> NoReturn:
-    """End at once, or begin anew: threads that stand in calls of the kernel are waited for nowhere.
-
-    Parameters
-    ----------
-    reason
-        Why the program starts anew in its place; empty where it was asked to end.
-    """
-    if reason:
-        notify(ANEW)
-        execute_again(reason)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
-
-
-def restart(reason: str) -> None:
-    """Start this very program anew from the watchdog's thread: no log, whose lock may be held."""
-    with contextlib.suppress(OSError):
-        _execute(reason, {})
-
-
-def _execute(reason: str, counts: dict[str, str]) -> None:
-    why = reason.replace("\0", " ")[:LONGEST]
-    environment = {**os.environ, **counts, RESTARTED: why}
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NoReturn, Self
 
 from gateway import folders
 from gateway.northbound.settings import ParentSettings
@@ -14,11 +15,12 @@ from gateway.observe import log
 from gateway.roles.edge.child import keep_running
 from gateway.roles.edge.settings import ScreenSettings
 from gateway.roles.edge.site import Site
-from gateway.roles.edge.standstill import LeftAlone
 from gateway.roles.upward import PARENT, Above
-from gateway.tasks import Tasks
+from gateway.tasks import Tasks, beside
 
 SCREEN: Final = "screen"
+#: A disk that refuses the screen's file is asked again after so long, s.
+AGAIN_S: Final = 5.0
 LOG = log("roles.edge")
 
 
@@ -30,6 +32,9 @@ def screen_id(node: str) -> str:
 class LocalScreen:
     """A centre of the site's own, as a child process, kept running.
 
+    No start waits for its file: where the disk refuses it, or does not answer, the screen comes
+    when that has changed.
+
     Parameters
     ----------
     settings
@@ -38,8 +43,6 @@ class LocalScreen:
         Of the gateway it shows.
     folder
         The node's store; the screen's own store lies in ``screen`` below it.
-    alone
-        Notes what stands in calls that nobody waits for any more.
     """
 
     def __init__(
@@ -50,23 +53,16 @@ class LocalScreen:
         name: str,
         division: str,
         folder: Path,
-        alone: LeftAlone,
     ) -> None:
         self._settings = settings
         self._node = node
         self._name = name
         self._division = division
         self._folder = folder.absolute() / "screen"
-        self._alone = alone
         self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
-        await self._alone.run(self._write)
-        config = str(self._folder / "centre.toml")
-        child = keep_running(
-            "screen", sys.executable, "-m", "gateway", "centre", "--config", config
-        )
-        self._tasks.begin("screen", child)
+        self._tasks.begin("screen", self._run())
         return self
 
     async def __aexit__(
@@ -87,6 +83,23 @@ class LocalScreen:
         )
         return Above(SCREEN, settings)
 
+    async def _run(self) -> NoReturn:
+        told = ""
+        while reason := await self._refusal():
+            if reason != told:
+                LOG.warning("the screen cannot be started yet", reason=reason)
+            told = reason
+            await asyncio.sleep(AGAIN_S)
+        config = str(self._folder / "centre.toml")
+        await keep_running("screen", sys.executable, "-m", "gateway", "centre", "--config", config)
+
+    async def _refusal(self) -> str:
+        try:
+            await beside(self._write)
+        except OSError as error:
+            return str(error)
+        return ""
+
     def _write(self) -> None:
         folders.make(self._folder, mode=0o700)
         text = (
@@ -97,7 +110,7 @@ class LocalScreen:
         (self._folder / "centre.toml").write_text(text, encoding="utf-8")
 
 
-async def receivers_of(site: Site, stack: AsyncExitStack, alone: LeftAlone) -> list[Above]:
+async def receivers_of(site: Site, stack: AsyncExitStack) -> list[Above]:
     """Return parent and screen, as far as the site has them; the screen runs until `stack` ends."""
     settings = site.settings
     receivers = [Above(PARENT, settings.parent)] if settings.parent else []
@@ -108,13 +121,6 @@ async def receivers_of(site: Site, stack: AsyncExitStack, alone: LeftAlone) -> l
             name=settings.node.name or settings.node.id,
             division=settings.node.division,
             folder=site.folder,
-            alone=alone,
         )
-        try:
-            await stack.enter_async_context(screen)
-        except OSError as error:
-            # Refused, or not answered, by the disk: the site is watched all the same, without it.
-            LOG.warning("the screen cannot be started", reason=str(error))
-        else:
-            receivers.append(screen.above)
+        receivers.append((await stack.enter_async_context(screen)).above)
     return receivers

@@ -58,7 +58,12 @@ class SnapshotKeeping:
             self._keeping = asyncio.create_task(self._keep(position, body), name="snapshot")
 
     async def keep_last(self, position: int, body: bytes) -> None:
-        """Write a snapshot on the way out, after the one that is being written."""
+        """Write a snapshot on the way out, after the one that is being written.
+
+        Where none can be kept, nothing is waited for.
+        """
+        if not self._may_keep():
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_S):
                 if self._keeping is not None:

@@ -19,6 +19,8 @@ from gateway.tasks import beside
 
 #: A start or an end waits so long for a call that does not move, s.
 STILL_S: Final = 20.0
+#: And so long where the disk has just failed: then it is likely to answer nothing more.
+FAILED_S: Final = 5.0
 LOOK_S: Final = 0.05
 #: What one look counts at most: in a process that was stopped nothing could move.
 MOST_S: Final = 1.0
@@ -72,15 +74,27 @@ class Own:
 class LeftAlone:
     """What stands in calls that a node waits for no longer.
 
-    A process in which one stands cannot execute itself anew: the kernel lets that wait for it.
+    A process in which one stands cannot execute itself anew: the kernel lets that wait for it. It
+    starts another in its place (`anew`).
+
+    Parameters
+    ----------
+    failed
+        Whether the disk has failed before this start.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, failed: bool = False) -> None:
+        self.failed = failed
         self._standing: list[Callable[[], bool]] = []
 
     def add(self, ended: Callable[[], bool]) -> None:
         """Take something that has not come back, and how to see that it has."""
         self._standing.append(ended)
+
+    @property
+    def still_s(self) -> float:
+        """How long something may stand before it is left alone, s."""
+        return min(FAILED_S, STILL_S) if self.failed else STILL_S
 
     @property
     def any(self) -> bool:
@@ -92,7 +106,7 @@ class LeftAlone:
         """Wait for a thread; return whether it has ended, and leave it alone where it stands."""
         stillness = Stillness()
         while not ended():
-            if stillness.look(used_ns()) >= STILL_S:
+            if stillness.look(used_ns()) >= self.still_s:
                 self.add(ended)
                 return False
             await asyncio.sleep(LOOK_S)
@@ -121,9 +135,9 @@ class LeftAlone:
             stillness = Stillness()
             while not answer.done():
                 await asyncio.wait([answer], timeout=LOOK_S)
-                if stillness.look(work.own.used_ns) >= STILL_S and work.leave():
+                if stillness.look(work.own.used_ns) >= self.still_s and work.leave():
                     self.add(lambda: work.ended)
-                    raise TimeoutError(f"the disk has not answered for {STILL_S:g} s")
+                    raise TimeoutError(f"the disk has not answered for {self.still_s:g} s")
             return await answer
         except asyncio.CancelledError:
             work.leave()

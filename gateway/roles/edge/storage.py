@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.alarms import store as alarm_store
-from gateway.db import Database, StoreError, StoreFullError
+from gateway.db import Database, StoreError
 from gateway.identity import Identity, random_bits
 from gateway.journal import Chain
 from gateway.model import NANOSECONDS, Clock
@@ -25,8 +25,10 @@ from gateway.northbound.exports.rows import PREFIX
 from gateway.northbound.settings import StoreSettings
 from gateway.northbound.spool_writer import Spool
 from gateway.observe import Metrics, log
+from gateway.roles.edge import memory_life
 from gateway.roles.edge.committer import QUEUE_LENGTH, Committed, Committer, Work
 from gateway.roles.edge.disk_again import ask_again
+from gateway.roles.edge.folding import Folding
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.own_alarms import OwnAlarms
 from gateway.roles.edge.recovery import Opened, memory_store
@@ -34,7 +36,7 @@ from gateway.roles.edge.snapshot_keeping import SnapshotKeeping
 from gateway.roles.edge.standstill import LeftAlone, Stillness
 from gateway.roles.edge.witness import Witness
 from gateway.southbound.mqtt import BrokerSession
-from gateway.tasks import beside
+from gateway.tasks import stands_beside
 
 #: A sync that has not come back after this is slow storage.
 SLOW_S: Final = 0.5
@@ -51,11 +53,8 @@ MEBIBYTE: Final = 1024 * 1024
 WAITING_BYTES: Final = 64 * MEBIBYTE
 #: Events that count what a full disk cost come no oftener than this.
 SHED_EVERY_S: Final = 60.0
-#: A log of the store with more pages is folded into it; after a failure not before this, s.
-LOG_PAGES: Final = 1000
-FOLD_AGAIN_S: Final = 10.0
-#: A log of so many pages (64 MiB) is not folded because somebody reads from its beginning on.
-HELD_PAGES: Final = 16_384
+#: Alarms about a disk that the node runs on; of its room somebody else tells (`room`).
+OF_A_DISK: Final = ("storage_full", "storage_slow", "storage_held")
 LOG = log("roles.edge.storage")
 
 
@@ -119,21 +118,24 @@ class Storage:
         self._line: Line
         self._session: BrokerSession
         self._slow = False
-        self._failed = False
+        #: Whether it failed for the first time: the node is about to end.
+        self.failed = False
         self._asked = False
-        self._held_open = False
         # Kept while the node runs, on whatever store.
         self._held = opened.held
-        self._lent = 0
-        self._lent_to = 0
-        self._shed = 0
-        self._full_shed = 0
+        self._lent, self._lent_to = 0, 0
+        self._shed, self._full_shed = 0, 0
         self._full = False
         #: Of the engine.
         self.snapshots = SnapshotKeeping(
             folder, clock=clock, committer=lambda: self._committer, may_keep=lambda: self._may_keep
         )
-        self._folding: asyncio.Task[None] | None = None
+        self._folding = Folding(
+            committer=lambda: self._committer,
+            may_fold=lambda: self.answers,
+            held=self._tell_held,
+            failed=self._fold_failed,
+        )
         self._shed_told = float("-inf")
         self._use(opened)
 
@@ -145,7 +147,7 @@ class Storage:
     @property
     def answers(self) -> bool:
         """Whether the store's thread can be asked something now, on whatever store."""
-        return not self._slow and not self._failed
+        return not self._slow and not self.failed
 
     @property
     def _may_keep(self) -> bool:
@@ -154,12 +156,10 @@ class Storage:
 
     async def drained(self) -> bool:
         """Whether the node runs on memory, and nothing that stands there alone would be lost."""
-        # An export holds no journal: where nobody above does, the only one is in this memory.
-        above = [name for name in self._destinations if not name.startswith(PREFIX)]
-        if self._opened.spool is not None or not above or self._line.holds_something:
+        if self._opened.spool is not None or self._line.holds_something:
             return False
-        if self._alone.any:
-            return False  # executing itself anew, the process would wait for it, watching nothing
+        if self._alone.any or stands_beside():
+            return False  # what hangs would keep the store from the next process
         return not await self.act(
             lambda database: (
                 dead_letters.count(database)
@@ -172,9 +172,26 @@ class Storage:
         await ask_again(
             self._folder,
             room_bytes=self._settings.reserve_mib * MEBIBYTE,
+            held=self._held is not None,
             may_go=self.drained,
-            go=lambda: self._again(BACK),
+            go=self._go_back,
         )
+
+    async def _go_back(self) -> bool:
+        # An export holds no journal: where nobody above does, the only one is in this memory.
+        if any(not name.startswith(PREFIX) for name in self._destinations):
+            self._again(BACK)
+            return True
+        seq = self._line.desk.chain.seq
+        try:
+            kept = await memory_life.keep(self._folder, self.identity.life, self.act)
+        except (OSError, StoreError) as error:
+            LOG.warning("the disk does not take the journal of this life", reason=str(error))
+            return False
+        if self._line.desk.chain.seq != seq or not await self.drained():
+            return False
+        self._again(f"{BACK}; {kept}")
+        return True
 
     def start(self, line: Line, session: BrokerSession) -> None:
         """Begin to write, for this line and this session."""
@@ -192,7 +209,8 @@ class Storage:
             LOG.warning("the disk does not answer; the store is left as it is")
 
     def _close(self) -> None:
-        self._committer.database.close()
+        if not self.failed:  # else it would fold its log into a file that the disk has refused
+            self._committer.database.close()
         if self._held is not None:
             self._held.close()
 
@@ -221,9 +239,7 @@ class Storage:
         """Raise or clear the storage alarms as the store was found at the start."""
         lost = self._opened.spool is None
         self._metrics.store_trouble.set(3 if lost else 0)
-        rules: tuple[str, ...] = ("storage_lost",)
-        if not lost:
-            rules += ("storage_full", "storage_slow", "storage_held")
+        rules = ("storage_lost",) if lost else ("storage_lost", *OF_A_DISK)
         self._line.detected([self._own.edge(rule, active=lost) for rule in rules])
 
     def delivered(self) -> None:
@@ -245,8 +261,7 @@ class Storage:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(0.1)
-            self._fold()
-            self._notice_reader()
+            self._folding.look()
             since = self._committer.busy_since
             if not self._slow and since and loop.time() - since > SLOW_S:
                 self._slow = True
@@ -262,8 +277,12 @@ class Storage:
             self._notice_standstill(busy=bool(since))
 
     def _notice_standstill(self, *, busy: bool) -> None:
-        """Go on without a disk that a sync, or whatever else, does not come back from."""
-        if not busy or self.spool is None:
+        """Go on without a disk that a sync, or whatever else, does not come back from.
+
+        A store in memory waits for none, whatever it was asked by mistake: one that stands is left
+        alone for another, and yet another life.
+        """
+        if not busy:
             self._stillness = Stillness()
         elif self._stillness.look(self._committer.own.used_ns) >= HUNG_S:
             committer = self._committer
@@ -271,33 +290,12 @@ class Storage:
             committer.abandon()
             self._lost(f"the disk has not answered for {HUNG_S:g} s", anew=False)
 
-    def _fold(self) -> None:
-        """Fold the store's log into the store when it has grown, beside the commits."""
-        database = self._committer.database
-        free = self._folding is None or self._folding.done()
-        if free and self.answers and database.log_pages > LOG_PAGES:
-            self._folding = asyncio.create_task(self._folded(database), name="fold")
+    def _tell_held(self, held: bool) -> None:  # noqa: FBT001
+        self._line.detected([self._own.edge("storage_held", active=held)])
 
-    def _notice_reader(self) -> None:
-        """Tell of a reader that keeps the log from beginning anew, until a commit finds it has."""
-        pages = self._committer.database.log_pages
-        held = pages > HELD_PAGES or (self._held_open and not 0 < pages <= LOG_PAGES)
-        if held != self._held_open:
-            self._held_open = held
-            self._line.detected([self._own.edge("storage_held", active=held)])
-
-    async def _folded(self, database: Database) -> None:
-        try:
-            await beside(database.fold)
-            # Under steady traffic something was committed meanwhile, and the log would only grow.
-            await self.act(Database.fold_rest)
-        except StoreFullError as error:
-            LOG.warning("the store's log was not folded; a commit will do it", reason=str(error))
-            await asyncio.sleep(FOLD_AGAIN_S)
-        except StoreError as error:
-            # What a disk refuses here it would refuse the next commit.
-            if database is self._committer.database and not self._failed:
-                self._troubled("lost", str(error))
+    def _fold_failed(self, committer: Committer, reason: str) -> None:
+        if committer is self._committer and not self.failed:
+            self._troubled("lost", reason)
 
     def _use(self, opened: Opened) -> None:
         on_disk = opened.spool is not None
@@ -376,7 +374,7 @@ class Storage:
         LOG.error("the store failed", reason=reason)
         if anew and failures() == 0:
             # Nothing more is written there, and the new start waits for no disk.
-            self._failed = True
+            self.failed = self._alone.failed = True
             self._again(FAILED + reason)
             return
         # A memory store, a new life, and everything that stands told anew.
@@ -389,11 +387,12 @@ class Storage:
         self._line.emit(
             self._line.desk.begin_life(Chain(self.identity), now_ns=self._clock.now_ns())
         )
-        self._line.detected([self._own.edge("storage_lost", active=True)])
-        if self._slow:
-            # It hung before it failed: from here on nothing is waited for.
-            self._slow = False
-            self._line.detected([self._own.edge("storage_slow", active=False)])
+        # What else was told of that disk is over: nothing is waited for, stored or read there.
+        self._slow = self._full = False
+        self._folding.forget()
+        over = [self._own.edge(rule, active=False) for rule in (*OF_A_DISK, "storage_low")]
+        self._line.detected([self._own.edge("storage_lost", active=True), *over])
+        self._tell_shed(0.0)
         self._lend()
         lent, self._lent = self._lent, 0
         if lent:

@@ -92,6 +92,10 @@ class Storing:
         if self._full and not self._room_again():
             self._shed += readings
             return
+        # A system tells once of what it could not write: of the segment that ends, it does here.
+        if spool.ends_unsynced(position) and not self.sync():
+            self._shed += readings
+            return
         try:
             spool.append(blob, position)
         except OSError as error:
@@ -105,10 +109,17 @@ class Storing:
             self._full = False
             self._troubled("sound", "")
 
-    def sync(self) -> None:
-        """Make what was appended durable, also what was before the disk became full."""
+    def sync(self) -> bool:
+        """Make what was appended durable, also what was before the disk became full.
+
+        Returns
+        -------
+        bool
+            Whether it is; else it was counted as shed.
+        """
         if self._spool is None:
-            return
+            return True
+        unsynced, self._unsynced = self._unsynced, 0
         try:
             self._spool.sync()
         except OSError as error:
@@ -117,9 +128,10 @@ class Storing:
             # Room was promised and is not there (a network's disk, a thin one): what the disk has
             # of it is not known, so all of it counts as shed.
             self._spool.abandon()
-            self._shed += self._unsynced
+            self._shed += unsynced
             self.filled(str(error))
-        self._unsynced = 0
+            return False
+        return True
 
     def filled(self, reason: str) -> None:
         """Give the reserve up, and store no readings for a while: the disk is full."""

@@ -104,6 +104,23 @@ class LossyDisk:
         self._order(do="cut", seed=seed)
         self._expect("cut")
 
+    def hang(self) -> None:
+        """Answer no sync from here on: who waits for one cannot be killed meanwhile.
+
+        `held` has to be called before anything else.
+        """
+        self._order(do="hang")
+        self._expect("hanging")
+
+    def held(self) -> None:
+        """Return when somebody waits for a sync."""
+        self._expect("held")
+
+    def answer(self) -> None:
+        """Answer them after all, and those that come."""
+        self._order(do="answer")
+        self._expect("answered")
+
     def write(self, seed: int, folder: Path) -> None:
         """Write what a cut with this seed would leave as plain files."""
         self._order(do="write", seed=seed, folder=str(folder))

@@ -7,6 +7,8 @@ Orders come as lines of JSON on stdin, answers go to stdout; with the orders the
 * ``{"do": "cut", "seed": 7}``: drop what the power cut takes and mount what is left.
 * ``{"do": "write", "seed": 7, "folder": "/tmp/x"}``: write what a cut with this seed would leave as
   plain files, to look at; the disk stays as it is.
+* ``{"do": "hang"}``: from here on no sync is answered, and no signal ends who waits for one, until
+  ``{"do": "answer"}``.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from tests.faults.disks.protocol import CHANGING, SILENT, Operation
 
 MS_NOSUID, MS_NODEV, MNT_DETACH = 2, 4, 2
 C: Final = ctypes.CDLL(None, use_errno=True)
+SYNCS: Final = frozenset({Operation.FSYNC, Operation.FSYNCDIR})
 #: Names, sizes and blocks of a disk that is never full.
 STATISTICS: Final = protocol.STATISTICS.pack(
     1 << 28, 1 << 27, 1 << 27, 1 << 20, 1 << 19, PAGE, 255, PAGE, 0
@@ -60,6 +63,8 @@ class Server:
         self._left: int | None = None
         self._users: list[int] = []
         self._device = -1
+        #: Syncs that wait for their answer, each with its file; None while none hangs.
+        self._hanging: list[tuple[int, int]] | None = None
         self._answers: dict[int, Callable[[int, memoryview], bytes]] = {
             Operation.LOOKUP: self._lookup,
             Operation.GETATTR: self._stat,
@@ -130,6 +135,15 @@ class Server:
             tell("written")
         elif order["do"] == "cut":
             self._cut(order["seed"])
+        elif order["do"] == "hang":
+            self._hanging = []
+            tell("hanging")
+        elif order["do"] == "answer":
+            hanging, self._hanging = self._hanging or [], None
+            for unique, number in hanging:
+                self._disk.sync(number)
+                self._reply(unique)
+            tell("answered")
         return False
 
     def _freeze(self) -> None:
@@ -163,11 +177,19 @@ class Server:
             return
         if self._left is not None and operation in CHANGING:
             self._left -= 1
+        if self._hanging is not None and operation in SYNCS:
+            self._hanging.append((unique, number))
+            if len(self._hanging) == 1:
+                tell("held")
+            return
         answer, failure = b"", 0
         try:
             answer = self._answer(operation, number, memoryview(request)[protocol.REQUEST.size :])
         except OSError as error:
             failure = -(error.errno or errno.EIO)
+        self._reply(unique, answer, failure)
+
+    def _reply(self, unique: int, answer: bytes = b"", failure: int = 0) -> None:
         head = protocol.REPLY.pack(protocol.REPLY.size + len(answer), failure, unique)
         try:
             os.writev(self._device, [head, answer])

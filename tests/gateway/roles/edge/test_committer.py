@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.db import Database
+from gateway.db import Database, StoreBrokenError
 from gateway.roles.edge.committer import Committed, Committer, Work
 from tests.gateway.roles.edge.edge import until
 
@@ -69,3 +69,14 @@ async def test_work_that_no_store_takes_is_a_lost_store(storage: Storage) -> Non
     assert what == "lost"
     with pytest.raises(Exception, match="the store is lost"):
         await storage.committer.act(lambda _: 7)
+
+
+@pytest.mark.parametrize("how", ["finish", "abandon"])
+async def test_who_asks_a_store_that_nobody_writes_any_more_is_told_at_once(
+    storage: Storage, how: str
+) -> None:
+    """No answer would ever come."""
+    getattr(storage.committer, how)()
+    async with asyncio.timeout(20):
+        with pytest.raises(StoreBrokenError, match="the store is lost"):
+            await storage.committer.act(lambda _: 7)

@@ -7,14 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from gateway.clock import SystemClock
+from gateway.db import Database, lock
+from gateway.journal import verify
+from gateway.model import decode_event
 from gateway.northbound import outbox
-from gateway.roles.edge import disk_again
+from gateway.roles.edge import disk_again, memory_life
 from gateway.roles.edge.disk_again import refusal
+from gateway.roles.edge.node import EdgeNode
+from gateway.roles.edge.site import load_site
 from gateway.roles.edge.storage import BACK
 from gateway.simulation.broker import LocalBroker
 from tests.gateway.northbound.exports.test_webhook import KEY, secret
 from tests.gateway.northbound.site import Parent, serving
-from tests.gateway.roles.edge.edge import running, until, write_site
+from tests.gateway.roles.edge.edge import running, stored, until, write_site
 from tests.gateway.roles.edge.test_outgoing import above
 
 
@@ -92,29 +98,88 @@ async def test_it_stays_while_a_dead_letter_waits_for_a_person(
 
 
 @pytest.mark.broker
-@pytest.mark.parametrize("exports", [False, True])
-async def test_it_stays_where_nobody_above_holds_its_journal(
-    tmp_path: Path, broker: LocalBroker, *, exports: bool
+async def test_where_nobody_above_holds_its_journal_that_is_kept(
+    tmp_path: Path, broker: LocalBroker
 ) -> None:
-    """At a site of its own the only journal is the one in memory: a person starts it anew."""
-    more = ""
-    if exports:
-        more = (
-            f'[[export]]\nname = "city"\nkind = "webhook"\nurl = "https://a.b/"\n'
-            f'secret_file = "{secret(tmp_path / "secret", KEY)}"\n'
-        )
+    """At a site of its own it goes back too; what memory's life told is put beside the store."""
+    path, taken = without_disk(tmp_path, broker)
+    async with running(path) as edge:
+        storage = edge.node.storage
+        await edge.say(150.0)
+        await until(lambda: edge.active("A/h"))
+        taken.unlink()
+        assert not await storage.drained()
+        await edge.say(20.0)
+        await until(lambda: edge.started_again)
+        (why,) = edge.started_again
+        assert why.startswith(BACK)
+        (kept,) = (tmp_path / "taken" / "data").glob("store.db.memory-*")
+        assert kept.name in why
+        assert kept.name.endswith(storage.identity.life)
+        database = Database(kept, "edge", read_only=True)
+        events = [decode_event(row[0]) for row in database.execute("SELECT entry FROM journal")]
+        assert verify(database).problems == ()
+        database.close()
+        assert f"; {len(events)} entries of the journal of life {storage.identity.life}" in why
+        told = {(event.tag, event.rule, event.cause) for event in events}
+        assert {("A", "h", "raise"), ("A", "h", "clear")} <= told
+    # The returned life tells of it, in a journal that nobody can alter.
+    site, clock = load_site(path), SystemClock()
+    async with EdgeNode(site, clock=clock, again=pytest.fail, restarted=why) as node:
+        await until(lambda: node.storage.head[0])
+    first = [event for event in stored(tmp_path / "taken" / "data") if event.kind == "start"]
+    assert [event.detail["restarted"] for event in first] == [why]
+
+
+@pytest.mark.broker
+async def test_it_stays_while_something_waits_for_an_export(
+    tmp_path: Path, broker: LocalBroker
+) -> None:
+    """What its receiver has not taken stands in memory alone."""
+    more = (
+        f'[[export]]\nname = "city"\nkind = "webhook"\nurl = "https://a.b/"\n'
+        f'secret_file = "{secret(tmp_path / "secret", KEY)}"\n'
+    )
     path, taken = without_disk(tmp_path, broker, more)
     async with running(path) as edge:
         taken.unlink()
-        await edge.node.storage.act(lambda database: database.execute("DELETE FROM outbox_size"))
         assert not edge.node.line.holds_something
         assert not await edge.node.storage.drained()
+        assert edge.started_again == []
+        await edge.node.storage.act(lambda database: database.execute("DELETE FROM outbox_size"))
+        await until(lambda: edge.started_again)
+
+
+@pytest.mark.broker
+async def test_a_journal_that_goes_on_meanwhile_is_kept_whole(
+    tmp_path: Path, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is told while the file is written would be in neither: the node goes back later."""
+    path, _ = without_disk(tmp_path, broker)
+    async with running(path) as edge:
+        storage = edge.node.storage
+
+        async def keep(*_: object) -> str:
+            storage.shed(1, "of this test")
+            return "kept"
+
+        monkeypatch.setattr(memory_life, "keep", keep)
+        assert not await storage._go_back()
         assert edge.started_again == []
 
 
 def test_a_disk_without_room_for_the_reserve_is_refused(tmp_path: Path) -> None:
     """It must take what a full disk's alarms would need, and keeps nothing of the trial."""
-    assert refusal(tmp_path / "data", 1024) == ""
+    assert refusal(tmp_path / "data", 1024, held=False) == ""
     assert "probe" not in {path.name for path in (tmp_path / "data").iterdir()}
-    assert refusal(tmp_path / "data", 1 << 50)
+    assert refusal(tmp_path / "data", 1 << 50, held=False)
     assert "probe" not in {path.name for path in (tmp_path / "data").iterdir()}
+
+
+def test_a_disk_whose_store_another_has_is_refused(tmp_path: Path) -> None:
+    """A store that could not be taken would be given up again at once, for yet another life."""
+    other = lock(tmp_path)
+    assert "another process" in refusal(tmp_path, 1024, held=False)
+    assert refusal(tmp_path, 1024, held=True) == ""
+    other.close()
+    assert refusal(tmp_path, 1024, held=False) == ""

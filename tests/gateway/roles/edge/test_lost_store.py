@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from pathlib import Path
 
 import pytest
 
 from gateway.model import AlarmEvent, decode_event
-from gateway.roles.edge import outgoing
+from gateway.northbound.spool_writer import Spool
+from gateway.roles.edge import folding, outgoing, room
 from gateway.roles.edge.node import EdgeNode
 from gateway.roles.edge.run import run_edge
 from gateway.roles.edge.site import load_site
@@ -105,7 +107,7 @@ async def test_a_journal_in_memory_is_bounded(
             """Whether as many were counted as are missing, and those are many."""
             kept = await journal()
             for event in kept:
-                if event.kind == "shed" and event.detail["what"] == "journal":
+                if event.kind == "shed" and event.detail.get("what") == "journal":
                     counted[event.seq] = int(event.detail["count"] or 0)
             assert len(kept) < 12 + 8 + 20
             return sum(counted.values()) == kept[0].seq - 1 >= 40
@@ -140,3 +142,43 @@ async def test_a_disk_that_hangs_and_then_fails_is_lost_and_counted(
         events = [decode_event(row[0]) for row in rows]
         (shed,) = [event for event in events if event.kind == "shed"]
         assert shed.detail["count"] == 10
+
+
+async def test_what_was_told_of_a_disk_ends_with_it(
+    tmp_path: Path, broker: LocalBroker, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Full, low, and read without end: "lost" says it all, and what was shed until then is told."""
+    monkeypatch.setenv(FAILURES, "1")
+    monkeypatch.setattr(room, "LOOK_S", 0.02)
+    monkeypatch.setattr(room, "is_low", lambda *_, **__: True)
+    monkeypatch.setattr(folding, "HELD_PAGES", -1)
+
+    def append(_spool: Spool, _blob: bytes, _position: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with running(write_site(tmp_path, port=broker.port)) as edge:
+        await edge.say(20.0)
+        await settled(edge)
+        monkeypatch.setattr(Spool, "append", append)
+        await edge.say(21.0)
+        told = ("storage_full", "storage_low", "storage_held")
+        for rule in told:
+            await until(lambda rule=rule: edge.active(f"@node/{rule}"))
+        await settled(edge)
+        await edge.say(22.0)
+        await settled(edge)
+        storage = edge.node.storage
+        await until(lambda: storage._full_shed)
+        untold = storage._full_shed
+        monkeypatch.setattr(folding, "HELD_PAGES", 1 << 30)
+        disk.fails = True
+        await edge.say(150.0)
+        await until(lambda: edge.active("@node/storage_lost"))
+        for rule in told:
+            await until(lambda rule=rule: not edge.active(f"@node/{rule}"))
+        rows = await storage.act(lambda d: d.execute("SELECT entry FROM journal"))
+        events = [decode_event(row[0]) for row in rows]
+        shed = {str(e.detail["why"]): e.detail["count"] for e in events if e.kind == "shed"}
+        assert shed["storage full"] == untold
+        assert storage._full_shed == 0
+        assert not storage._full

@@ -12,9 +12,10 @@ import pytest
 from gateway.alarms.actions import Siren
 from gateway.clock import SystemClock
 from gateway.roles.edge import run, self_fault
+from gateway.roles.edge.anew import RESTARTED
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.node import EdgeNode
-from gateway.roles.edge.run import DIED, RESTARTED, run_edge
+from gateway.roles.edge.run import DIED, run_edge
 from gateway.roles.edge.site import load_site
 from gateway.roles.edge.storage import FAILED
 from gateway.simulation.broker import LocalBroker

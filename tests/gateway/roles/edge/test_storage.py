@@ -199,8 +199,8 @@ async def test_a_reader_that_does_not_end_is_told(
     tmp_path: Path, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody who keeps the store's log from being folded is an alarm, until he has ended."""
-    monkeypatch.setattr("gateway.roles.edge.storage.HELD_PAGES", 60)
-    monkeypatch.setattr("gateway.roles.edge.storage.LOG_PAGES", 30)
+    monkeypatch.setattr("gateway.roles.edge.folding.HELD_PAGES", 60)
+    monkeypatch.setattr("gateway.roles.edge.folding.LOG_PAGES", 30)
     async with running(write_site(tmp_path, port=broker.port)) as edge:
         await edge.say(20.0)
         await settled(edge)

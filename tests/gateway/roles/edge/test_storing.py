@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
+import pytest
+
+from gateway.northbound import spool_writer
 from gateway.northbound.spool import Configuration
 from gateway.northbound.spool_writer import Spool
 from gateway.roles.edge.storing import Reserve, Storing
@@ -66,3 +70,26 @@ def test_a_sync_that_finds_no_room_counts_what_it_should_have_kept(tmp_path: Pat
     assert disk.durable == 2 * len(BLOB)
     assert len(list((tmp_path / "spool").glob("*.seg"))) == 2
     assert made.take_shed() == 0
+
+
+def test_a_segments_end_that_finds_no_room_counts_what_the_segment_should_have_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system tells of it once, to whoever asks first: here to the one that begins the next."""
+    monkeypatch.setattr(spool_writer, "SEGMENT_BYTES", 2 * len(BLOB))
+    real, full = os.fdatasync, [False]
+
+    def fdatasync(file: int) -> None:
+        if full[0]:
+            full[0] = False
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(file)
+
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    made, told = storing(Spool(tmp_path / "spool", Configuration(hash="", tags=[])))
+    for number in range(3):
+        full[0] = number == 2
+        made.append(BLOB, number * len(BLOB), readings=5)
+    assert made.sync()
+    assert made.take_shed() == 15
+    assert told == ["full"]
