@@ -70,6 +70,11 @@ class Fence:
         return bool(self.said)
 
     @property
+    def trouble(self) -> str:
+        """Why it has not come back, where that is overdue."""
+        return "" if not self.overdue else QUEUED if self.heard else FORBIDDEN
+
+    @property
     def holds(self) -> bool:
         """Whether time has to wait too: what ends a delay or a silence may be in the queue."""
         return self.stands and not self.overdue
@@ -118,8 +123,8 @@ class Fence:
             self.said, self.overdue = b"", False
             return False
         if now > self._due and not self.overdue:
-            LOG.warning(QUEUED if self.heard else FORBIDDEN, topic=self._topic)
             self.overdue = True
+            LOG.warning(self.trouble, topic=self._topic)
         if not self.known or now <= self._again:
             return False
         self._again = self._in(AGAIN_S)

@@ -145,9 +145,9 @@ class BrokerSession:
         return self._fence.holds
 
     @property
-    def overdue(self) -> bool:
-        """Whether that queue has been coming for so long that somebody should know."""
-        return self._fence.overdue
+    def overdue(self) -> str:
+        """Why that queue has been coming for so long, where somebody should know."""
+        return self._fence.trouble
 
     @property
     def heard_itself(self) -> bool:

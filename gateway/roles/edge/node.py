@@ -22,11 +22,11 @@ from gateway.northbound.summary import PERIOD_NS, Summaries
 from gateway.observe import Metrics, log
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
-from gateway.roles.edge import heard_itself
 from gateway.roles.edge.authority import Authority
 from gateway.roles.edge.clock_set import ClockAlarm
 from gateway.roles.edge.committer import Work
 from gateway.roles.edge.ended import Ended
+from gateway.roles.edge.heard_itself import HeardItself
 from gateway.roles.edge.inventory import is_told
 from gateway.roles.edge.keeping import Keeping
 from gateway.roles.edge.line import Line
@@ -101,7 +101,7 @@ class EdgeNode:
         self._started_ns = clock.monotonic_ns()
         self._taking_died: asyncio.Future[None]
         self._known_ns = 0
-        self._heard_itself = False
+        self._hears = HeardItself(site.settings.broker, self.plant.node)
         self._ended: Ended
         #: What stands in calls that the disk has not answered.
         self.alone = LeftAlone(failed=failures() > 0)
@@ -130,7 +130,7 @@ class EdgeNode:
             taken = await self._take_up(opened, engine)
         pending, ran = taken.pending, taken.ran
         self.desk, self._known_ns, self._ended = taken.desk, taken.known_ns, Ended(taken.ended)
-        self._heard_itself = taken.heard_itself
+        self._hears.known = taken.heard_itself
         for batch in taken.newest:
             self.ingest.repeats.remember(batch)
         engine.align({alarm: status.active for alarm, status in self.desk.statuses.items()})
@@ -219,6 +219,7 @@ class EdgeNode:
             self.storage.identity,
             now_ns=self.clock.now_ns(),
             repeats=self.ingest.repeats.most,
+            session=self._hears.session,
             alone=self.alone,
         )
 
@@ -258,7 +259,7 @@ class EdgeNode:
             clock=self.clock,
             deliver=self._deliver,
             changed=self._broker_changed,
-            heard_itself=self._heard_itself,
+            heard_itself=self._hears.known,
         )
         self.keeping = Keeping(self.site, storage=storage, clock=self.clock, metrics=self.metrics)
         self.trusting = Trusting(
@@ -384,9 +385,9 @@ class EdgeNode:
                 connection = self.session.connection if standing else 0
                 self.fault.look(connection, queued=self.session.overdue)
                 self.session.mark()
-                if self.session.heard_itself and not self._heard_itself:
-                    self._heard_itself = True
-                    self.storage.submit(Work(act=heard_itself.note))
+                noting = self._hears.look(heard=self.session.heard_itself)
+                if noting is not None:
+                    self.storage.submit(Work(act=noting))
                 self.metrics.standing.set(self.desk.standing)
                 self.metrics.silent.set(int(self.line.liveness.silent.sum()))
             if passed >= next_summary:

@@ -20,9 +20,10 @@ MISSED: Final = 8
 #: A fault that comes again and again has an event no oftener than this.
 EVERY_NS: Final = 10 * NANOSECONDS
 LONGEST: Final = 300
-QUEUED: Final = (
-    "what waited at the broker is still coming after a minute: readings without a time of their "
-    "own count as old; they raise limits, and clear nothing"
+#: What a fence that is overdue means, after why it is.
+OLD: Final = (
+    " (a minute after the connection was made: readings without a time of their own count as old; "
+    "they raise limits, and clear nothing)"
 )
 LOG = log("roles.edge.self_fault")
 
@@ -49,7 +50,7 @@ class SelfFault:
         self._marked_ns: int | None = None
         self._missing = 0
         self._came = False
-        self._queued = False
+        self._queued = ""
 
     def tell(self, reason: str) -> None:
         """Raise the alarm, or keep it up, and say in the journal what the fault was."""
@@ -64,7 +65,7 @@ class SelfFault:
             self._line.emit([note])
         self._set(active=True)
 
-    def look(self, connection: int, *, queued: bool = False) -> None:
+    def look(self, connection: int, *, queued: str = "") -> None:
         """Look once a second whether messages to oneself come back, and whether all is over.
 
         Parameters
@@ -72,11 +73,11 @@ class SelfFault:
         connection
             The number of the one that stands; 0 where none does, or a queue is being worked off.
         queued
-            Whether that queue has been coming for too long.
+            Why that queue has been coming for too long, empty where it has not.
         """
         self._look_for_marker(connection)
         if queued and not self._queued:
-            self.tell(QUEUED)
+            self.tell(queued + OLD)
         elif queued:
             self._fault_ns = self._clock.monotonic_ns()
         self._queued = queued

@@ -58,6 +58,7 @@ async def read_in_time(
     *,
     now_ns: int,
     repeats: int,
+    session: str,
     alone: LeftAlone,
 ) -> TakenUp:
     """Bring engine and desk to where a store ends; one that is of no use is closed.
@@ -66,6 +67,8 @@ async def read_in_time(
     ----------
     repeats
         How many readings a broker may repeat.
+    session
+        Of which broker and client id it must be known that the node hears itself.
 
     Raises
     ------
@@ -81,7 +84,7 @@ async def read_in_time(
             ran,
             known_ns=newest_ns(opened.database),
             ended=load(opened.database),
-            heard_itself=heard_itself.known(opened.database),
+            heard_itself=heard_itself.known(opened.database, session),
             newest=list(newest(opened, engine, repeats)),
         )
 
