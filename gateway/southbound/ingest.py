@@ -37,6 +37,9 @@ KEPT_BYTES: Final = 4096
 KEPT_PAYLOADS: Final = 64
 #: Messages known again at least, and readings at most: what memory allows.
 LEAST_WINDOW: Final = 1000
+#: Windows of readings that are remembered. One is in flight; but of what a broker repeats, messages
+#: without a usable time are kept anew each time, and push out the others of the same window.
+WINDOWS: Final = 2
 MOST_REPEATED: Final = 2_000_000
 # Plain numbers: a kernel knows no enumeration.
 GOOD, FUTURE, RETAINED, FENCED = (
@@ -136,7 +139,7 @@ class Ingest:
         self.ahead = np.zeros(len(plant.devices), np.int64)
         self.router = Router((device.topic, n) for n, device in enumerate(plant.devices))
         widest = max((len(device.points) for device in plant.devices), default=1)
-        self.repeats = Repeats(min(MOST_REPEATED, max(LEAST_WINDOW, window) * widest))
+        self.repeats = Repeats(min(MOST_REPEATED, WINDOWS * max(LEAST_WINDOW, window) * widest))
 
     def warm_up(self) -> None:
         """Compile every kernel of this stage, or load it, before the first message."""

@@ -251,6 +251,19 @@ def test_a_repeated_message_is_known_by_its_flag(plant: Plant) -> None:
     assert take(ingest, message(other, dup=True)).batch.value.tolist() == [151.0]
 
 
+def test_a_whole_window_is_known_though_some_of_it_is_kept_anew(plant: Plant) -> None:
+    """What has no time is new each time a broker repeats it, and pushes out nothing that has."""
+    ingest = Ingest(plant, Metrics(), window=1000)
+    window = [message(json.dumps({**STANDING, "a": n}).encode()) for n in range(900)]
+    window += [message(b"not JSON") for _ in range(100)]
+    ingest.repeats.remember(take(ingest, *window).batch)
+    for second in range(1, 9):
+        again = [each._replace(dup=True) for each in window]
+        taken = take(ingest, *again, at=NOW + second * NANOSECONDS).batch
+        assert len(taken) == 200
+        ingest.repeats.remember(taken)
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner),
