@@ -256,7 +256,8 @@ def test_a_whole_window_is_known_though_some_of_it_is_kept_anew(plant: Plant) ->
     ingest = Ingest(plant, Metrics(), window=1000)
     window = [message(json.dumps({**STANDING, "a": n}).encode()) for n in range(900)]
     window += [message(b"not JSON") for _ in range(100)]
-    ingest.repeats.remember(take(ingest, *window).batch)
+    for each in window:
+        ingest.repeats.remember(take(ingest, each).batch)
     for second in range(1, 9):
         again = [each._replace(dup=True) for each in window]
         taken = take(ingest, *again, at=NOW + second * NANOSECONDS).batch
