@@ -114,6 +114,15 @@ def test_a_plan_holds_every_point_and_a_short_one_each_call() -> None:
     assert spread(every) == [every[0], every[29], every[30]]
 
 
+def test_what_only_some_dry_runs_came_to_is_named_apart() -> None:
+    """Such points are tried too, in runs of their own, which say so."""
+    points = [Point("load 3", "write", "a", n) for n in range(1, 5)]
+    sure, perhaps = cases(points[:2], points[2:])
+    assert sure.what.endswith(";write=2")
+    assert perhaps.what == f"{points[2]},{points[3]};perhaps"
+    assert (perhaps.number, perhaps.faults) == (1, 2)
+
+
 @needs_strace
 def test_strace_counts_for_each_thread_and_file(tmp_path: Path) -> None:
     """`when=2` of a file is the second of each thread on it: what the plan of T01 rests on."""
