@@ -306,8 +306,8 @@ async def test_a_clone_and_a_rewritten_journal_are_two_alarms(world: World) -> N
     child.new_epoch()
     await child.beat()
     child.chain = first
-    await child.beat()
-    await child.beat()
+    for _ in range(3):
+        await child.beat()
     await world.centre.watch.look()
     found = {row["rule"]: row["state"] for row in await rows(officer)}
     assert found == {"fork": "UNACK", "journal_rewritten": "UNACK"}

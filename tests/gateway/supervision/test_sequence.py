@@ -40,12 +40,13 @@ def test_new_epoch_makes_its_life_present() -> None:
     """A start not seen before brings its life to the front; one seen before moves nothing."""
     database = Database(None, "centre")
     write = Write(database, Chain(Identity("c", "l", "e")), 0)
+    starts = [("a", "1"), ("a", "2"), ("b", "1"), ("a", "3"), *[("b", "1")] * 3]
     seen = [
         (sequence.meet(write, "gw1", life, epoch) != "", sequence.current_life(database, "gw1"))
-        for life, epoch in (("a", "1"), ("a", "2"), ("b", "1"), ("a", "3"), ("b", "1"), ("b", "1"))
+        for life, epoch in starts
     ]
-    assert [life for _, life in seen] == ["a", "a", "b", "a", "a", "a"]
-    assert [fork for fork, _ in seen] == [False, False, False, False, False, True]
+    assert [life for _, life in seen] == ["a", "a", "b", "a", "a", "a", "a"]
+    assert [fork for fork, _ in seen] == [False] * 6 + [True]
     assert sequence.place_of(write, "gw1", "c") < sequence.place_of(write, "gw1", "b")
     assert sequence.place_of(write, "gw1", "b") < sequence.place_of(write, "gw1", "a")
     database.close()
