@@ -39,8 +39,9 @@ demo: setup  ## broker, simulated plant, gateway, centre and screen: MINUTES=10 
 servers:  ## install the real servers the tests need, where this user may
 	@sh deploy/test-servers.sh
 
+# In the order of the tree: else files of one long test each come last, and each waits for one.
 test: setup servers  ## the tests, under ten minutes
-	$(BIN)/python -m pytest -q -m "not more" -n 3 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -q -m "not more" -n 3 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 test-more: setup servers  ## the slower suites
 	$(BIN)/python -m pytest -q -m more $(TESTS)

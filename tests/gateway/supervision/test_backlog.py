@@ -148,6 +148,7 @@ async def test_a_node_that_is_refused_while_connected_is_told_of_again(
 ) -> None:
     """Known above by another way, it is an alarm here; once it is moved, what stands stands."""
     monkeypatch.setattr(uplink, "WHOLE_AGAIN_S", 0.5)
+    monkeypatch.setattr(uplink, "HEARTBEAT_S", 0.5)
     monkeypatch.setattr(backlog, "LOOK_S", 0.05)
     elsewhere = await tiers.city.relay("elsewhere")
     await elsewhere.tells_of(Child("gw1", await tiers.city.client(), tiers.clock).facts())

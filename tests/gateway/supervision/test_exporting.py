@@ -128,10 +128,11 @@ async def test_a_row_waits_over_a_restart(
 
 
 async def test_what_an_export_sheds_is_an_event_of_the_centre(
-    open_world: Opener, address: Address, tmp_path: Path
+    open_world: Opener, address: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More than `keep` events do not wait: the oldest go, and a durable event counts them."""
     address.script.extend([Said(status=503)] * 10_000)
+    monkeypatch.setattr(courier, "LOOK_S", 0.2)
     async with open_world(export=[webhook(address, tmp_path, keep=1000)]) as world:
         child = await world.child()
         for _ in range(3):
@@ -140,7 +141,6 @@ async def test_what_an_export_sheds_is_an_event_of_the_centre(
         assert wake is not None
 
         async def counted() -> bool:
-            world.pass_time(20)  # the courier counts what waits now and then
             wake()
             return bool(await world.rows("SELECT 1 FROM event WHERE kind = 'shed'"))
 
