@@ -11,6 +11,8 @@ export HAZGATE_TEP ?= $(if $(TEP),$(abspath $(TEP)),)
 # The schemas that exports are checked against; without them those tests are skipped.
 SCHEMAS := $(wildcard ../shared/data/schemas)
 export HAZGATE_SCHEMAS ?= $(if $(SCHEMAS),$(abspath $(SCHEMAS)),)
+# Tests start programs hundreds of times: what they import is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 # CI sets TESTS to a folder to run one part.
 TESTS ?= tests
 # One test of the fault laboratory, and where the long one keeps its results.
