@@ -16,7 +16,7 @@ from typing import Self
 
 #: Below 32768, where the kernel begins to choose (ip_local_port_range); above what services take.
 PORTS = range(20_000, 32_000)
-JITTER = secrets.SystemRandom()
+RANDOM = secrets.SystemRandom()
 MOSQUITTO_PATHS = ("/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto")
 CONFIGURATION = """listener {port} 127.0.0.1
 allow_anonymous true
@@ -56,7 +56,7 @@ def free_port() -> int:
     """
     while True:
         with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", JITTER.choice(PORTS)))
+            probe.bind(("127.0.0.1", RANDOM.choice(PORTS)))
             port: int = probe.getsockname()[1]
             return port
 

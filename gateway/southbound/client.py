@@ -199,7 +199,7 @@ def new_client(settings: BrokerSettings, node: str) -> BufferedClient:
     five = settings.version == "5"
     client = BufferedClient(
         CallbackAPIVersion.VERSION2,
-        client_id=settings.client_id or f"hazgate-{node}",
+        client_id=settings.client_of(node),
         clean_session=None if five else False,
         protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
         manual_ack=True,

@@ -51,6 +51,10 @@ class BrokerSettings(BaseModel):
             raise ValueError("cert_file and key_file go together; give both or none")
         return self
 
+    def client_of(self, node: str) -> str:
+        """Return the client id of a node's session: the stated one, else one of its own."""
+        return self.client_id or f"hazgate-{node}"
+
     @property
     def host(self) -> str:
         """Host name or address."""

@@ -138,7 +138,13 @@ def _is_covered(write: Write, event: AlarmEvent) -> bool:
 
 
 def _follow(write: Write, event: AlarmEvent, entry: bytes, *, covered: bool = False) -> bool:
-    """Move one alarm by an event, or by an entry of a present state; what stands is not `covered`.
+    """Move one alarm by an event, or by an entry of a present state; return whether it moved.
+
+    Parameters
+    ----------
+    covered
+        The node's last present state tells what came of it: by such an event nothing comes to
+        stand, and what stands moves on within its life alone.
 
     Raises
     ------

@@ -19,7 +19,7 @@ NAME: Final = "heard_itself"
 
 def session_of(settings: BrokerSettings, node: str) -> str:
     """Return of whose session it is known: the broker's address and the client id."""
-    return f"{settings.host}:{settings.port} {settings.client_id or f'hazgate-{node}'}"
+    return f"{settings.host}:{settings.port} {settings.client_of(node)}"
 
 
 def known(database: Database, session: str) -> bool:
