@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from gateway.northbound.spool import end_of, marker, read_head, segments
+from gateway.northbound.spool import end_of, marker, segments
 
 #: A reading takes so many bytes of a record, which has some more.
 READING_BYTES: Final = 29
 
 
-class Loss(NamedTuple):
-    """Where the sound records of a segment end too early, and how many bytes are missing."""
+class Hole(NamedTuple):
+    """From which position on a spool holds nothing, and for how many bytes."""
 
     position: int
     size: int
@@ -23,12 +24,12 @@ class Loss(NamedTuple):
         return max(1, self.size // READING_BYTES)
 
 
-def losses(folder: Path, *, committed: int) -> list[Loss]:
+def losses(folder: Path, *, committed: int, told: Iterable[Hole]) -> list[Hole]:
     """Return what the segments that are not in the archive do not give back.
 
-    A segment that ends before the next begins, or the newest before the store's position, and has
-    something behind its last sound record, was damaged. Where nothing is behind it, readings were
-    shed there, and counted then. What was not synced lies beyond every position that is known.
+    A segment that ends before the next begins, or the newest before the store's position, has lost
+    what lies between, if no event has told of it: readings are shed on a full disk, and counted.
+    What was not synced lies beyond every position that the store speaks of.
 
     Parameters
     ----------
@@ -36,22 +37,35 @@ def losses(folder: Path, *, committed: int) -> list[Loss]:
         Of the spool, before a writer opens it.
     committed
         The position that the store speaks of.
+    told
+        The holes that events have told of; they may lie over one another.
     """
-    found = []
+    known = sorted(told)
+    return [loss for hole in holes(folder, until=committed) for loss in beyond(hole, known)]
+
+
+def holes(folder: Path, *, until: int) -> Iterator[Hole]:
+    """Yield where a spool holds nothing up to a position, but for what is in the archive."""
     every = segments(folder)
+    if not every and until:
+        yield Hole(0, until)
     for index, (first, path) in enumerate(every):
         if marker(path).exists():
             continue
-        follows = every[index + 1][0] if index + 1 < len(every) else committed
+        follows = every[index + 1][0] if index + 1 < len(every) else until
         end = end_of(path, first)
-        if end < follows and not ends_sound(path, end - first):
-            found.append(Loss(end, follows - end))
-    return found
+        if end < min(follows, until):
+            yield Hole(end, min(follows, until) - end)
 
 
-def ends_sound(path: Path, size: int) -> bool:
-    """Return whether a segment ends where its sound records do, which take so many bytes."""
-    with path.open("rb") as file:
-        if read_head(file) is None:
-            return False
-        return file.tell() + size == path.stat().st_size
+def beyond(hole: Hole, known: Iterable[Hole]) -> Iterator[Hole]:
+    """Yield the parts of a hole that no other one covers; those are in the order of positions."""
+    position, end = hole.position, hole.position + hole.size
+    for other in known:
+        if other.position >= end:
+            break
+        if other.position > position:
+            yield Hole(position, other.position - position)
+        position = max(position, other.position + other.size)
+    if position < end:
+        yield Hole(position, end - position)

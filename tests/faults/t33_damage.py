@@ -15,7 +15,10 @@ import time
 from pathlib import Path
 from typing import Final
 
+from gateway.db import Database
+from gateway.northbound.losses import Hole, losses
 from gateway.roles.edge import recovery
+from gateway.roles.edge.rows import read_holes
 from gateway.simulation.broker import LocalBroker, mosquitto
 from tests.faults.catalogue import (
     Case,
@@ -174,6 +177,8 @@ def told(room: Room, evidence: Evidence, before: EdgeStore, folder: Path, what: 
         and event.seq > (before.events[-1].seq if event.life == before.life else 0)
     ]
     gone = len(before.readings - store.readings)
+    for again in told_again(folder / "data"):
+        evidence.fail("I5", f"{what}: the next start tells of {again} as well")
     if said or list((folder / "data").glob("*.damaged-*")):
         count(room, "told at the start")
     elif store.problems:
@@ -186,6 +191,17 @@ def told(room: Room, evidence: Evidence, before: EdgeStore, folder: Path, what: 
         evidence.fail("I5", f"{what}: an alarm is not where the journal left it")
     else:
         count(room, "changed nothing")
+
+
+def told_again(data: Path) -> list[Hole]:
+    """Return what the next start would tell of the spool, though this one has told it."""
+    database = Database(data / "store.db", "edge")
+    try:
+        return losses(
+            data / "spool", committed=recovery.furthest(database), told=read_holes(database)
+        )
+    finally:
+        database.close()
 
 
 def last_said(store: EdgeStore) -> dict[str, tuple[str, int]]:

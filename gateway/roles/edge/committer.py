@@ -12,7 +12,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -22,8 +22,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.alarms.desk import Transition
 from gateway.db import Database, StoreBrokenError, StoreFullError
 from gateway.journal import digest
+from gateway.northbound.losses import Hole
 from gateway.northbound.spool_writer import Spool
-from gateway.roles.edge.rows import set_position, write_snapshot, write_transitions
+from gateway.roles.edge.rows import (
+    set_position,
+    write_holes,
+    write_snapshot,
+    write_transitions,
+)
 from gateway.roles.edge.standstill import Own
 from gateway.roles.edge.storing import Reserve, Storing
 from gateway.roles.edge.witness import Witness
@@ -119,6 +125,8 @@ class Committer:
         File of the room kept back for a full disk, or None.
     destinations
         Receivers, each with an outbox of its own.
+    holes
+        Where the spool was found to hold nothing, which the first events tell.
     witness
         Notes how far the journal has come, or None.
     committed, troubled
@@ -136,6 +144,7 @@ class Committer:
         reserve: Path | None,
         reserve_bytes: int,
         destinations: Sequence[str],
+        holes: Iterable[Hole] = (),
         witness: Witness | None = None,
         committed: Callable[[Committed], None],
         troubled: Callable[[str, str], None],
@@ -144,7 +153,7 @@ class Committer:
         self.busy_since = 0.0
         self.own = Own()
         self._reserve = Reserve(reserve, reserve_bytes)
-        self._storing = Storing(spool, self._reserve, troubled=self._trouble)
+        self._storing = Storing(spool, self._reserve, troubled=self._trouble, holes=holes)
         self._key = key
         self._destinations = tuple(destinations)
         self._witness = witness
@@ -329,11 +338,13 @@ class Committer:
             write_transitions(self.database, transitions, self._destinations, self._key)
             if end > self._end_told:
                 set_position(self.database, end)
+            write_holes(self.database, self._storing.holes())
             for work in snapshots:
                 write_snapshot(
                     self.database, work.position, work.snapshot or b"", made_ns=work.made_ns
                 )
         self._end_told = end
+        self._storing.forget_holes()
         if transitions:
             self.database.notify("outbox")
 

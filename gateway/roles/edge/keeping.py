@@ -19,6 +19,7 @@ from gateway.northbound.spool import read_position
 from gateway.northbound.spool_writer import Spool
 from gateway.observe import Metrics, log
 from gateway.roles.edge.child import keep_running
+from gateway.roles.edge.rows import forget_holes
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import MEBIBYTE, Storage
 from gateway.tasks import Tasks, beside
@@ -149,11 +150,12 @@ class Keeping:
             self._storage.shed(lost, "the spool reached its limit before history took them")
         self._metrics.spool_bytes.set(await beside(spool.bytes_used))
 
-    def _cut_spool(self, spool: Spool, end: int, _: Database) -> None:
+    def _cut_spool(self, spool: Spool, end: int, database: Database) -> None:
         # In the store's thread, which by now may be that of a store in memory: it has no business
         # with a disk that was left alone.
         if self._storage.spool is spool:
             spool.cut(end)
+            forget_holes(database, before=end)
 
 
 class Retention:

@@ -33,7 +33,7 @@ from gateway.db import (
 from gateway.identity import Identity, load_key, random_bits
 from gateway.journal import Chain
 from gateway.model import Clock, Detection
-from gateway.northbound.losses import Loss, losses
+from gateway.northbound.losses import Hole, holes, losses
 from gateway.northbound.spool import (
     Configuration,
     Kind,
@@ -49,6 +49,7 @@ from gateway.pipeline.clock_step import decode_step
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
 from gateway.roles.edge import snapshots, witness
+from gateway.roles.edge.rows import read_holes
 from gateway.roles.edge.soundness import doubt
 
 #: Readings that are run at once: a record of a few costs as much as one of hundreds.
@@ -65,7 +66,8 @@ class Opened:
     """An open store: `spool` is None when it is in memory; `trouble` says why it is.
 
     `held` keeps other processes from the folder while it is open; None in memory. `key` signs the
-    journal. `losses` are what a damaged spool no longer holds.
+    journal. `losses` are what a damaged spool no longer holds; `holes` are these, and for a new
+    life whatever an older one has told of.
     """
 
     held: BinaryIO | None
@@ -75,7 +77,8 @@ class Opened:
     life: str
     new_life: bool
     trouble: str
-    losses: tuple[Loss, ...] = ()
+    losses: tuple[Hole, ...] = ()
+    holes: tuple[Hole, ...] = ()
 
     def close(self) -> None:
         """Close everything, and let another process have the folder."""
@@ -128,9 +131,11 @@ def open_store(
             database, trouble = begun_anew(folder / "store.db", clock, reason)
             life, new = take_life(database)
         committed = 0 if new else furthest(database)
-        lost = tuple(losses(folder / "spool", committed=committed))
+        told = read_holes(database)
+        lost = tuple(losses(folder / "spool", committed=committed, told=told))
         spool = Spool(folder / "spool", configuration)
         spool.skip_to(committed)
+        empty = tuple(holes(folder / "spool", until=spool.position)) if new else lost
         key = load_key(folder)
     except StoreInUseError:
         raise
@@ -140,7 +145,7 @@ def open_store(
         return memory_store(str(error))
     for each in lost:
         LOG.error("the spool was damaged", position=each.position, bytes=each.size)
-    return Opened(held, key, database, spool, life, new, trouble, lost)
+    return Opened(held, key, database, spool, life, new, trouble, lost, empty)
 
 
 def memory_store(trouble: str) -> Opened:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -12,6 +12,7 @@ from gateway.db import Database
 from gateway.journal import close_segment, write_entries
 from gateway.model import Cause
 from gateway.northbound import outbox, pins
+from gateway.northbound.losses import Hole
 from gateway.roles.edge import ended
 
 
@@ -47,6 +48,25 @@ def set_position(database: Database, position: int) -> None:
         "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         (position,),
     )
+
+
+def write_holes(database: Database, holes: Iterable[Hole]) -> None:
+    """Write where the spool holds nothing, as events tell: it is no damage."""
+    database.execute_many(
+        "INSERT INTO spool_hole (position, size) VALUES (?, ?) "
+        "ON CONFLICT (position) DO UPDATE SET size = MAX(size, excluded.size)",
+        list(holes),
+    )
+
+
+def read_holes(database: Database) -> list[Hole]:
+    """Return where the spool holds nothing, as far as events have told."""
+    return [Hole(*row) for row in database.execute("SELECT position, size FROM spool_hole")]
+
+
+def forget_holes(database: Database, *, before: int) -> None:
+    """Forget the holes that end at or before a position: the segments before it are gone."""
+    database.execute("DELETE FROM spool_hole WHERE position + size <= ?", (before,))
 
 
 def write_snapshot(database: Database, position: int, body: bytes, *, made_ns: int) -> None:

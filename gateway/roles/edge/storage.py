@@ -308,6 +308,7 @@ class Storage:
             reserve=self._folder / "reserve" if on_disk else None,
             reserve_bytes=self._settings.reserve_mib * MEBIBYTE,
             destinations=self._destinations,
+            holes=opened.holes,
             witness=Witness(self._folder, opened.life) if on_disk else None,
             committed=self._durable,
             troubled=self._troubled,

@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from gateway.northbound.losses import Hole
 from gateway.northbound.spool_writer import Spool
 
 #: Appending is tried again this often while the disk is full, s.
@@ -68,12 +69,22 @@ class Storing:
         Room for alarms.
     troubled
         Told "full" with the reason, and "sound", once each time.
+    holes
+        Where the spool was found to hold nothing, which the first events tell.
     """
 
     def __init__(
-        self, spool: Spool | None, reserve: Reserve, *, troubled: Callable[[str, str], None]
+        self,
+        spool: Spool | None,
+        reserve: Reserve,
+        *,
+        troubled: Callable[[str, str], None],
+        holes: Iterable[Hole] = (),
     ) -> None:
         self.end = 0
+        self._holes = list(holes)
+        #: Up to where the spool holds what it was given, and up to where the disk has it.
+        self._kept = self._synced = spool.position if spool is not None else 0
         self._spool = spool
         self._reserve = reserve
         self._troubled = troubled
@@ -105,6 +116,9 @@ class Storing:
             self.filled(str(error))
             return
         self._unsynced += readings
+        if position > self._kept:
+            self._holes.append(Hole(self._kept, position - self._kept))
+        self._kept = self.end
         if self._full:
             self._full = False
             self._troubled("sound", "")
@@ -129,9 +143,21 @@ class Storing:
             # of it is not known, so all of it counts as shed.
             self._spool.abandon()
             self._shed += unsynced
+            self._kept = self._synced
             self.filled(str(error))
             return False
+        self._synced = self._kept
         return True
+
+    def holes(self) -> list[Hole]:
+        """Return where the spool holds nothing of what it was given, until `end`."""
+        if self._spool is None or self._kept >= self.end:
+            return list(self._holes)
+        return [*self._holes, Hole(self._kept, self.end - self._kept)]
+
+    def forget_holes(self) -> None:
+        """Forget those that are durable; one that goes on is told again."""
+        self._holes.clear()
 
     def filled(self, reason: str) -> None:
         """Give the reserve up, and store no readings for a while: the disk is full."""

@@ -17,6 +17,10 @@ from typing import Any
 
 import aiomqtt
 
+from gateway.db import Database
+from gateway.northbound.losses import Hole, losses
+from gateway.roles.edge.recovery import furthest
+from gateway.roles.edge.rows import read_holes
 from tests.gateway.roles.edge.edge import Edge, running, stored, until, verified, write_site
 
 DISK_MIB, RESERVE_MIB = 24, 6
@@ -57,7 +61,18 @@ async def run(folder: Path, disk: Path, port: int) -> dict[str, Any]:
     rose = ("A", "h", "raise")
     found["raised"] = sum(1 for e in events if (e.tag, e.rule, e.cause) == rose)
     found["full"] = [e.cause for e in events if e.rule == "storage_full"]
+    found["damage"] = taken_for_damage(disk / "data")
     found["problems"] = verified(disk / "data").problems
+    return found
+
+
+def taken_for_damage(store: Path) -> list[Hole]:
+    """Return what the next start would take for damage of the spool."""
+    database = Database(store / "store.db", "edge")
+    told = read_holes(database)
+    assert told
+    found = losses(store / "spool", committed=furthest(database), told=told)
+    database.close()
     return found
 
 

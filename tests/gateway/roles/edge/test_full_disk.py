@@ -46,4 +46,5 @@ def test_a_full_disk_keeps_alarms_and_counts_readings(tmp_path: Path, broker: Lo
     assert sum(found["shed_events"]) == found["shed"] > 0
     # Events that count need the reserve as well: a few, not one a batch.
     assert len(found["shed_events"]) < 10
+    assert found["damage"] == []
     assert found["problems"] == []

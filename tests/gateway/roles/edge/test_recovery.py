@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
 from gateway.roles.edge import recovery
 from gateway.roles.edge.recovery import open_store, take_up
-from gateway.roles.edge.rows import set_position
+from gateway.roles.edge.rows import set_position, write_holes
 from gateway.roles.edge.site import Site, load_site
 from tests.gateway.roles.edge.edge import write_site
 
@@ -174,6 +175,61 @@ def crashed(site: Site, folder: Path) -> tuple[Run, str]:
     commit(made.database, run, len(run.positions) // 2)
     made.close()
     return run, made.life
+
+
+def committed_whole(site: Site, folder: Path) -> tuple[Run, int]:
+    """A store that was committed to its end, its spool cut off there between two records."""
+    configuration = Configuration(hash=site.hash, tags=[p.tag for p in site.plant.points])
+    made = open_store(folder, configuration=configuration, clock=ManualClock(START))
+    assert made.spool is not None
+    run = uninterrupted(site, made.spool, made.life)
+    commit(made.database, run, len(run.positions) - 1)
+    made.close()
+    ((_, path),) = segments(folder / "spool")
+    lost = run.positions[-1] - run.positions[-2]
+    os.truncate(path, path.stat().st_size - lost)
+    return run, lost
+
+
+def told_as_lost(pending: list[Transition]) -> list[int]:
+    return [int(t.event.detail["count"]) for t in pending if t.event.kind == "shed"]
+
+
+def test_readings_that_are_gone_are_told_until_that_is_durable(site: Site, tmp_path: Path) -> None:
+    """With the commit of the event the hole is noted too; nobody tells of it a second time."""
+    _, lost = committed_whole(site, tmp_path / "data")
+    configuration = Configuration(hash=site.hash, tags=[p.tag for p in site.plant.points])
+    for _ in range(2):
+        _, pending, _, _ = begin(site, tmp_path / "data")
+        assert told_as_lost(pending) == [max(1, lost // 29)]
+    opened = open_store(tmp_path / "data", configuration=configuration, clock=ManualClock(START))
+    assert opened.holes == opened.losses != ()
+    write_holes(opened.database, opened.holes)
+    opened.close()
+    _, pending, _, _ = begin(site, tmp_path / "data")
+    assert told_as_lost(pending) == []
+
+
+def test_a_new_life_takes_no_older_hole_for_damage(site: Site, tmp_path: Path) -> None:
+    """It cannot know what was told of by the store that is gone, and tells of the whole store."""
+    _, lost = committed_whole(site, tmp_path / "data")
+    begin(site, tmp_path / "data")
+    configuration = Configuration(hash=site.hash, tags=[p.tag for p in site.plant.points])
+    opened = open_store(tmp_path / "data", configuration=configuration, clock=ManualClock(START))
+    assert opened.spool is not None
+    opened.spool.append(encode_tick(START), opened.spool.position)
+    end = opened.spool.position
+    opened.close()
+    for path in (tmp_path / "data").glob("store.db*"):
+        path.unlink()
+    opened = open_store(tmp_path / "data", configuration=configuration, clock=ManualClock(START))
+    assert opened.losses == ()
+    assert [hole.size for hole in opened.holes] == [lost]
+    write_holes(opened.database, opened.holes)
+    set_position(opened.database, end)
+    opened.close()
+    _, pending, _, _ = begin(site, tmp_path / "data")
+    assert told_as_lost(pending) == []
 
 
 def begin(site: Site, folder: Path) -> tuple[Desk, list[Transition], Engine, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.northbound import spool_writer
+from gateway.northbound.losses import Hole
 from gateway.northbound.spool import Configuration
 from gateway.northbound.spool_writer import Spool
 from gateway.roles.edge.storing import Reserve, Storing
@@ -53,6 +54,7 @@ def test_what_came_before_the_disk_was_full_is_synced(tmp_path: Path) -> None:
     made.append(BLOB, len(BLOB), readings=5)
     made.sync()
     assert disk.durable == len(BLOB)
+    assert made.holes() == [Hole(len(BLOB), len(BLOB))]
     assert made.take_shed() == 5
     assert told == ["full"]
 
@@ -65,6 +67,7 @@ def test_a_sync_that_finds_no_room_counts_what_it_should_have_kept(tmp_path: Pat
     made.sync()
     assert made.take_shed() == 5
     assert told == ["full"]
+    assert made.holes() == [Hole(0, len(BLOB))]
     disk.append(BLOB, len(BLOB))
     made.sync()
     assert disk.durable == 2 * len(BLOB)
@@ -93,3 +96,18 @@ def test_a_segments_end_that_finds_no_room_counts_what_the_segment_should_have_k
     assert made.sync()
     assert made.take_shed() == 15
     assert told == ["full"]
+
+
+def test_a_hole_is_told_from_where_it_begins_until_something_is_kept_again(tmp_path: Path) -> None:
+    """What was passed over between two appends, and what a start found missing, is told once."""
+    found = Hole(3, 4)
+    spool = Spool(tmp_path / "spool", Configuration(hash="", tags=[]))
+    made = Storing(spool, Reserve(None, 0), troubled=lambda *_: None, holes=[found])
+    assert made.holes() == [found]
+    made.append(BLOB, 0, readings=5)
+    made.append(BLOB, 100, readings=5)
+    assert made.sync()
+    assert made.holes() == [found, Hole(len(BLOB), 100 - len(BLOB))]
+    made.forget_holes()
+    made.append(BLOB, 100 + len(BLOB), readings=5)
+    assert made.holes() == []
