@@ -13,7 +13,7 @@ from tests.browser.town import Town
 
 pytestmark = pytest.mark.browser
 
-LANGUAGES = ("en", "zh-CN")
+LANGUAGES = (pytest.param("en", marks=pytest.mark.more), "zh-CN")
 BUTTON = {"en": "Act", "zh-CN": "督办"}
 URGED = {"en": "Urged", "zh-CN": "已催办"}
 WAITS = {"en": "not yet at the site", "zh-CN": "待下达现场"}

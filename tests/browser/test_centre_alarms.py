@@ -27,7 +27,7 @@ def fall_silent(town: Town, site: Child) -> None:
         town.do(town.world.centre.watch.look())
 
 
-@pytest.mark.parametrize("language", ["en", "zh-CN"])
+@pytest.mark.parametrize("language", [pytest.param("en", marks=pytest.mark.more), "zh-CN"])
 def test_a_lost_gateway_on_the_screen(
     town: Town, open_page: Opener, watched: Watched, language: str
 ) -> None:

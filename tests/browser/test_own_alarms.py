@@ -13,7 +13,7 @@ from tests.browser.town import Town
 pytestmark = pytest.mark.browser
 
 OWN = {"tag": "@node", "area": "", "hazard": "", "unit": "", "value": None, "limit": None}
-LANGUAGES = ("en", "zh-CN")
+LANGUAGES = (pytest.param("en", marks=pytest.mark.more), "zh-CN")
 TITLE = {"en": "No connection to the broker", "zh-CN": "与消息服务器失去连接"}
 ITSELF = {"en": "concerns the gateway itself", "zh-CN": "此报警针对网关自身"}
 SITE_LIMIT = {"en": "limit of the site", "zh-CN": "本站限值"}

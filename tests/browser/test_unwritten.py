@@ -16,7 +16,7 @@ SAYS = {"en": "THIS CENTRE CANNOT SAVE ANYTHING since", "zh-CN": "无法保存�
 ADVICE = {"en": "Have the server's disk checked at once", "zh-CN": "请立即检查本中心服务器的磁盘"}
 
 
-@pytest.mark.parametrize("language", ["en", "zh-CN"])
+@pytest.mark.parametrize("language", [pytest.param("en", marks=pytest.mark.more), "zh-CN"])
 def test_a_full_disk_is_a_banner(
     town: Town, open_page: Opener, watched: Watched, language: str
 ) -> None:

@@ -57,7 +57,15 @@ async def test_tiers_in_processes_of_their_own_converge(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("cut", ["gw1", "enterprise", "township", "county"])
+@pytest.mark.parametrize(
+    "cut",
+    [
+        "gw1",
+        pytest.param("enterprise", marks=pytest.mark.more),
+        pytest.param("township", marks=pytest.mark.more),
+        "county",
+    ],
+)
 async def test_what_ended_behind_a_cut_link_stands_at_no_tier(tmp_path: Path, cut: str) -> None:
     """While a backlog drains through the tiers, none of them shows an alarm that has ended."""
     assert await stood_again(tmp_path, cut=cut) == []
