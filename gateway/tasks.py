@@ -11,7 +11,8 @@ from typing import Any, Final, NoReturn, TypeVar, cast
 from gateway.observe import log
 
 PAUSE_S: Final = 5.0
-KILL_S: Final = 10.0
+#: A child that has not ended so long after it was killed is held by a disk.
+KILL_S: Final = 2.0
 R = TypeVar("R")
 LOG = log("tasks")
 _beside: set[threading.Thread] = set()

@@ -24,12 +24,12 @@ class Hole(NamedTuple):
         return max(1, self.size // READING_BYTES)
 
 
-def losses(folder: Path, *, committed: int, told: Iterable[Hole]) -> list[Hole]:
-    """Return what the segments that are not in the archive do not give back.
+def holes(folder: Path, *, committed: int, told: Iterable[Hole]) -> list[Hole]:
+    """Return where a spool holds nothing and no event tells of it.
 
-    A segment that ends before the next begins, or the newest before the store's position, has lost
-    what lies between, if no event has told of it: readings are shed on a full disk, and counted.
-    What was not synced lies beyond every position that the store speaks of.
+    That is between the end of a segment and the next one's beginning, and between the newest's end
+    and the store's position; readings that are shed on a full disk leave such a hole, and are told.
+    A segment that is in the archive may end anywhere.
 
     Parameters
     ----------
@@ -38,24 +38,36 @@ def losses(folder: Path, *, committed: int, told: Iterable[Hole]) -> list[Hole]:
     committed
         The position that the store speaks of.
     told
-        The holes that events have told of; they may lie over one another.
+        The holes that events tell of; they may lie over one another.
     """
     known = sorted(told)
-    return [loss for hole in holes(folder, until=committed) for loss in beyond(hole, known)]
+    return [part for hole in _holes(folder, committed) for part in beyond(hole, known)]
 
 
-def holes(folder: Path, *, until: int) -> Iterator[Hole]:
-    """Yield where a spool holds nothing up to a position, but for what is in the archive."""
+def losses(found: Iterable[Hole], *, committed: int) -> list[Hole]:
+    """Return what of these holes was lost: what the store speaks of, and nobody was told of.
+
+    What lies beyond its position was acknowledged to nobody: it was not synced, or shed before a
+    commit could count it.
+    """
+    return [
+        Hole(hole.position, min(hole.size, committed - hole.position))
+        for hole in found
+        if hole.position < committed
+    ]
+
+
+def _holes(folder: Path, committed: int) -> Iterator[Hole]:
     every = segments(folder)
-    if not every and until:
-        yield Hole(0, until)
+    if not every and committed:
+        yield Hole(0, committed)
     for index, (first, path) in enumerate(every):
         if marker(path).exists():
             continue
-        follows = every[index + 1][0] if index + 1 < len(every) else until
+        follows = every[index + 1][0] if index + 1 < len(every) else committed
         end = end_of(path, first)
-        if end < min(follows, until):
-            yield Hole(end, min(follows, until) - end)
+        if end < follows:
+            yield Hole(end, follows - end)
 
 
 def beyond(hole: Hole, known: Iterable[Hole]) -> Iterator[Hole]:

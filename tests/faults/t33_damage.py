@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.db import Database
-from gateway.northbound.losses import Hole, losses
+from gateway.northbound.losses import Hole, holes
 from gateway.roles.edge import recovery
 from gateway.roles.edge.rows import read_holes
 from gateway.simulation.broker import LocalBroker, mosquitto
@@ -197,9 +197,8 @@ def told_again(data: Path) -> list[Hole]:
     """Return what the next start would tell of the spool, though this one has told it."""
     database = Database(data / "store.db", "edge")
     try:
-        return losses(
-            data / "spool", committed=recovery.furthest(database), told=read_holes(database)
-        )
+        committed = recovery.furthest(database)
+        return holes(data / "spool", committed=committed, told=read_holes(database))
     finally:
         database.close()
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from gateway.observe import log
-from gateway.roles.edge.disk_again import RETURNS, returns
+from gateway.roles.edge.disk_again import FAILURES, RETURNS, failures, returns
 from gateway.roles.edge.self_fault import LONGEST
-from gateway.roles.edge.storage import BACK, FAILED, FAILURES, failures
+from gateway.roles.edge.storage import BACK, FAILED
 from gateway.tasks import stands_beside
 from gateway.watchdog import ANEW, notify
 

@@ -24,6 +24,7 @@ from gateway.db import Database, StoreBrokenError, StoreFullError
 from gateway.journal import digest
 from gateway.northbound.losses import Hole
 from gateway.northbound.spool_writer import Spool
+from gateway.roles.edge import untold
 from gateway.roles.edge.rows import (
     set_position,
     write_holes,
@@ -33,6 +34,7 @@ from gateway.roles.edge.rows import (
 from gateway.roles.edge.standstill import Own
 from gateway.roles.edge.storing import Reserve, Storing
 from gateway.roles.edge.witness import Witness
+from gateway.roles.edge.work import Committed, Work
 
 #: Groups of work that may wait; beyond it the broker is made to wait.
 QUEUE_LENGTH: Final = 2000
@@ -40,67 +42,6 @@ GROUP: Final = 256
 #: Readings are gathered this long before they are handed to the thread, s.
 GATHER_S: Final = 0.02
 LOST: Final = "the store is lost; the node runs on memory"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """What the loop hands over at once.
-
-    Parameters
-    ----------
-    blob, position
-        Spool records, and where they begin.
-    readings
-        How many readings the blob holds: what is lost when it must be shed.
-    transitions
-        Events that these readings made; they are journalled and sent.
-    received_ns
-        When the messages came that made the transitions; 0 where none did.
-    accepted
-        How many messages had been accepted since the start: those may be acknowledged once this
-        is durable.
-    sync
-        Make it durable now.
-    snapshot, made_ns
-        State of the engine after everything before this work, at `position`, and when it was taken.
-    act
-        Something else to do with the store, in a transaction of its own.
-    """
-
-    blob: bytes = b""
-    position: int = 0
-    readings: int = 0
-    transitions: tuple[Transition, ...] = ()
-    received_ns: int = 0
-    accepted: int = 0
-    sync: bool = False
-    snapshot: bytes | None = None
-    made_ns: int = 0
-    act: Callable[[Database], Any] | None = None
-    answer: asyncio.Future[Any] | None = None
-
-    @property
-    def urgent(self) -> bool:
-        """Whether somebody waits for it to be durable."""
-        return bool(
-            self.sync or self.transitions or self.snapshot is not None or self.act is not None
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """What became durable: messages accepted so far, events written, readings shed.
-
-    `seconds` is how long the oldest work of it had waited; `made` are pairs of when a message came
-    and how many events it made; `head` is number and hash of the last event, None without events.
-    """
-
-    accepted: int
-    events: int
-    shed: int
-    seconds: float
-    made: tuple[tuple[int, int], ...] = ()
-    head: tuple[int, str] | None = None
 
 
 @dataclass(slots=True)
@@ -166,6 +107,8 @@ class Committer:
         # Each is moved by one thread alone.
         self._bytes_in = 0
         self._bytes_out = 0
+        self._shed_in = 0
+        self._shed_out = 0
         self._loop = asyncio.get_running_loop()
         self._accepted = 0
         self._end_told = 0
@@ -224,6 +167,10 @@ class Committer:
             self._bell.set()
         elif self._gathering is None:
             self._gathering = self._loop.call_later(GATHER_S, self._ring)
+
+    def shed(self, readings: int) -> None:
+        """Take so many readings as shed before they came here: the next commit counts them."""
+        self._shed_in += readings
 
     def _ring(self) -> None:
         self._gathering = None
@@ -332,18 +279,21 @@ class Committer:
             self._do(work)
 
     def _commit(self, group: _Group, transitions: Sequence[Transition]) -> None:
-        end = self._storing.end
+        end, passed_over = self._storing.end, self._shed_in
+        shed = {untold.FULL: self._storing.shed, untold.SLOW: passed_over - self._shed_out}
         snapshots = [work for work in group.work if work.snapshot is not None]
         with self.database.transaction():
             write_transitions(self.database, transitions, self._destinations, self._key)
             if end > self._end_told:
                 set_position(self.database, end)
             write_holes(self.database, self._storing.holes())
+            untold.settle(self.database, shed, transitions)
             for work in snapshots:
                 write_snapshot(
                     self.database, work.position, work.snapshot or b"", made_ns=work.made_ns
                 )
         self._end_told = end
+        self._shed_out = passed_over
         self._storing.forget_holes()
         if transitions:
             self.database.notify("outbox")

@@ -21,12 +21,19 @@ from gateway.db import Database, StoreDamagedError, StoreError, lock
 from gateway.observe import log
 from gateway.tasks import beside
 
+#: Where a process that executes itself anew counts its store's failures: not on that store's disk.
+FAILURES: Final = "HAZGATE_STORE_FAILURES"
 #: How often this program has gone back to its disk since it was started by hand.
 RETURNS: Final = "HAZGATE_STORE_RETURNS"
 #: The disk is asked so often at first; a disk that failed again is trusted half as soon, s.
 FIRST_S: Final = 1.0
 LAST_S: Final = 3600.0
 LOG = log("roles.edge.disk_again")
+
+
+def failures() -> int:
+    """Return how often the store has failed since the edge was started by hand."""
+    return int(os.environ.get(FAILURES, "0"))
 
 
 def returns() -> int:

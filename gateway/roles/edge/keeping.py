@@ -49,7 +49,14 @@ class Keeping:
         Owner of the spool.
     """
 
-    def __init__(self, site: Site, *, storage: Storage, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        site: Site,
+        *,
+        storage: Storage,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
         settings = site.settings
         self._storage = storage
         self._metrics = metrics
@@ -81,7 +88,7 @@ class Keeping:
                 "settings": self._influx.model_dump(),
             }
             command = background.command(INFLUX, msgspec.json.encode(task).decode())
-            self.tasks.begin("influx", keep_running("influx", *command))
+            self.tasks.begin("influx", keep_running("influx", *command, alone=self._storage.alone))
         return self
 
     async def __aexit__(

@@ -31,9 +31,9 @@ from gateway.observe import Metrics
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
 from gateway.roles.edge.clock_set import STEP_NS, Step, Steps, dated, follow
-from gateway.roles.edge.committer import Work
 from gateway.roles.edge.owed import Owed
 from gateway.roles.edge.pacing import Pacing
+from gateway.roles.edge.work import Work
 from gateway.southbound.arrivals import Arrivals
 from gateway.southbound.clocks import Clocks
 from gateway.southbound.ingest import Ingest

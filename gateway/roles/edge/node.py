@@ -24,7 +24,7 @@ from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
 from gateway.roles.edge.authority import Authority
 from gateway.roles.edge.clock_set import ClockAlarm
-from gateway.roles.edge.committer import Work
+from gateway.roles.edge.disk_again import failures
 from gateway.roles.edge.ended import Ended
 from gateway.roles.edge.heard_itself import HeardItself
 from gateway.roles.edge.inventory import is_told
@@ -41,10 +41,11 @@ from gateway.roles.edge.screen import receivers_of
 from gateway.roles.edge.self_fault import SelfFault
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.standstill import LeftAlone
-from gateway.roles.edge.storage import BACK, FAILED, Storage, failures
+from gateway.roles.edge.storage import BACK, FAILED, Storage
 from gateway.roles.edge.taking_up import TakenUp, open_in_time, read_in_time
 from gateway.roles.edge.telling import Telling
 from gateway.roles.edge.trusting import Trusting
+from gateway.roles.edge.work import Work
 from gateway.roles.exporting import Exports, destinations_of
 from gateway.roles.upward import Above, Upward
 from gateway.southbound.arrivals import Arrivals
@@ -94,8 +95,7 @@ class EdgeNode:
         first = len(self.plant.definitions)
         rows = {each.alarm: first + number for number, each in enumerate(self._own_definitions)}
         self._own = OwnAlarms(self.plant.node, rows, clock)
-        window = site.settings.broker.receive_maximum
-        self.ingest = Ingest(self.plant, self.metrics, window=window)
+        self.ingest = Ingest(self.plant, self.metrics, window=site.settings.broker.receive_maximum)
         self._broker_reason = ""
         self._met = False
         self._started_ns = clock.monotonic_ns()
@@ -119,7 +119,7 @@ class EdgeNode:
         )
         engine = Engine(plant)
         await asyncio.to_thread(engine.warm_up)
-        receivers = await receivers_of(site, self._stack)
+        receivers = await receivers_of(site, self._stack, self.alone)
         try:
             self._use(opened, receivers)
             taken = await self._take_up(opened, engine)

@@ -20,11 +20,11 @@ from gateway.northbound import wire
 from gateway.northbound.dead_letters import DISCARD, RETRY, Release
 from gateway.observe import Metrics, log
 from gateway.roles.edge.authority import ACTS, READINGS, Authority, in_time
-from gateway.roles.edge.committer import Work
 from gateway.roles.edge.ended import Ended
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.parent_time import OWN, ParentTime, Told
 from gateway.roles.edge.storage import Storage
+from gateway.roles.edge.work import Work
 
 #: What the wire calls an action -> what it is to an alarm.
 ACTIONS: Final = {cause.value: cause for cause in Cause}

@@ -23,10 +23,10 @@ from gateway.northbound.dead_letters import RETRY, Release
 from gateway.northbound.settings import UplinkSettings
 from gateway.northbound.uplink import Uplink
 from gateway.observe import log
-from gateway.roles.edge.committer import Work
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.own_alarms import OwnAlarms
 from gateway.roles.edge.storage import MEBIBYTE, Storage
+from gateway.roles.edge.work import Work
 from gateway.tasks import Tasks
 
 LOOK_S: Final = 5.0

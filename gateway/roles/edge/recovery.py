@@ -48,7 +48,7 @@ from gateway.observe import log
 from gateway.pipeline.clock_step import decode_step
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
-from gateway.roles.edge import snapshots, witness
+from gateway.roles.edge import snapshots, untold, witness
 from gateway.roles.edge.rows import read_holes
 from gateway.roles.edge.soundness import doubt
 
@@ -66,8 +66,8 @@ class Opened:
     """An open store: `spool` is None when it is in memory; `trouble` says why it is.
 
     `held` keeps other processes from the folder while it is open; None in memory. `key` signs the
-    journal. `losses` are what a damaged spool no longer holds; `holes` are these, and for a new
-    life whatever an older one has told of.
+    journal. `losses` are what a damaged spool no longer holds; `holes` are all that no commit
+    speaks of yet. `untold` are readings shed by a process that died before it told of them.
     """
 
     held: BinaryIO | None
@@ -79,6 +79,7 @@ class Opened:
     trouble: str
     losses: tuple[Hole, ...] = ()
     holes: tuple[Hole, ...] = ()
+    untold: tuple[tuple[str, int], ...] = ()
 
     def close(self) -> None:
         """Close everything, and let another process have the folder."""
@@ -131,11 +132,11 @@ def open_store(
             database, trouble = begun_anew(folder / "store.db", clock, reason)
             life, new = take_life(database)
         committed = 0 if new else furthest(database)
-        told = read_holes(database)
-        lost = tuple(losses(folder / "spool", committed=committed, told=told))
+        # A new life cannot know what an older one has told of: it takes no hole for damage.
+        empty = tuple(holes(folder / "spool", committed=committed, told=read_holes(database)))
+        lost = tuple(losses(empty, committed=committed))
         spool = Spool(folder / "spool", configuration)
         spool.skip_to(committed)
-        empty = tuple(holes(folder / "spool", until=spool.position)) if new else lost
         key = load_key(folder)
     except StoreInUseError:
         raise
@@ -145,7 +146,9 @@ def open_store(
         return memory_store(str(error))
     for each in lost:
         LOG.error("the spool was damaged", position=each.position, bytes=each.size)
-    return Opened(held, key, database, spool, life, new, trouble, lost, empty)
+    return Opened(
+        held, key, database, spool, life, new, trouble, lost, empty, tuple(untold.left(database))
+    )
 
 
 def memory_store(trouble: str) -> Opened:
@@ -256,13 +259,15 @@ def take_up(
 
 
 def found_so(opened: Opened, desk: Desk, now_ns: int) -> list[Transition]:
-    """Return the events that tell how the store was found: a new life, readings that are gone."""
+    """Return the events that tell how the store was found: a new life, readings gone or shed."""
     told = []
     if opened.new_life:
         told.append(desk.note("life", now_ns=now_ns, detail={"store": opened.trouble}))
     for loss in opened.losses:
         why = f"the spool was damaged at position {loss.position}; so many readings at most"
         told.append(desk.note("shed", now_ns=now_ns, detail={"count": loss.readings, "why": why}))
+    for why, count in opened.untold:
+        told.append(desk.note("shed", now_ns=now_ns, detail={"count": count, "why": why}))
     return told
 
 

@@ -15,6 +15,7 @@ from gateway.observe import log
 from gateway.roles.edge.child import keep_running
 from gateway.roles.edge.settings import ScreenSettings
 from gateway.roles.edge.site import Site
+from gateway.roles.edge.standstill import LeftAlone
 from gateway.roles.upward import PARENT, Above
 from gateway.tasks import Tasks, beside
 
@@ -43,6 +44,8 @@ class LocalScreen:
         Of the gateway it shows.
     folder
         The node's store; the screen's own store lies in ``screen`` below it.
+    alone
+        Says whether the end may wait for that folder's disk.
     """
 
     def __init__(
@@ -53,12 +56,14 @@ class LocalScreen:
         name: str,
         division: str,
         folder: Path,
+        alone: LeftAlone,
     ) -> None:
         self._settings = settings
         self._node = node
         self._name = name
         self._division = division
         self._folder = folder.absolute() / "screen"
+        self._alone = alone
         self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
@@ -91,7 +96,8 @@ class LocalScreen:
             told = reason
             await asyncio.sleep(AGAIN_S)
         config = str(self._folder / "centre.toml")
-        await keep_running("screen", sys.executable, "-m", "gateway", "centre", "--config", config)
+        command = (sys.executable, "-m", "gateway", "centre", "--config", config)
+        await keep_running("screen", *command, alone=self._alone)
 
     async def _refusal(self) -> str:
         try:
@@ -110,7 +116,7 @@ class LocalScreen:
         (self._folder / "centre.toml").write_text(text, encoding="utf-8")
 
 
-async def receivers_of(site: Site, stack: AsyncExitStack) -> list[Above]:
+async def receivers_of(site: Site, stack: AsyncExitStack, alone: LeftAlone) -> list[Above]:
     """Return parent and screen, as far as the site has them; the screen runs until `stack` ends."""
     settings = site.settings
     receivers = [Above(PARENT, settings.parent)] if settings.parent else []
@@ -121,6 +127,7 @@ async def receivers_of(site: Site, stack: AsyncExitStack) -> list[Above]:
             name=settings.node.name or settings.node.id,
             division=settings.node.division,
             folder=site.folder,
+            alone=alone,
         )
         receivers.append((await stack.enter_async_context(screen)).above)
     return receivers

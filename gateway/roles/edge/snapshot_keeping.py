@@ -16,7 +16,8 @@ from gateway.db import StoreError
 from gateway.model import Clock
 from gateway.observe import log
 from gateway.roles.edge import snapshots
-from gateway.roles.edge.committer import Committer, Work
+from gateway.roles.edge.committer import Committer
+from gateway.roles.edge.work import Work
 from gateway.tasks import beside
 
 #: On the way out a snapshot may take so long, s: without it the next start runs some more spool.

@@ -97,6 +97,11 @@ class LeftAlone:
         return min(FAILED_S, STILL_S) if self.failed else STILL_S
 
     @property
+    def hurries(self) -> bool:
+        """Whether nothing is to be waited for: the disk has failed, or does not answer."""
+        return self.failed or self.any
+
+    @property
     def any(self) -> bool:
         """Whether something has not come back."""
         self._standing = [ended for ended in self._standing if not ended()]

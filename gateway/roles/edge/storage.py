@@ -9,7 +9,6 @@ does not come back, a store in memory begins a new life: "storage lost". Detecti
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,15 +18,15 @@ from gateway.alarms import store as alarm_store
 from gateway.db import Database, StoreError
 from gateway.identity import Identity, random_bits
 from gateway.journal import Chain
-from gateway.model import NANOSECONDS, Clock
+from gateway.model import Clock
 from gateway.northbound import dead_letters, outbox
 from gateway.northbound.exports.rows import PREFIX
 from gateway.northbound.settings import StoreSettings
 from gateway.northbound.spool_writer import Spool
 from gateway.observe import Metrics, log
-from gateway.roles.edge import memory_life
-from gateway.roles.edge.committer import QUEUE_LENGTH, Committed, Committer, Work
-from gateway.roles.edge.disk_again import ask_again
+from gateway.roles.edge import memory_life, untold
+from gateway.roles.edge.committer import QUEUE_LENGTH, Committer
+from gateway.roles.edge.disk_again import ask_again, failures
 from gateway.roles.edge.folding import Folding
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.own_alarms import OwnAlarms
@@ -35,6 +34,7 @@ from gateway.roles.edge.recovery import Opened, memory_store
 from gateway.roles.edge.snapshot_keeping import SnapshotKeeping
 from gateway.roles.edge.standstill import LeftAlone, Stillness
 from gateway.roles.edge.witness import Witness
+from gateway.roles.edge.work import Committed, Work
 from gateway.southbound.mqtt import BrokerSession
 from gateway.tasks import stands_beside
 
@@ -42,8 +42,6 @@ from gateway.tasks import stands_beside
 SLOW_S: Final = 0.5
 #: A disk that has not moved for this long is left alone: until then no alarm leaves the site.
 HUNG_S: Final = 90.0
-#: Where a process that executes itself anew counts its store's failures: not on that store's disk.
-FAILURES: Final = "HAZGATE_STORE_FAILURES"
 #: Why a node on memory starts anew.
 BACK: Final = "the disk takes a store again"
 #: With this begins why it starts anew after its store failed.
@@ -51,16 +49,9 @@ FAILED: Final = "the store failed: "
 MEBIBYTE: Final = 1024 * 1024
 #: Spool records that may wait in memory while the disk hangs.
 WAITING_BYTES: Final = 64 * MEBIBYTE
-#: Events that count what a full disk cost come no oftener than this.
-SHED_EVERY_S: Final = 60.0
 #: Alarms about a disk that the node runs on; of its room somebody else tells (`room`).
 OF_A_DISK: Final = ("storage_full", "storage_slow", "storage_held")
 LOG = log("roles.edge.storage")
-
-
-def failures() -> int:
-    """Return how often the store has failed since the edge was started by hand."""
-    return int(os.environ.get(FAILURES, "0"))
 
 
 class Storage:
@@ -113,7 +104,7 @@ class Storage:
         self._metrics = metrics
         self._again = again
         self._filled = filled
-        self._alone = alone
+        self.alone = alone
         self._stillness = Stillness()
         self._line: Line
         self._session: BrokerSession
@@ -124,7 +115,8 @@ class Storage:
         # Kept while the node runs, on whatever store.
         self._held = opened.held
         self._lent, self._lent_to = 0, 0
-        self._shed, self._full_shed = 0, 0
+        self._shed = 0
+        self._cost = untold.FullDisk(self.shed, clock=clock)
         self._full = False
         #: Of the engine.
         self.snapshots = SnapshotKeeping(
@@ -136,7 +128,6 @@ class Storage:
             held=self._tell_held,
             failed=self._fold_failed,
         )
-        self._shed_told = float("-inf")
         self._use(opened)
 
     @property
@@ -158,7 +149,7 @@ class Storage:
         """Whether the node runs on memory, and nothing that stands there alone would be lost."""
         if self._opened.spool is not None or self._line.holds_something:
             return False
-        if self._alone.any or stands_beside():
+        if self.alone.any or stands_beside():
             return False  # what hangs would keep the store from the next process
         return not await self.act(
             lambda database: (
@@ -203,9 +194,9 @@ class Storage:
         committer = self._committer
         committer.finish()
         with suppress(TimeoutError):
-            if await self._alone.wait(lambda: committer.ended, lambda: committer.own.used_ns):
-                await self._alone.run(self._close)
-        if self._alone.any:
+            if await self.alone.wait(lambda: committer.ended, lambda: committer.own.used_ns):
+                await self.alone.run(self._close)
+        if self.alone.any:
             LOG.warning("the disk does not answer; the store is left as it is")
 
     def _close(self) -> None:
@@ -227,6 +218,7 @@ class Storage:
             and self._committer.waiting_bytes > WAITING_BYTES
         ):
             self._shed += work.readings
+            self._committer.shed(work.readings)
             self._metrics.shed.inc(work.readings)
             return
         self._committer.submit(work)
@@ -286,7 +278,7 @@ class Storage:
             self._stillness = Stillness()
         elif self._stillness.look(self._committer.own.used_ns) >= HUNG_S:
             committer = self._committer
-            self._alone.add(lambda: committer.ended)
+            self.alone.add(lambda: committer.ended)
             committer.abandon()
             self._lost(f"the disk has not answered for {HUNG_S:g} s", anew=False)
 
@@ -301,7 +293,17 @@ class Storage:
         on_disk = opened.spool is not None
         self._opened = opened
         self.head = alarm_store.head(opened.database)
-        self._committer = Committer(
+
+        # Of a store that was given up nothing more is heard, whatever its thread still does.
+        def durable(done: Committed) -> None:
+            if self._committer is made:
+                self._durable(done)
+
+        def troubled(what: str, reason: str) -> None:
+            if self._committer is made:
+                self._troubled(what, reason)
+
+        made = self._committer = Committer(
             opened.database,
             opened.spool,
             key=self.key,
@@ -310,8 +312,8 @@ class Storage:
             destinations=self._destinations,
             holes=opened.holes,
             witness=Witness(self._folder, opened.life) if on_disk else None,
-            committed=self._durable,
-            troubled=self._troubled,
+            committed=durable,
+            troubled=troubled,
         )
         self._committer.database.listen(self._filled)
 
@@ -322,9 +324,9 @@ class Storage:
             self._line.committed(events, received_ns)
         if done.shed:
             self._metrics.shed.inc(done.shed)
-            self._full_shed += done.shed
+            self._cost.readings += done.shed
             # What the last full moment cost may be counted after the disk has room again.
-            self._tell_shed(SHED_EVERY_S if self._full else 0.0)
+            self._cost.tell(at_once=not self._full)
         self.head = done.head or self.head
         self._session.acknowledge(self._line.owed.durable(done.accepted))
         if self._committer.waiting < QUEUE_LENGTH // 2:
@@ -340,14 +342,7 @@ class Storage:
             if lent:
                 self.shed(lent, "acknowledged from memory, now stored")
             if shed:
-                self.shed(shed, "storage slow, memory full")
-
-    def _tell_shed(self, after_s: float) -> None:
-        """Count what a full disk cost in one event a minute: the events need the reserve too."""
-        now = self._clock.monotonic_ns() / NANOSECONDS
-        if self._full_shed and now - self._shed_told >= after_s:
-            count, self._full_shed, self._shed_told = self._full_shed, 0, now
-            self.shed(count, "storage full")
+                self.shed(shed, untold.SLOW)
 
     def _lend(self) -> None:
         """Acknowledge from memory: detection never stops for a disk that hangs."""
@@ -365,7 +360,7 @@ class Storage:
             LOG.info("the disk has room again")
             self._metrics.store_trouble.set(0)
             self._full = False
-            self._tell_shed(0.0)
+            self._cost.tell(at_once=True)
             self._line.detected([self._own.edge("storage_full", active=False)])
         else:
             self._lost(reason, anew=what == "lost")
@@ -375,7 +370,7 @@ class Storage:
         LOG.error("the store failed", reason=reason)
         if anew and failures() == 0:
             # Nothing more is written there, and the new start waits for no disk.
-            self.failed = self._alone.failed = True
+            self.failed = self.alone.failed = True
             self._again(FAILED + reason)
             return
         # A memory store, a new life, and everything that stands told anew.
@@ -393,7 +388,7 @@ class Storage:
         self._folding.forget()
         over = [self._own.edge(rule, active=False) for rule in (*OF_A_DISK, "storage_low")]
         self._line.detected([self._own.edge("storage_lost", active=True), *over])
-        self._tell_shed(0.0)
+        self._cost.tell(at_once=True)
         self._lend()
         lent, self._lent = self._lent, 0
         if lent:

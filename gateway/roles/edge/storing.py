@@ -167,6 +167,11 @@ class Storing:
             self._full = True
             self._troubled("full", reason)
 
+    @property
+    def shed(self) -> int:
+        """How many readings were shed since they were last taken."""
+        return self._shed
+
     def take_shed(self) -> int:
         """Return how many readings were shed since the last call."""
         shed, self._shed = self._shed, 0

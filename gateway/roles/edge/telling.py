@@ -17,11 +17,11 @@ from gateway.model import NANOSECONDS, Clock, State
 from gateway.northbound import wire
 from gateway.northbound.source import Source, Whole, own_whole
 from gateway.pipeline.points import Points
-from gateway.roles.edge.committer import Work
 from gateway.roles.edge.inventory import inventory_of
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.site import Site
 from gateway.roles.edge.storage import Storage
+from gateway.roles.edge.work import Work
 
 #: A point is covered when it was heard within this, or within three of its intervals.
 COVERED_NS = 60 * NANOSECONDS

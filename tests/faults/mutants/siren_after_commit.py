@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.cli import main
-from gateway.roles.edge.committer import Committed
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.storage import Storage
+from gateway.roles.edge.work import Committed
 
 durable = Storage._durable
 waiting: list[Callable[[], None]] = []

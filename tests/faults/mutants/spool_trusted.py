@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from gateway.cli import main
 from gateway.northbound.losses import Hole
 from gateway.roles.edge import recovery
 
 
-def nothing(folder: Path, *, committed: int, told: Iterable[Hole]) -> list[Hole]:
+def nothing(found: Iterable[Hole], *, committed: int) -> list[Hole]:
     """Find that all is there."""
-    del folder, committed, told
+    del found, committed
     return []
 
 

@@ -22,10 +22,10 @@ import msgspec
 from gateway.alarms.actions import SirenCommand
 from gateway.config import ConfigError
 from gateway.pipeline.binding import SiteError
+from gateway.roles.edge.disk_again import FAILURES
 from gateway.roles.edge.node import EdgeNode
 from gateway.roles.edge.run import run_edge
 from gateway.roles.edge.site import load_site
-from gateway.roles.edge.storage import FAILURES
 from tests.chain.site import site_text
 
 SIREN: Final = "panel/siren"

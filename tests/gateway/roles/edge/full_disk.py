@@ -1,4 +1,4 @@
-"""An edge on a disk of a few MiB that fills up: python -m ...full_disk FOLDER PORT.
+"""An edge on a disk of a few MiB that fills up: python -m ...full_disk FOLDER PORT [stopped].
 
 Run in a mount namespace of its own (``unshare --map-root-user --mount``): the small disk is mounted
 there and goes with the process. The last line is what was seen, as JSON.
@@ -18,7 +18,8 @@ from typing import Any
 import aiomqtt
 
 from gateway.db import Database
-from gateway.northbound.losses import Hole, losses
+from gateway.northbound.losses import holes
+from gateway.roles.edge import untold
 from gateway.roles.edge.recovery import furthest
 from gateway.roles.edge.rows import read_holes
 from tests.gateway.roles.edge.edge import Edge, running, stored, until, verified, write_site
@@ -57,23 +58,43 @@ async def run(folder: Path, disk: Path, port: int) -> dict[str, Any]:
         found["started_again"] = edge.started_again
         found["shed"] = edge.node.metrics.shed._value.get()
     events = stored(disk / "data")
-    found["shed_events"] = [e.detail["count"] for e in events if e.kind == "shed"]
     rose = ("A", "h", "raise")
     found["raised"] = sum(1 for e in events if (e.tag, e.rule, e.cause) == rose)
     found["full"] = [e.cause for e in events if e.rule == "storage_full"]
-    found["damage"] = taken_for_damage(disk / "data")
-    found["problems"] = verified(disk / "data").problems
-    return found
+    return found | left(disk / "data")
 
 
-def taken_for_damage(store: Path) -> list[Hole]:
-    """Return what the next start would take for damage of the spool."""
+async def run_stopped(folder: Path, disk: Path, port: int) -> dict[str, Any]:
+    """Fill the disk under a running edge, stop it, free the disk, and run another."""
+    path = write_site(folder, port=port, store=str(disk / "data"), reserve=RESERVE_MIB)
+    async with running(path) as edge:
+        await edge.say(20.0)
+        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize
+        (disk / "other").write_bytes(bytes(free - 64 * 1024))
+        await stay_full(edge, port)
+    (disk / "other").unlink()
+    shed = edge.node.metrics.shed._value.get()
+    untold = left(disk / "data")["untold"]
+    async with running(path) as edge:
+        await edge.say(30.0)
+        await until(lambda: not edge.node.line.owed.receipts)
+    return {"shed": shed, "left by the first": untold} | left(disk / "data")
+
+
+def left(store: Path) -> dict[str, Any]:
+    """Return what the next start would tell of the spool, and the events told of what was shed."""
     database = Database(store / "store.db", "edge")
     told = read_holes(database)
     assert told
-    found = losses(store / "spool", committed=furthest(database), told=told)
+    damage = holes(store / "spool", committed=furthest(database), told=told)
+    waits = untold.left(database)
     database.close()
-    return found
+    return {
+        "damage": damage,
+        "untold": waits,
+        "shed_events": [e.detail["count"] for e in stored(store) if e.kind == "shed"],
+        "problems": verified(store).problems,
+    }
 
 
 async def stay_full(edge: Edge, port: int) -> dict[str, Any]:
@@ -102,5 +123,6 @@ def again(edge: Edge) -> bool:
 
 if __name__ == "__main__":
     home = Path(sys.argv[1])
-    seen = asyncio.run(run(home, mount(home), int(sys.argv[2])))
+    what = run_stopped if sys.argv[3:] == ["stopped"] else run
+    seen = asyncio.run(what(home, mount(home), int(sys.argv[2])))
     sys.stdout.write(json.dumps(seen) + "\n")

@@ -9,7 +9,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.db import Database, StoreBrokenError
-from gateway.roles.edge.committer import Committed, Committer, Work
+from gateway.roles.edge import untold
+from gateway.roles.edge.committer import Committer
+from gateway.roles.edge.work import Committed, Work
 from tests.gateway.roles.edge.edge import until
 
 
@@ -80,3 +82,11 @@ async def test_who_asks_a_store_that_nobody_writes_any_more_is_told_at_once(
     async with asyncio.timeout(20):
         with pytest.raises(StoreBrokenError, match="the store is lost"):
             await storage.committer.act(lambda _: 7)
+
+
+async def test_what_was_shed_is_counted_by_the_commit_that_speaks_of_it(storage: Storage) -> None:
+    """Readings that the memory had no room for were acknowledged: a kill loses no count of them."""
+    for _ in range(2):
+        storage.committer.shed(7)
+        await storage.committer.act(lambda _: None)
+    assert await storage.committer.act(untold.left) == [(untold.SLOW, 14)]

@@ -23,11 +23,12 @@ from gateway.roles.edge import (
     storage,
     taking_up,
 )
-from gateway.roles.edge.committer import Work
+from gateway.roles.edge.disk_again import FAILURES
 from gateway.roles.edge.node import EdgeNode
 from gateway.roles.edge.run import run_edge
 from gateway.roles.edge.site import load_site
-from gateway.roles.edge.storage import BACK, FAILED, FAILURES
+from gateway.roles.edge.storage import BACK, FAILED
+from gateway.roles.edge.work import Work
 from gateway.simulation.broker import LocalBroker
 from tests.gateway.northbound.site import Parent, serving
 from tests.gateway.roles.edge.conftest import Disk

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from gateway.alarms import store as alarm_store
 from gateway.model import AlarmEvent, decode_event
 from gateway.northbound.spool_writer import Spool
 from gateway.roles.edge import folding, outgoing, room
+from gateway.roles.edge.disk_again import FAILURES
 from gateway.roles.edge.node import EdgeNode
 from gateway.roles.edge.run import run_edge
 from gateway.roles.edge.site import load_site
-from gateway.roles.edge.storage import FAILURES
 from gateway.simulation.broker import LocalBroker
 from tests.gateway.roles.edge.conftest import Disk
 from tests.gateway.roles.edge.edge import WAIT_S, Edge, running, until, write_site
@@ -79,6 +80,35 @@ async def test_after_the_second_failure_it_goes_on_in_memory(
         assert ("A", "h", "carry") in told
         assert ("B", "h", "raise") in told
         assert ("@node", "storage_lost", "raise") in told
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_of_a_store_that_was_given_up_nothing_more_is_heard(
+    tmp_path: Path,
+    broker: LocalBroker,
+    disk: Disk,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    fails: bool,
+) -> None:
+    """Else a commit that ends late names its number as the new life's, or begins yet another."""
+    monkeypatch.setenv(FAILURES, "1")
+    async with running(write_site(tmp_path, port=broker.port)) as edge:
+        storage = edge.node.storage
+        await settled(edge)
+        old = storage._committer
+        disk.hang()
+        await edge.say(150.0)
+        await until(lambda: edge.active("A/h") and disk.hanging.is_set())
+        storage._fold_failed(old, "Input/output error")
+        life = storage.identity.life
+        await settled(edge)
+        disk.fails = fails
+        disk.answer()
+        await until(lambda: not old.busy_since)
+        await asyncio.sleep(0)  # what it has to tell comes in this turn of the loop
+        assert storage.identity.life == life
+        assert storage.head == await storage.act(alarm_store.head)
 
 
 async def test_a_journal_in_memory_is_bounded(
@@ -168,8 +198,8 @@ async def test_what_was_told_of_a_disk_ends_with_it(
         await edge.say(22.0)
         await settled(edge)
         storage = edge.node.storage
-        await until(lambda: storage._full_shed)
-        untold = storage._full_shed
+        await until(lambda: storage._cost.readings)
+        untold = storage._cost.readings
         monkeypatch.setattr(folding, "HELD_PAGES", 1 << 30)
         disk.fails = True
         await edge.say(150.0)
@@ -180,5 +210,5 @@ async def test_what_was_told_of_a_disk_ends_with_it(
         events = [decode_event(row[0]) for row in rows]
         shed = {str(e.detail["why"]): e.detail["count"] for e in events if e.kind == "shed"}
         assert shed["storage full"] == untold
-        assert storage._full_shed == 0
+        assert storage._cost.readings == 0
         assert not storage._full

@@ -13,11 +13,11 @@ from gateway.alarms.actions import Siren
 from gateway.clock import SystemClock
 from gateway.roles.edge import run, self_fault
 from gateway.roles.edge.anew import RESTARTED
-from gateway.roles.edge.committer import Work
 from gateway.roles.edge.node import EdgeNode
 from gateway.roles.edge.run import DIED, run_edge
 from gateway.roles.edge.site import load_site
 from gateway.roles.edge.storage import FAILED
+from gateway.roles.edge.work import Work
 from gateway.simulation.broker import LocalBroker
 from tests.gateway.roles.edge.edge import running, stored, until, write_site
 

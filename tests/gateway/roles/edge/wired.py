@@ -17,9 +17,9 @@ from gateway.observe import Metrics
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
 from gateway.pipeline.plant import Plant
-from gateway.roles.edge.committer import Work
 from gateway.roles.edge.line import Line
 from gateway.roles.edge.pacing import Pacing
+from gateway.roles.edge.work import Work
 from gateway.southbound.arrivals import Arrivals, Message
 from gateway.southbound.clocks import Clocks
 from gateway.southbound.ingest import Ingest
