@@ -12,13 +12,17 @@ import asyncio
 import random
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from gateway.config import ConfigError
 from gateway.db import Database
 from gateway.northbound.losses import Hole, holes
+from gateway.pipeline.binding import SiteError
 from gateway.roles.edge import recovery
 from gateway.roles.edge.rows import read_holes
+from gateway.roles.edge.site import Site, load_site
 from gateway.simulation.broker import LocalBroker, mosquitto
 from tests.faults.catalogue import (
     Case,
@@ -140,6 +144,9 @@ async def judge(
     room: Room, evidence: Evidence, folder: Path, port: int, *, before: EdgeStore | None, what: str
 ) -> None:
     """Start an edge on a damaged site, and note what it did with it."""
+    if other := another(room.folder / "left" / "edge.toml", folder / "edge.toml"):
+        await judge_another(room, evidence, other, port, what=what)
+        return
     began = time.monotonic()
     async with edge_here(folder / "edge.toml", port) as edge:
         listens = await edge.subscribed(within_s=2 * DETECTION_S)
@@ -165,6 +172,30 @@ async def judge(
         evidence.fail("I5", f"{what}: the alarm that stood no longer stands")
     if before is not None:
         told(room, evidence, before, folder, what)
+
+
+def another(left: Path, found: Path) -> Site | None:
+    """Return what the damage has made of the site, where that may be applied and is another one."""
+    with suppress(ConfigError, SiteError):
+        site = load_site(found)
+        if site.digest != load_site(left).digest:
+            return site
+    return None
+
+
+async def judge_another(
+    room: Room, evidence: Evidence, site: Site, port: int, *, what: str
+) -> None:
+    """Start an edge on another site than was left: its first event names another file."""
+    async with edge_here(site.path, port) as edge:
+        await edge.subscribed(within_s=DETECTION_S)
+    if edge.died:
+        evidence.fail("I10", f"{what}: {edge.died}")
+    started = [event for event in read_edge(site.folder).events if event.kind == "start"]
+    if not started or started[-1].detail.get("site_file") != site.digest:
+        evidence.fail("I5", f"{what}: it is another site, and the journal does not say so")
+    else:
+        count(room, "another site, told by its digest")
 
 
 def told(room: Room, evidence: Evidence, before: EdgeStore, folder: Path, what: str) -> None:

@@ -280,12 +280,10 @@ class EdgeNode:
 
     def _first_events(self, pending: Sequence[Transition], *, ran: int) -> None:
         now = self.clock.now_ns()
-        start = self.desk.note(
-            "start",
-            now_ns=now,
-            detail={"version": __version__, "configuration": self.site.hash, "spool_records": ran}
-            | ({"restarted": self._restarted} if self._restarted else {}),
-        )
+        detail: dict[str, str | int] = {"version": __version__, "configuration": self.site.hash}
+        detail |= {"site_file": self.site.digest, "spool_records": ran}
+        detail |= {"restarted": self._restarted} if self._restarted else {}
+        start = self.desk.note("start", now_ns=now, detail=detail)
         first = [*pending, start, *self.desk.retire(now_ns=now)]
         self.line.start(first, resumed=bool(pending))
         self.line.behind(max(self._known_ns, int(self.line.engine.heard.max(initial=0))))

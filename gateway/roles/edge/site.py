@@ -53,6 +53,7 @@ MAY_COME: Final = (("parent", "token_file"), ("parent", "code_file"))
 class Site:
     """A checked site: its settings, the bound plant, and the hash of what was applied.
 
+    `digest` is the SHA-256 of the file itself: a siren's topic is no rule, and may be lost as well.
     The devices of the settings have no points: what the file says of those is in the plant.
     """
 
@@ -60,6 +61,7 @@ class Site:
     settings: SiteFile
     plant: Plant
     hash: str
+    digest: str
 
     @property
     def folder(self) -> Path:
@@ -226,7 +228,8 @@ class _Reading:
             raise ConfigError([*dict.fromkeys(lines), *elsewhere])
         devices = tuple(each.model_copy(update={"point": ()}) for each in self.settings.device)
         settings = self.settings.model_copy(update={"device": devices})
-        return Site(self.path, settings, plant, hash_of(plant))
+        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        return Site(self.path, settings, plant, hash_of(plant), digest)
 
     def _bound(
         self, settings: SiteFile, profiles: Mapping[str, Profile], packs: Mapping[str, RuleSet]
