@@ -237,7 +237,8 @@ def tell(site: Site, parts: list[Share], summary: ReplaySummary) -> Iterator[Tra
     )
     if summary.readings:
         first = summary.first_ns
-        detail = {"version": __version__, "configuration": site.hash, "spool_records": 0}
+        detail: dict[str, str | int] = {"version": __version__, "configuration": site.hash}
+        detail |= {"site_file": site.digest, "spool_records": 0}
         yield desk.note("life", now_ns=first, detail={"store": ""})
         yield desk.note("start", now_ns=first, detail=detail)
     for _, detection in heapq.merge(*(part.found for part in parts), key=lambda each: each[0]):
