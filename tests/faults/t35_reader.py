@@ -56,7 +56,9 @@ async def held(room: Room) -> Evidence:
         async with edge_here(site, broker.port) as edge:
             assert await edge.subscribed(within_s=60), edge.died
             if room.mutant:
-                edge.node.storage._notice_reader = lambda: None  # type: ignore[method-assign]
+                folding = edge.node.storage._folding
+                assert callable(folding._tell_held)
+                folding._tell_held = lambda _: None
             await edge.say(1, 20.0)
             log = room.folder / "data" / "store.db-wal"
             reader = Database(room.folder / "data" / "store.db", "edge", read_only=True)
