@@ -1,4 +1,8 @@
-"""What a damaged spool no longer holds: told at a start, before anything is written over it."""
+"""What a damaged spool no longer holds: told at a start, before anything is written over it.
+
+A segment that was cut off between two records looks like one after which readings were shed. So
+what was shed is noted, and all else that is missing is damage.
+"""
 
 from __future__ import annotations
 

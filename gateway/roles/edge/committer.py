@@ -25,12 +25,7 @@ from gateway.journal import digest
 from gateway.northbound.losses import Hole
 from gateway.northbound.spool_writer import Spool
 from gateway.roles.edge import untold
-from gateway.roles.edge.rows import (
-    set_position,
-    write_holes,
-    write_snapshot,
-    write_transitions,
-)
+from gateway.roles.edge.rows import set_position, write_holes, write_snapshot, write_transitions
 from gateway.roles.edge.standstill import Own
 from gateway.roles.edge.storing import Reserve, Storing
 from gateway.roles.edge.witness import Witness

@@ -52,11 +52,12 @@ def set_position(database: Database, position: int) -> None:
 
 def write_holes(database: Database, holes: Iterable[Hole]) -> None:
     """Write where the spool holds nothing, as events tell: it is no damage."""
-    database.execute_many(
-        "INSERT INTO spool_hole (position, size) VALUES (?, ?) "
-        "ON CONFLICT (position) DO UPDATE SET size = MAX(size, excluded.size)",
-        list(holes),
-    )
+    if rows := list(holes):
+        database.execute_many(
+            "INSERT INTO spool_hole (position, size) VALUES (?, ?) "
+            "ON CONFLICT (position) DO UPDATE SET size = MAX(size, excluded.size)",
+            rows,
+        )
 
 
 def read_holes(database: Database) -> list[Hole]:
