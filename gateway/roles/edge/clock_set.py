@@ -56,13 +56,24 @@ class Steps:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._offset = self._look()[1]
+        #: What the clock showed at the last look: later than every step that was noticed, earlier
+        #: than any that was not.
+        self.now_ns, self._offset = self._look()
 
     def look(self) -> Step | None:
         """Return by how much the clock was set since the look before, None where it was not."""
         now, offset = self._look()
         step, self._offset = offset - self._offset, offset
+        self.now_ns = now
         return Step(now - step, now) if abs(step) > STEP_NS else None
+
+    def received(self, read_ns: int) -> int:
+        """Return when something was read, by the clock as it was at the last look.
+
+        What was read just before the clock was set bears a time of the old clock, which a delay
+        that was moved to the new one would take for a device's that is right by the step.
+        """
+        return read_ns if abs(self.now_ns - read_ns) <= STEP_NS else self.now_ns
 
     def _look(self) -> tuple[int, int]:
         """Return what the clock shows, and by how much that is more than the monotonic one."""

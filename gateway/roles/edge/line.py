@@ -8,6 +8,7 @@ network or a screen.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -113,9 +114,12 @@ class Line:
             Whether the broker has room to send more before these are acknowledged.
         """
         if arrivals.fenced:
-            self._notice_step()
+            self.now_ns()
         else:
             self.advance()
+        received_ns = self._steps.received(arrivals.received_ns)
+        if received_ns != arrivals.received_ns:
+            arrivals = replace(arrivals, received_ns=received_ns)
         taken = self.ingest.take(arrivals)
         batch = taken.batch
         decoded = self.clock.now_ns()
@@ -154,8 +158,7 @@ class Line:
 
     def advance(self) -> None:
         """Run the whole seconds that have passed: delays, silence, confirmations, expiries."""
-        self._notice_step()
-        now = self.clock.now_ns()
+        now = self.now_ns()
         second = (now - GRACE_NS) // NANOSECONDS
         if second <= self._second:
             return
@@ -186,10 +189,16 @@ class Line:
         if now < known_ns - STEP_NS:
             self._follow(Step(known_ns, now))
 
-    def _notice_step(self) -> None:
+    def now_ns(self) -> int:
+        """Return what the clock shows; everything remembered has followed it if it was set.
+
+        What moves along with a step must have been given a time from before it: who keeps a time
+        here asks the line for it, not the clock, which may have been set since the line looked.
+        """
         step = self._steps.look()
         if step is not None:
             self._follow(step)
+        return self._steps.now_ns
 
     def _follow(self, step: Step) -> None:
         self.set_ns = self.clock.monotonic_ns()
@@ -202,7 +211,7 @@ class Line:
 
     def order(self, request: Request) -> tuple[Transition, ...]:
         """Carry out an order; a refusal is an event too."""
-        now = self.clock.now_ns()
+        now = self.now_ns()
         try:
             self._may_reset(request)
             transitions = tuple(self.desk.order(request, now_ns=now))

@@ -328,7 +328,7 @@ class EdgeNode:
     def _broker_changed(self, lost: str | None) -> None:
         connected = lost is None
         self.metrics.connected.set(int(connected))
-        now = self.clock.now_ns()
+        now = self.line.now_ns()
         if connected:
             LOG.info("subscribed", broker=self.site.settings.broker.url)
             self.metrics.reconnects.inc()

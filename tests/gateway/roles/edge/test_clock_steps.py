@@ -94,18 +94,36 @@ def value(tag: str, second: int) -> float | None:
     return 150.0 if 20 <= second < 300 else 10.0
 
 
-def tell(folder: Path, schedule: Schedule) -> tuple[list[tuple[str, str, str, int]], Wired]:
-    """Play the story; return tag, rule, cause and second since the start of each event."""
+def tell(
+    folder: Path, schedule: Schedule, *, read_before: bool = False, reads: tuple[int, int] = (0, 0)
+) -> tuple[list[tuple[str, str, str, int]], Wired]:
+    """Play the story; return tag, rule, cause and second since the start of each event.
+
+    With `read_before` the clock is set after a second's messages were read, before they are taken.
+    With `reads` it is set by so much (ns) in second 95, after it was read so often.
+    """
     told: list[tuple[str, str, str, int]] = []
     wired = Wired(plant_of(folder), step_ns=schedule(0))
     for second in range(1, LENGTH):
-        wired.clock.step_ns = schedule(second)
+        step = schedule(second)
+        if second == 95 and reads[1]:
+            wired.clock.reads, wired.clock.next_ns = reads
+        elif not read_before and not reads[1]:
+            wired.clock.step_ns = step
         seen = len(wired.work)
         true = START + second * NANOSECONDS + NANOSECONDS // 2
         for n, (tag, *_) in enumerate(DEVICES):
             number = value(tag, second)
             said = f'{{"ts": {true // 10**6}, "x": {number}}}'.encode()
-            wired.second(second, None if number is None else said, topic=f"p/{n}")
+            if read_before:
+                # Each is read by the clock as it was, however soon the first of them shows it.
+                wired.clock.step_ns = schedule(second - 1)
+            wired.second(
+                second,
+                None if number is None else said,
+                topic=f"p/{n}",
+                set_to=step if read_before else None,
+            )
         told += [
             (event.tag, event.rule, event.cause, second)
             for work in wired.work[seen:]
@@ -115,11 +133,19 @@ def tell(folder: Path, schedule: Schedule) -> tuple[list[tuple[str, str, str, in
     return told, wired
 
 
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str, str, int]]:
+    """Return the story as the line tells it whose clock is left alone."""
+    return tell(tmp_path_factory.mktemp("straight"), lambda _: 0)[0]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_what_rises_rises_at_its_second(tmp_path: Path, name: str) -> None:
+def test_what_rises_rises_at_its_second(
+    tmp_path: Path, name: str, when: str, straight: list[tuple[str, str, str, int]]
+) -> None:
     """No alarm is lost, told twice, early or late by a step, and none ends early."""
-    straight, _ = tell(tmp_path, lambda _: 0)
-    told, wired = tell(tmp_path, SCHEDULES[name])
+    told, wired = tell(tmp_path, SCHEDULES[name], read_before=when == "after")
     rises = [each for each in straight if each[2] == "raise"]
     assert {each[0] for each in rises} == {tag for tag, *_ in DEVICES}
     assert [each for each in told if each[2] == "raise"] == rises
@@ -133,6 +159,17 @@ def test_what_rises_rises_at_its_second(tmp_path: Path, name: str) -> None:
     clock = [e for work in wired.work for e in work.transitions if e.event.kind == "clock"]
     steps = [SCHEDULES[name](n) - SCHEDULES[name](n - 1) for n in range(1, LENGTH)]
     assert [each.event.detail["step_ns"] for each in clock] == [each for each in steps if each]
+
+
+@pytest.mark.parametrize("step", [HOUR, -HOUR], ids=["forward", "back"])
+@pytest.mark.parametrize("reads", range(18))
+def test_it_may_be_set_between_any_two_looks(
+    tmp_path: Path, reads: int, step: int, straight: list[tuple[str, str, str, int]]
+) -> None:
+    """Wherever the line is when somebody sets the clock, what rises rises at its second."""
+    told, wired = tell(tmp_path, lambda _: 0, reads=(reads, step))
+    assert wired.clock.step_ns == step
+    assert [e for e in told if e[2] == "raise"] == [e for e in straight if e[2] == "raise"]
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

@@ -31,8 +31,15 @@ class SteppedClock(ManualClock):
     """A clock that somebody can set, while the time since the start passes as it does."""
 
     step_ns = 0
+    #: How often it is still read before it is set to `next_ns`; None for never.
+    reads: int | None = None
+    next_ns = 0
 
     def now_ns(self) -> int:
+        if self.reads == 0:
+            self.reads, self.step_ns = None, self.next_ns
+        elif self.reads is not None:
+            self.reads -= 1
         return super().now_ns() + self.step_ns
 
 
@@ -85,12 +92,25 @@ class Wired:
         self.line.liveness.begin(self.clock.now_ns())
 
     def second(
-        self, number: int, said: bytes | None = None, *, fenced: bool = False, topic: str = "p/0"
+        self,
+        number: int,
+        said: bytes | None = None,
+        *,
+        fenced: bool = False,
+        topic: str = "p/0",
+        set_to: int | None = None,
     ) -> None:
-        """Let a second pass; then a device may say something."""
+        """Let a second pass; then a device may say something.
+
+        Where the clock is set by `set_to` (ns off the true time), that is between the reading of
+        what the device said and the line's look at it.
+        """
         self.clock.set(START + number * NANOSECONDS + NANOSECONDS // 2)
         now = self.clock.now_ns()
-        self.line.advance()
+        if set_to is None:
+            self.line.advance()
+        else:
+            self.clock.step_ns = set_to
         if said is not None:
             self.line.take(Arrivals.of([Message(topic, said)], received_ns=now, fenced=fenced))
 
