@@ -16,6 +16,7 @@ import msgspec
 from device_profiles.quality import Quality
 from gateway.alarms.definitions import AlarmDefinition, Definitions, Level
 from gateway.alarms.lifecycle import IllegalTransitionError, Status, step
+from gateway.alarms.re_alarm import ReAlarms
 from gateway.alarms.requests import ORDERS, RefusedError, Request, check_suppression, possible
 from gateway.journal import Chain
 from gateway.model import (
@@ -78,15 +79,14 @@ class Desk:
         # are tens of thousands. What sounds is told in the order in which it began to.
         self._sounding: dict[str, AlarmDefinition] = {}
         self._suppressed: dict[str, None] = {}
-        # Acknowledged alarms that are to be told again, and when, ns.
-        self._re_alarms: dict[str, int] = {}
+        self.re_alarms = ReAlarms()
         self._standing: set[str] = set()
         for alarm, status in self.statuses.items():
             definition = definitions.get(alarm)
             self._note(alarm, status, definition)
             if definition and definition.re_alarm_ns and status.state == State.ACKNOWLEDGED:
                 since = decode_event(self.entries[alarm]).received_ns
-                self._re_alarms[alarm] = since + definition.re_alarm_ns
+                self.re_alarms.acknowledged(definition, since)
 
     def status(self, alarm: str) -> Status:
         """Where an alarm stands; one that never moved is normal."""
@@ -198,9 +198,8 @@ class Desk:
 
         One that is put aside waits: when its suppression ends it is unacknowledged anyway.
         """
-        due = [alarm for alarm, at in self._re_alarms.items() if at <= now_ns]
         found: list[Transition] = []
-        for alarm in due:
+        for alarm in self.re_alarms.due(now_ns):
             definition, status = self._definition(alarm), self.statuses[alarm]
             if status.suppression != Suppression.NONE:
                 continue
@@ -215,7 +214,7 @@ class Desk:
             status = self.statuses[alarm]
             until_ns = status.suppressed_until_ns + step_ns
             self.statuses[alarm] = msgspec.structs.replace(status, suppressed_until_ns=until_ns)
-        self._re_alarms = {alarm: at + step_ns for alarm, at in self._re_alarms.items()}
+        self.re_alarms.set_clock(step_ns)
         detail = {"before_ns": before_ns, "after_ns": after_ns, "step_ns": step_ns}
         return self.note("clock", now_ns=after_ns, detail=detail)
 
@@ -256,7 +255,7 @@ class Desk:
         told = {alarm: self._contributions(alarm) for alarm in standing}
         self.chain, self.statuses, self.entries, self.unconfirmed = chain, {}, {}, {}
         self._sounding, self._suppressed, self._standing = {}, {}, set()
-        self._re_alarms = {}
+        self.re_alarms = ReAlarms()
         found = [self.note("life", now_ns=now_ns)]
         for alarm, status in standing.items():
             after = msgspec.structs.replace(status, occurrence=1, revision=1)
@@ -387,9 +386,9 @@ class Desk:
         self.statuses[definition.alarm] = after
         self.entries[definition.alarm] = entry
         if after.state != State.ACKNOWLEDGED:
-            self._re_alarms.pop(definition.alarm, None)
-        elif definition.re_alarm_ns:
-            self._re_alarms[definition.alarm] = event.received_ns + definition.re_alarm_ns
+            self.re_alarms.over(definition.alarm)
+        else:
+            self.re_alarms.acknowledged(definition, event.received_ns)
         self._note(definition.alarm, after, definition)
         if after.historical and after.active:
             self.unconfirmed[definition.alarm] = None

@@ -78,6 +78,8 @@ class Arrivals:
         On which connection they came, and may be acknowledged.
     received_ns
         When the first was read; each of the others is a nanosecond later.
+    monotonic_ns
+        The same by the monotonic clock, which nobody sets; None where nothing is known of it.
     fenced
         Whether they may have waited in the broker's queue.
     marked
@@ -88,6 +90,7 @@ class Arrivals:
     spans: Spans
     connection: int = 0
     received_ns: int
+    monotonic_ns: int | None = None
     fenced: bool = False
     marked: bool = False
 

@@ -210,7 +210,7 @@ class BrokerSession:
         Each packet has a nanosecond of its own, later than those before it: the order in which they
         came is all that tells which of two without a time is the newer.
         """
-        now = self._clock.now_ns()
+        now, passed = self._clock.now_ns(), self._clock.monotonic_ns()
         if 0 < self._next_ns - now < AT_ONCE_NS:
             now = self._next_ns
         self._next_ns = now + len(spans)
@@ -227,6 +227,7 @@ class BrokerSession:
                 spans=spans[begin:end],
                 connection=self.connection,
                 received_ns=now + begin,
+                monotonic_ns=passed + begin,
                 fenced=self._fence.stands,
             )
             if arrivals.fenced:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gateway.model import Detection
     from gateway.roles.edge.line import Line
     from gateway.roles.edge.own_alarms import OwnAlarms
+    from gateway.southbound.arrivals import Arrivals
 
 #: The alarm that the clock was set stands this long after the last time.
 STANDS_NS: Final = 600 * NANOSECONDS
@@ -67,13 +68,18 @@ class Steps:
         self.now_ns = now
         return Step(now - step, now) if abs(step) > STEP_NS else None
 
-    def received(self, read_ns: int) -> int:
-        """Return when something was read, by the clock as it was at the last look.
+    def followed(self, arrivals: Arrivals) -> Arrivals:
+        """Return arrivals with the time by the clock as it was at the last look.
 
-        What was read just before the clock was set bears a time of the old clock, which a delay
-        that was moved to the new one would take for a device's that is right by the step.
+        What was read just before the clock was set bears a time of the old clock; to what has
+        moved to the new one its device's clock would be wrong by the step.
         """
-        return read_ns if abs(self.now_ns - read_ns) <= STEP_NS else self.now_ns
+        if arrivals.monotonic_ns is None:
+            return arrivals
+        read_ns = arrivals.monotonic_ns + self._offset
+        if abs(arrivals.received_ns - read_ns) <= STEP_NS:
+            return arrivals
+        return replace(arrivals, received_ns=read_ns)
 
     def _look(self) -> tuple[int, int]:
         """Return what the clock shows, and by how much that is more than the monotonic one."""

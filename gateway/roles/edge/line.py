@@ -8,7 +8,6 @@ network or a screen.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -97,13 +96,28 @@ class Line:
         #: When the clock was last set, by the monotonic one; None for not since the start.
         self.set_ns: int | None = None
 
-    def start(self, pending: Sequence[Transition], *, resumed: bool) -> None:
-        """Note the session, and commit what recovery found."""
-        now = self.clock.now_ns()
+    def start(self, pending: Sequence[Transition], *, resumed: bool, known_ns: int = 0) -> None:
+        """Note the session, and commit what recovery found.
+
+        Parameters
+        ----------
+        known_ns
+            The newest instant that is known of before. A clock behind it was set back while nobody
+            ran, and is followed; how far it was set forward meanwhile nobody knows.
+        """
+        # A step since this line was built is one of a time when nothing ran: what was taken up is
+        # of the clock before, and where a machine without one has learnt the time since, that is
+        # the clock it shows now.
+        self._steps.look()
+        now = self._steps.now_ns
         session = Session(epoch=self._identity.epoch, at_ns=now, resumed=resumed)
         self._second = (now - GRACE_NS) // NANOSECONDS
         self._hand_over(encode(Kind.SESSION, msgspec.json.encode(session)), tuple(pending))
         self._sound(now)
+        if now < known_ns - STEP_NS:
+            self._follow(Step(known_ns, now))
+        self.desk.re_alarms.begin(now)
+        self.liveness.begin(now)
 
     def take(self, arrivals: Arrivals) -> bool:
         """Take messages in arrival order; they are acknowledged when what they said is durable.
@@ -117,9 +131,7 @@ class Line:
             self.now_ns()
         else:
             self.advance()
-        received_ns = self._steps.received(arrivals.received_ns)
-        if received_ns != arrivals.received_ns:
-            arrivals = replace(arrivals, received_ns=received_ns)
+        arrivals = self._steps.followed(arrivals)
         taken = self.ingest.take(arrivals)
         batch = taken.batch
         decoded = self.clock.now_ns()
@@ -183,12 +195,6 @@ class Line:
                 "when it is",
             )
 
-    def behind(self, known_ns: int) -> None:
-        """Follow a clock that was set back while nobody ran: behind what is known of before."""
-        now = self.clock.now_ns()
-        if now < known_ns - STEP_NS:
-            self._follow(Step(known_ns, now))
-
     def now_ns(self) -> int:
         """Return what the clock shows; everything remembered has followed it if it was set.
 
@@ -198,6 +204,11 @@ class Line:
         step = self._steps.look()
         if step is not None:
             self._follow(step)
+        return self.looked_ns
+
+    @property
+    def looked_ns(self) -> int:
+        """What the clock showed at the last look, to which everything remembered has moved."""
         return self._steps.now_ns
 
     def _follow(self, step: Step) -> None:

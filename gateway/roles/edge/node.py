@@ -251,7 +251,6 @@ class EdgeNode:
             identity=storage.identity,
             held=self._held,
         )
-        self.line.liveness.begin(self.clock.now_ns())
         self.session = BrokerSession(
             settings.broker,
             node=self.plant.node,
@@ -285,8 +284,8 @@ class EdgeNode:
         detail |= {"restarted": self._restarted} if self._restarted else {}
         start = self.desk.note("start", now_ns=now, detail=detail)
         first = [*pending, start, *self.desk.retire(now_ns=now)]
-        self.line.start(first, resumed=bool(pending))
-        self.line.behind(max(self._known_ns, int(self.line.engine.heard.max(initial=0))))
+        known_ns = max(self._known_ns, int(self.line.engine.heard.max(initial=0)))
+        self.line.start(first, resumed=bool(pending), known_ns=known_ns)
         self.storage.tell()
         if self._restarted and not self._restarted.startswith((FAILED, BACK)):
             self.fault.tell(self._restarted)

@@ -248,6 +248,9 @@ def take_up(
         count += 1
         if told:
             pending += [moved for each in detections for moved in desk.detect(each)]
+            if record.kind == Kind.CLOCK:
+                step = decode_step(record.body)
+                pending.append(desk.set_clock(step.at_ns - step.step_ns, step.at_ns))
     if told:
         pending += [moved for each in runner.finish() for moved in desk.detect(each)]
     else:

@@ -380,9 +380,9 @@ class Storage:
         self.key = opened.key
         self._use(opened)
         self._committer.start()
-        self._line.emit(
-            self._line.desk.begin_life(Chain(self.identity), now_ns=self._clock.now_ns())
-        )
+        desk = self._line.desk
+        # Told by the clock as the line knows it: what the desk keeps of it moves with a later step.
+        self._line.emit(desk.begin_life(Chain(self.identity), now_ns=self._line.looked_ns))
         # What else was told of that disk is over: nothing is waited for, stored or read there.
         self._slow = self._full = False
         self._folding.forget()

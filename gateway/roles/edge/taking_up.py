@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.alarms.catalogue import Catalogue
 from gateway.alarms.desk import Desk, Transition
-from gateway.alarms.store import newest_ns
+from gateway.alarms.store import CLOCK, newest_ns
 from gateway.identity import Identity
 from gateway.model import Clock
 from gateway.northbound.spool import Configuration
@@ -78,11 +78,13 @@ async def read_in_time(
 
     def read() -> TakenUp:
         desk, pending, ran = take_up(opened, engine, definitions, identity, now_ns=now_ns)
+        # Where the clock was set and the commit did not come, the spool alone knows of it.
+        set_ns = [each.event.received_ns for each in pending if each.event.kind == CLOCK]
         return TakenUp(
             desk,
             pending,
             ran,
-            known_ns=newest_ns(opened.database),
+            known_ns=set_ns[-1] if set_ns else newest_ns(opened.database),
             ended=load(opened.database),
             heard_itself=heard_itself.known(opened.database, session),
             newest=list(newest(opened, engine, repeats)),

@@ -78,3 +78,18 @@ def test_a_restart_keeps_the_time() -> None:
     )
     assert again.re_alarm(NOW + HOUR - 1) == []
     assert len(again.re_alarm(NOW + HOUR)) == 1
+
+
+def test_a_clock_mended_before_a_restart_delays_nothing() -> None:
+    """What was acknowledged by a clock that was years ahead counts from the start at the latest."""
+    desk = acknowledged(HIGH)
+    again = Desk(
+        Catalogue(own=DEFINITIONS),
+        Chain(Identity("gw1", "l" * 16, "f" * 16)),
+        statuses=desk.statuses,
+        entries=desk.entries,
+    )
+    start = NOW - 9000 * HOUR
+    again.re_alarms.begin(start)
+    assert again.re_alarm(start + HOUR - 1) == []
+    assert len(again.re_alarm(start + HOUR)) == 1

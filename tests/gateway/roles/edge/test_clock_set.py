@@ -9,6 +9,7 @@ import pytest
 from gateway.clock import SystemClock
 from gateway.model import NANOSECONDS
 from gateway.simulation.broker import LocalBroker, mosquitto
+from gateway.southbound.arrivals import Arrivals
 from tests.gateway.roles.edge import edge as harness
 from tests.gateway.roles.edge.edge import running, stored, until, write_site
 
@@ -47,3 +48,38 @@ async def test_clock_set_by_an_hour(
             assert not edge.node.line.liveness.silent.any()
     kinds = [event.kind for event in stored(tmp_path / "data")]
     assert kinds.count("clock") == 1
+
+
+async def test_a_connection_just_after_the_clock_was_set_blinds_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silence counts from the connection by the clock as it shows now, not from a step later."""
+    clock = SettableClock()
+    monkeypatch.setattr(harness, "SystemClock", lambda: clock)
+    with LocalBroker(tmp_path / "broker", program=mosquitto()) as broker:
+        async with running(write_site(tmp_path, port=broker.port)) as edge:
+            node = edge.node
+            clock.step_ns = HOUR
+            node._broker_changed(None)
+            node.line.advance()
+            due = node.line.liveness.next_due(node.line.engine.heard) - clock.now_ns()
+            assert due <= int(node.plant.points.silence_ns.max())
+
+
+async def test_what_is_read_bears_the_time_of_both_clocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the line can tell by which clock it was read, wherever a step of one came between."""
+    clock, read = SystemClock(), list[Arrivals]()
+    with LocalBroker(tmp_path / "broker", program=mosquitto()) as broker:
+        async with running(write_site(tmp_path, port=broker.port)) as edge:
+            take = edge.node.line.take
+            monkeypatch.setattr(
+                edge.node.line, "take", lambda each: read.append(each) or take(each)
+            )
+            await edge.say(20.0)
+            await until(lambda: edge.node.metrics.readings._value.get() >= 1)
+    offset = clock.now_ns() - clock.monotonic_ns()
+    for each in read:
+        assert each.monotonic_ns is not None
+        assert each.received_ns - each.monotonic_ns == pytest.approx(offset, abs=NANOSECONDS // 10)

@@ -34,7 +34,7 @@ pointer = "/x"
 tag = "{tag}"
 unit = "ppm"
 interval = "{interval}"
-limits = {{ h = 100, on_delay = "{on}", off_delay = "30s" }}
+limits = {{ h = 100, on_delay = "{on}", off_delay = "30s"{more} }}
 """
 #: Delays that outlast steps, one that is shorter, and a silence that outlasts one.
 DEVICES = (
@@ -77,10 +77,10 @@ SCHEDULES: dict[str, Schedule] = {
 BELIEVED = [name for name, each in SCHEDULES.items() if min(map(each, range(LENGTH))) > -5e9]
 
 
-def plant_of(folder: Path) -> Plant:
+def plant_of(folder: Path, *, more: str = "") -> Plant:
     path = folder / "site.toml"
     devices = "".join(
-        SITE.format(n=n, tag=tag, time=time, on=on, interval=interval)
+        SITE.format(n=n, tag=tag, time=time, on=on, interval=interval, more=more)
         for n, (tag, time, on, interval) in enumerate(DEVICES)
     )
     path.write_text(HEAD + devices, encoding="utf-8")
@@ -191,6 +191,59 @@ def test_a_shelving_lasts_as_agreed(tmp_path: Path, name: str, cause: Cause) -> 
         assert ended == (second >= 151), second
 
 
+@pytest.mark.parametrize("step", [HOUR, -HOUR], ids=["forward", "back"])
+def test_an_order_just_after_the_clock_was_set_lasts_as_agreed(tmp_path: Path, step: int) -> None:
+    """What is asked for by the clock as it shows now is not moved by the step before."""
+    wired = Wired(plant_of(tmp_path))
+    wired.second(29)
+    wired.clock.step_ns = step
+    until = wired.clock.now_ns() + 120 * NANOSECONDS
+    wired.line.order(
+        Request(alarm="gw/OURS/h", revision=0, cause=Cause.SHELVE, operator="anna",
+                comment="work", until_ns=until)
+    )  # fmt: skip
+    for second in range(30, 200):
+        wired.second(second)
+        ended = any(t.event.cause == "expire" for work in wired.work for t in work.transitions)
+        assert ended == (second >= 150), second
+
+
+@pytest.mark.parametrize("built", [-START, -HOUR, HOUR], ids=["1970", "back", "forward"])
+def test_a_machine_may_learn_the_time_while_it_starts(tmp_path: Path, built: int) -> None:
+    """What is of the clock before is not moved by a step that came before anything ran."""
+    wired = Wired(plant_of(tmp_path))
+    wired.line.order(
+        Request(alarm="gw/OURS/h", revision=0, cause=Cause.SHELVE, operator="anna",
+                comment="work", until_ns=START + 120 * NANOSECONDS)
+    )  # fmt: skip
+    again = Wired(plant_of(tmp_path), step_ns=built, shows_ns=0, known_ns=START,
+                  statuses=wired.line.desk.statuses, entries=wired.line.desk.entries)  # fmt: skip
+    for second in range(1, 125):
+        again.second(second, b'{"ts": %d, "x": 10}' % ((START + second * NANOSECONDS) // 10**6))
+        assert ("expire" in {cause for _, cause, _ in again.told}) == (second >= 120), second
+    assert not [t for work in again.work for t in work.transitions if t.event.kind == "clock"]
+    assert [e for e in again.told if e[1] == "raise"] == [
+        ("SHORT", "raise", 3),
+        ("OURS", "raise", 3),
+        ("SILENT", "raise", 60),
+    ]
+
+
+def test_a_clock_mended_while_nobody_ran_delays_no_re_alarm(tmp_path: Path) -> None:
+    """What was acknowledged by a clock years ahead is told again its time after the start."""
+    wired = Wired(plant_of(tmp_path, more=', re_alarm = "60s"'), step_ns=10_000 * HOUR)
+    for second in range(1, 10):
+        wired.second(second, b'{"x": 150}', topic="p/1")
+    wired.line.order(
+        Request(alarm="gw/SHORT/h", revision=1, cause=Cause.ACKNOWLEDGE, operator="anna")
+    )
+    again = Wired(plant_of(tmp_path, more=', re_alarm = "60s"'),
+                  statuses=wired.line.desk.statuses, entries=wired.line.desk.entries)  # fmt: skip
+    for second in range(1, 70):
+        again.second(second, b'{"x": 150}', topic="p/1")
+        assert ("re-alarm" in {cause for _, cause, _ in again.told}) == (second >= 60), second
+
+
 def test_a_clock_set_back_while_nobody_ran_is_noticed(tmp_path: Path) -> None:
     """A start in 1970 is told as what it is, and a shelving goes on where it was."""
     wired = Wired(plant_of(tmp_path))
@@ -199,8 +252,7 @@ def test_a_clock_set_back_while_nobody_ran_is_noticed(tmp_path: Path) -> None:
                 comment="work", until_ns=START + 120 * NANOSECONDS)
     )  # fmt: skip
     again = Wired(plant_of(tmp_path), step_ns=-START, statuses=wired.line.desk.statuses,
-                  entries=wired.line.desk.entries)  # fmt: skip
-    again.line.behind(START)
+                  entries=wired.line.desk.entries, known_ns=START)  # fmt: skip
     event = again.work[-1].transitions[0].event
     assert (event.kind, event.detail["before_ns"], event.detail["after_ns"]) == ("clock", START, 0)
     again.second(119)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gateway.alarms.actions import Siren
 from gateway.alarms.catalogue import Level
@@ -56,7 +57,10 @@ class Wired:
         entries: Mapping[str, bytes] | None = None,
         snapshot: bytes = b"",
         second: int = 0,
+        known_ns: int = 0,
+        shows_ns: int | None = None,
     ) -> None:
+        """Build it, and start it when the clock shows `shows_ns` beside the true time."""
         metrics = Metrics()
         identity = Identity("gw", NONE, NONE)
         self.clock, self.held, self.work = (
@@ -88,8 +92,9 @@ class Wired:
             identity=identity,
             held=lambda: self.held,
         )
-        self.line.start([], resumed=False)
-        self.line.liveness.begin(self.clock.now_ns())
+        if shows_ns is not None:
+            self.clock.step_ns = shows_ns
+        self.line.start([], resumed=False, known_ns=known_ns)
 
     def second(
         self,
@@ -106,13 +111,14 @@ class Wired:
         what the device said and the line's look at it.
         """
         self.clock.set(START + number * NANOSECONDS + NANOSECONDS // 2)
-        now = self.clock.now_ns()
+        now, passed = self.clock.now_ns(), self.clock.monotonic_ns()
         if set_to is None:
             self.line.advance()
         else:
             self.clock.step_ns = set_to
         if said is not None:
-            self.line.take(Arrivals.of([Message(topic, said)], received_ns=now, fenced=fenced))
+            arrivals = Arrivals.of([Message(topic, said)], received_ns=now, fenced=fenced)
+            self.line.take(replace(arrivals, monotonic_ns=passed))
 
     @property
     def told(self) -> list[tuple[str, str, int]]:
