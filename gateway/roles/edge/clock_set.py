@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: The alarm that the clock was set stands this long after the last time.
 STANDS_NS: Final = 600 * NANOSECONDS
+#: A start that finds the clock no further on than this goes on by the clock from before.
+RESTARTED_NS: Final = 600 * NANOSECONDS
 LOG = log("roles.edge.clock")
 #: A clock was set, not steered, where it moves by more than this against the monotonic one between
 #: two looks: NTP steers by 0.5 ms a second, and a leap second told twice is a whole one.
@@ -68,6 +70,19 @@ class Steps:
         self.now_ns = now
         return Step(now - step, now) if abs(step) > STEP_NS else None
 
+    def begin(self, known_ns: int) -> Step | None:
+        """Look at a start, and return the step that what was taken up has to follow, if any.
+
+        What was taken up is of the clock that ran when `known_ns` was noted, the newest instant
+        known of before. A clock behind that was set back. Where the first look found that clock
+        still running, a step since is followed. Else it came when nothing ran: a machine without a
+        clock of its own begins in 1970 and learns the time, which was known before.
+        """
+        built_ns, step = self.now_ns, self.look()
+        if self.now_ns < known_ns - STEP_NS:
+            return Step(known_ns, self.now_ns)
+        return step if -STEP_NS <= built_ns - known_ns < RESTARTED_NS else None
+
     def followed(self, arrivals: Arrivals) -> Arrivals:
         """Return arrivals with the time by the clock as it was at the last look.
 
@@ -99,10 +114,16 @@ def follow(line: Line, step: Step) -> tuple[bytes, Transition]:
     line.engine.set_clock(moved)
     line.liveness.set_clock(step.by_ns)
     line.clocks.begin()
-    if step.by_ns < 0:
-        line.overdue.doubt(step.before_ns)
+    note_step(line, step.before_ns, step.by_ns)
     told = line.desk.set_clock(step.before_ns, step.after_ns)
     return encode(Kind.CLOCK, encode_step(moved)), told
+
+
+def note_step(line: Line, before_ns: int, by_ns: int) -> None:
+    """Note a step that was followed: it is an alarm, and the dates of now may be wrong."""
+    line.set_ns = line.clock.monotonic_ns()
+    if by_ns < 0:
+        line.overdue.doubt(before_ns)
 
 
 def dated(line: Line, detection: Detection) -> Detection:

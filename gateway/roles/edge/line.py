@@ -17,6 +17,7 @@ from detectors.bank import Counts
 from gateway.alarms.actions import Siren
 from gateway.alarms.desk import Desk, Transition
 from gateway.alarms.requests import RefusedError, Request
+from gateway.alarms.store import CLOCK
 from gateway.identity import Identity
 from gateway.model import NANOSECONDS, Cause, Clock, Detection, State
 from gateway.northbound.spool import (
@@ -30,7 +31,7 @@ from gateway.northbound.summary import Summaries
 from gateway.observe import Metrics
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
-from gateway.roles.edge.clock_set import STEP_NS, Step, Steps, dated, follow
+from gateway.roles.edge.clock_set import Step, Steps, dated, follow, note_step
 from gateway.roles.edge.owed import Owed
 from gateway.roles.edge.pacing import Pacing
 from gateway.roles.edge.work import Work
@@ -105,17 +106,16 @@ class Line:
             The newest instant that is known of before. A clock behind it was set back while nobody
             ran, and is followed; how far it was set forward meanwhile nobody knows.
         """
-        # A step since this line was built is one of a time when nothing ran: what was taken up is
-        # of the clock before, and where a machine without one has learnt the time since, that is
-        # the clock it shows now.
-        self._steps.look()
-        now = self._steps.now_ns
+        step = self._steps.begin(known_ns)
+        now = self.looked_ns
         session = Session(epoch=self._identity.epoch, at_ns=now, resumed=resumed)
         self._second = (now - GRACE_NS) // NANOSECONDS
         self._hand_over(encode(Kind.SESSION, msgspec.json.encode(session)), tuple(pending))
         self._sound(now)
-        if now < known_ns - STEP_NS:
-            self._follow(Step(known_ns, now))
+        for told in (each.event for each in pending if each.event.kind == CLOCK):
+            note_step(self, int(told.detail["before_ns"] or 0), int(told.detail["step_ns"] or 0))
+        if step is not None:
+            self._follow(step)
         self.desk.re_alarms.begin(now)
         self.liveness.begin(now)
 
@@ -212,7 +212,6 @@ class Line:
         return self._steps.now_ns
 
     def _follow(self, step: Step) -> None:
-        self.set_ns = self.clock.monotonic_ns()
         # No second is run twice or left out for an hour.
         self._second = (step.after_ns - GRACE_NS) // NANOSECONDS
         blob, told = follow(self, step)

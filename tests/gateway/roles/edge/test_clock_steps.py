@@ -229,6 +229,37 @@ def test_a_machine_may_learn_the_time_while_it_starts(tmp_path: Path, built: int
     ]
 
 
+@pytest.mark.parametrize("step", [HOUR, -HOUR], ids=["forward", "back"])
+def test_a_step_during_a_restart_is_followed(tmp_path: Path, step: int) -> None:
+    """Where the clock from before still ran as the program began, what lasts goes on by it."""
+    wired = Wired(plant_of(tmp_path))
+    wired.line.order(
+        Request(alarm="gw/OURS/h", revision=0, cause=Cause.SHELVE, operator="anna",
+                comment="work", until_ns=START + 120 * NANOSECONDS)
+    )  # fmt: skip
+    again = Wired(plant_of(tmp_path), second=60, shows_ns=step, known_ns=START,
+                  statuses=wired.line.desk.statuses, entries=wired.line.desk.entries)  # fmt: skip
+    [event] = [t.event for work in again.work for t in work.transitions]
+    assert event.kind == "clock"
+    # What was set back is known to be behind what was known before, and no more.
+    ends = 120 if step > 0 else 180
+    for second in range(61, 190):
+        again.second(second)
+        assert ("expire" in {cause for _, cause, _ in again.told}) == (second >= ends), second
+
+
+def test_a_step_that_recovery_tells_is_an_alarm_and_makes_dates_doubtful(tmp_path: Path) -> None:
+    """As one that the line saw: `clock_set` stands, and no calibration ends by a wrong date."""
+    wired = Wired(plant_of(tmp_path))
+    told = wired.line.desk.set_clock(START, START - HOUR)
+    doubted: list[int] = []
+    wired.line.overdue.doubt = doubted.append  # type: ignore[method-assign]
+    assert wired.line.set_ns is None
+    wired.line.start([told], resumed=True)
+    assert doubted == [START]
+    assert wired.line.set_ns == wired.clock.monotonic_ns()
+
+
 def test_a_clock_mended_while_nobody_ran_delays_no_re_alarm(tmp_path: Path) -> None:
     """What was acknowledged by a clock years ahead is told again its time after the start."""
     wired = Wired(plant_of(tmp_path, more=', re_alarm = "60s"'), step_ns=10_000 * HOUR)
