@@ -23,25 +23,31 @@ from tests.faults.syscalls import strace
 
 SLOW: Final = f"{NODE}/@node/storage_slow"
 LOST: Final = f"{NODE}/@node/storage_lost"
-#: The start makes no more of these calls in one thread: later ones are the load's.
-START_CALLS: Final = {"fdatasync": 13, "fsync": 4, "pread64": 40}
+#: The start makes no more syncs in one thread: later ones are the load's, about one a second. It
+#: syncs each folder once, and later ones come by the minute; the store's file is read so often.
+START_SYNCS: Final = 13
+FOLDER_SYNCS: Final = 4
+START_READS: Final = 4
 HANG_S: Final = 60
 #: Back on the disk after so long: what is asked twice may take a start in between.
 RETURN_S: Final = 60.0
 #: The load syncs about once a second: the call that fails is waited for.
 FAILS_S: Final = 25.0
-#: The spool's first file: which of a group's two syncs is the Nth, nobody knows before.
-SEGMENT: Final = f"spool-{0:020}.seg"
+#: The spool's first file: which of a group's two syncs is the Nth, nobody knows before. Of what is
+#: read, the store's file: most are the loader's, and a program that cannot be loaded does nothing.
+FILES: Final = {"spool": f"spool/spool-{0:020}.seg", "store": "store.db"}
 #: What the metric of the store's trouble says of a store in memory.
 ON_MEMORY: Final = 3.0
 #: Raised before the error, at it, and on memory.
 POINTS: Final = (1, 2, 4, 5, 3, 7)
 SHORT: Final = (
-    *(f"once:fdatasync:{START_CALLS['fdatasync'] + n}" for n in (1, 2, 5)),
-    *(f"on:fdatasync:{START_CALLS['fdatasync'] + n}" for n in (1, 4)),
+    *(f"once:fdatasync:{START_SYNCS + n}" for n in (1, 2, 5)),
+    *(f"on:fdatasync:{START_SYNCS + n}" for n in (1, 4)),
 )  # fmt: skip
 LONG: Final = (
-    *(f"once:{call}:{n}" for call in START_CALLS for n in range(1, START_CALLS[call] + 25)),
+    *(f"once:fdatasync:{n}" for n in range(1, START_SYNCS + 25)),
+    *(f"once:fsync:{n}" for n in range(1, FOLDER_SYNCS + 1)),
+    *(f"once:pread64:{n}:store" for n in range(1, START_READS + 1)),
     *(f"on:fdatasync:{n}" for n in range(1, 37)),
     *(f"on:pwrite64:{n}" for n in range(60, 100)),
 )
@@ -70,11 +76,11 @@ async def plan(whole: bool) -> Sequence[Case]:  # noqa: FBT001
 )  # fmt: skip
 async def refused(room: Room) -> Evidence:
     """Let a call fail under load, raise alarms, and let the disk be as before."""
-    how, call, number, *spool = room.case.what.split(":")
+    how, call, number, *file = room.case.what.split(":")
     strace.needed()
     evidence = Evidence()
     when = number if how == "once" else f"{number}+"
-    path = room.folder / "data" / "spool" / SEGMENT if spool else None
+    path = room.folder / "data" / FILES[file[0]] if file else None
     before = strace.injecting(call, f"error=EIO:when={when}", ends=True, path=path)
     bench = Bench(room, delayed=False, before=before)
     async with bench, Executions(bench) as executions:
