@@ -83,6 +83,8 @@ async def test_stream_is_scoped(world: World) -> None:
         await child.send(("event", child.event("clear")), ("summary", child.summary()))
         await child.beat()
         await other.send(("inventory", other.inventory()))
+        # A new scope begins the screen anew; what is committed until then is in what it loads.
+        assert (await stream.next("alarm", "points", "order", "reset")).event == "reset"
         await other.events(other.event())
         frame = await stream.next("alarm", "points", "order")
         assert frame.data["node"] == "gw2"
