@@ -28,6 +28,16 @@ def acknowledged(*alarms: str) -> Desk:
     return desk
 
 
+def restarted(desk: Desk) -> Desk:
+    """A desk made from what the store holds of another."""
+    return Desk(
+        Catalogue(own=DEFINITIONS),
+        Chain(Identity("gw1", "l" * 16, "f" * 16)),
+        statuses=desk.statuses,
+        entries=desk.entries,
+    )
+
+
 def test_it_sounds_again_when_its_time_is_over() -> None:
     """An hour after its acknowledgement, and not before, it is unacknowledged, once."""
     desk = acknowledged(HIGH)
@@ -69,26 +79,14 @@ def test_what_is_put_aside_waits_for_its_end() -> None:
 
 def test_a_restart_keeps_the_time() -> None:
     """A desk made from what the store holds tells it in the same second."""
-    desk = acknowledged(HIGH)
-    again = Desk(
-        Catalogue(own=DEFINITIONS),
-        Chain(Identity("gw1", "l" * 16, "f" * 16)),
-        statuses=desk.statuses,
-        entries=desk.entries,
-    )
+    again = restarted(acknowledged(HIGH))
     assert again.re_alarm(NOW + HOUR - 1) == []
     assert len(again.re_alarm(NOW + HOUR)) == 1
 
 
 def test_a_clock_mended_before_a_restart_delays_nothing() -> None:
     """What was acknowledged by a clock that was years ahead counts from the start at the latest."""
-    desk = acknowledged(HIGH)
-    again = Desk(
-        Catalogue(own=DEFINITIONS),
-        Chain(Identity("gw1", "l" * 16, "f" * 16)),
-        statuses=desk.statuses,
-        entries=desk.entries,
-    )
+    again = restarted(acknowledged(HIGH))
     start = NOW - 9000 * HOUR
     again.re_alarms.begin(start)
     assert again.re_alarm(start + HOUR - 1) == []

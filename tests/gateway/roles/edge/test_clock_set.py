@@ -80,6 +80,7 @@ async def test_what_is_read_bears_the_time_of_both_clocks(
             await edge.say(20.0)
             await until(lambda: edge.node.metrics.readings._value.get() >= 1)
     offset = clock.now_ns() - clock.monotonic_ns()
+    assert read
     for each in read:
         assert each.monotonic_ns is not None
         assert each.received_ns - each.monotonic_ns == pytest.approx(offset, abs=NANOSECONDS // 10)
