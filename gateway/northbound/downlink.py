@@ -51,7 +51,7 @@ class Downlink:
         token: str,
         *,
         carry_out: Callable[[wire.Order, bytes], None],
-        verify: ssl.SSLContext | bool = True,
+        verify: ssl.SSLContext,
     ) -> None:
         self._carry_out = carry_out
         self._client = httpx.AsyncClient(

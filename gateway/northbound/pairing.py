@@ -49,9 +49,10 @@ def offered_token(path: Path) -> tuple[str, Path]:
     return token, waiting
 
 
-def trusting(settings: ParentSettings) -> ssl.SSLContext | bool:
-    """Return whose certificates to trust: those of the stated file, else the system's."""
-    return ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else True
+def trusting(settings: ParentSettings) -> ssl.SSLContext:
+    """Return whose certificates to trust: those of the stated file, else the machine's own."""
+    # Made here: httpx by itself trusts a list that it brings, not the machine's.
+    return ssl.create_default_context(cafile=settings.ca_file)
 
 
 def said(answer: httpx.Response) -> str:

@@ -55,14 +55,12 @@ class Posting:
     url, token
         Of the parent; the token is this node's credential.
     verify
-        Whose certificates to trust; True for the system's.
+        Whose certificates to trust.
     clock
         What a date is compared with that a parent asks to wait for.
     """
 
-    def __init__(
-        self, url: str, token: str, *, verify: ssl.SSLContext | bool, clock: Clock
-    ) -> None:
+    def __init__(self, url: str, token: str, *, verify: ssl.SSLContext, clock: Clock) -> None:
         self._clock = clock
         self._client = httpx.AsyncClient(
             base_url=url,

@@ -68,7 +68,7 @@ class Uplink:
     destination
         Whose rows of the outbox it delivers.
     verify
-        Whose certificates to trust; True for the system's.
+        Whose certificates to trust.
     answered
         Given what the parent answers to each heartbeat.
     summaries
@@ -84,7 +84,7 @@ class Uplink:
         source: Source,
         clock: Clock,
         metrics: Gauges,
-        verify: ssl.SSLContext | bool = True,
+        verify: ssl.SSLContext,
         summaries: int = SUMMARIES_KEPT,
         answered: Callable[[wire.HeartbeatAnswer], None] = lambda _: None,
     ) -> None:

@@ -170,7 +170,7 @@ class Upward:
             Downlink(above.settings.url, token, carry_out=carry_out, verify=verify)
         )
 
-    async def _means(self, settings: ParentSettings) -> tuple[str, ssl.SSLContext | bool]:
+    async def _means(self, settings: ParentSettings) -> tuple[str, ssl.SSLContext]:
         """Return the token and whom to trust; a file that cannot be read is told and awaited."""
         told = ""
         while True:

@@ -38,6 +38,7 @@ from gateway.northbound.uplink import SUMMARIES_KEPT, Uplink
 from gateway.observe import Metrics
 from gateway.roles.upward import PARENT
 from tests.chain.partitions import Gateway
+from tests.gateway.supervision.world import NO_TLS
 
 PLAN: Final = "fleet.json"
 REPORT: Final = "report.json"
@@ -156,7 +157,7 @@ class Member(Gateway):
             source=self._source(),
             clock=SystemClock(),
             metrics=Metrics(),
-            verify=False,
+            verify=NO_TLS,
             summaries=SUMMARIES_KEPT,
         )
         # What httpx calls hooks sees each post as it leaves, and each answer.
@@ -166,7 +167,7 @@ class Member(Gateway):
         }
         for period in self._periods():
             self.uplink.offer(period)
-        orders = Downlink(self.plan.url, token, carry_out=lambda *_: None, verify=False)
+        orders = Downlink(self.plan.url, token, carry_out=lambda *_: None, verify=NO_TLS)
         async with self.uplink, orders:
             self.upward = self.uplink  # type: ignore[assignment]
             yield

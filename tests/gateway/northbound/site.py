@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -25,7 +26,7 @@ from gateway.northbound import outbox, wire
 from gateway.northbound.source import Source, Whole, own_whole
 from gateway.northbound.uplink import Uplink
 from gateway.observe import Metrics
-from tests.gateway.supervision.world import NOON_NS
+from tests.gateway.supervision.world import NO_TLS, NOON_NS
 
 DEADLINE_S = 40.0
 
@@ -106,7 +107,12 @@ class Gateway:
         )
 
     def uplink(
-        self, url: str, token: str = "t", *, destination: str = "parent", verify: Any = True
+        self,
+        url: str,
+        token: str = "t",
+        *,
+        destination: str = "parent",
+        verify: ssl.SSLContext = NO_TLS,
     ) -> Uplink:
         return Uplink(
             url,

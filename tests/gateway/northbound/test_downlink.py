@@ -17,7 +17,7 @@ from gateway.northbound import wire
 from gateway.northbound.downlink import Downlink, server_sent
 from gateway.supervision import orders
 from tests.gateway.northbound.site import Parent, cutting, until
-from tests.gateway.supervision.world import World
+from tests.gateway.supervision.world import NO_TLS, World
 
 
 def frame(number: int, *, name: str = "order") -> bytes:
@@ -27,7 +27,9 @@ def frame(number: int, *, name: str = "order") -> bytes:
 
 def taking(url: str, token: str = "t") -> tuple[Downlink, list[str]]:
     taken: list[str] = []
-    return Downlink(url, token, carry_out=lambda order, _: taken.append(order.id)), taken
+    return Downlink(
+        url, token, carry_out=lambda order, _: taken.append(order.id), verify=NO_TLS
+    ), taken
 
 
 async def test_a_broken_stream_is_taken_up_where_it_ended(parent: Parent) -> None:

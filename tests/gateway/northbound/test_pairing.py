@@ -149,8 +149,11 @@ async def test_a_folder_that_cannot_keep_a_token(world: World, tmp_path: Path) -
     await buy(world.running.url, tmp_path / "other", code)
 
 
-async def test_a_centre_of_the_own_authority(tmp_path: Path, gateway: Gateway) -> None:
-    """With its authority's file a TLS centre is trusted for all; without, it gets nothing."""
+@pytest.mark.parametrize("where", ["in a file", "among the machine's own"])
+async def test_a_centre_of_the_own_authority(
+    where: str, tmp_path: Path, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A TLS centre is trusted by its authority, stated or the machine's; else for nothing."""
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -166,15 +169,22 @@ async def test_a_centre_of_the_own_authority(tmp_path: Path, gateway: Gateway) -
     async with opened(tmp_path / "tls", ManualClock(NOON_NS), listen=listen) as world:
         url = world.running.url
         code = await world.running.invite("gw1")
+        unknown = trusting(ParentSettings(url=url))
         with pytest.raises(PairingError, match=r"cannot be reached.*CERTIFICATE_VERIFY_FAILED"):
             await buy(url, tmp_path, code)
-        await buy(url, tmp_path, code, ca_file=str(tmp_path / "ca.pem"))
+        stated = {}
+        if where == "in a file":
+            stated["ca_file"] = str(tmp_path / "ca.pem")
+        else:
+            # As an administrator adds to it: OpenSSL reads the machine's list where this says.
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        await buy(url, tmp_path, code, **stated)
         token = (tmp_path / "parent.token").read_text()
-        async with gateway.uplink(url, token) as uplink:
+        async with gateway.uplink(url, token, verify=unknown) as uplink:
             await until(lambda: "CERTIFICATE_VERIFY_FAILED" in uplink._reason)
         assert gateway.waiting() == 1
-        verify = trusting(ParentSettings(url=url, ca_file=str(tmp_path / "ca.pem")))
-        async with gateway.uplink(url, token, verify=verify):
+        known = trusting(ParentSettings(url=url, **stated))
+        async with gateway.uplink(url, token, verify=known):
             await until(lambda: gateway.waiting() == 0)
 
 

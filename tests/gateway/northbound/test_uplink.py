@@ -18,7 +18,7 @@ from gateway.northbound import uplink as module
 from gateway.northbound.posting import Posting, UplinkUnavailableError
 from gateway.northbound.sending import POST_BYTES
 from tests.gateway.northbound.site import Answer, Gateway, Parent, cutting, serving, until
-from tests.gateway.supervision.world import NOON_NS, World
+from tests.gateway.supervision.world import NO_TLS, NOON_NS, World
 
 
 class Longest:
@@ -153,7 +153,7 @@ async def test_a_parent_that_asks_to_wait_is_waited_for(
 )
 async def test_retry_after_has_a_bound(parent: Parent, stated: str, wait: float) -> None:
     """A parent may ask for five minutes at most; what is no number of seconds asks for nothing."""
-    to = Posting(parent.url, "token", verify=True, clock=ManualClock(NOON_NS))
+    to = Posting(parent.url, "token", verify=NO_TLS, clock=ManualClock(NOON_NS))
     parent.script.append(Answer(503, headers={"retry-after": stated}))
     with pytest.raises(UplinkUnavailableError) as refused:
         await to.items(Identity("gw1", "l", "e"), [])
