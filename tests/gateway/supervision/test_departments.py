@@ -10,7 +10,8 @@ import pytest
 
 from gateway.northbound import wire
 from gateway.supervision.tiers import Role
-from tests.gateway.supervision.world import Child, Stream, World
+from tests.gateway.supervision.stream import Stream
+from tests.gateway.supervision.world import Child, World
 
 AMMONIA, DUST = "ammonia_refrigeration", "combustible_dust"
 ALARM = "gw1/FD2-PT-201/dust.pressure.h"

@@ -12,7 +12,8 @@ from gateway.supervision.api import stream as stream_module
 from gateway.supervision.api.stream import STREAMS_AT_MOST, STREAMS_KEPT
 from gateway.supervision.feed import FeedItem, Hub
 from gateway.supervision.tiers import Role, Scope
-from tests.gateway.supervision.world import Stream, World
+from tests.gateway.supervision.stream import Stream
+from tests.gateway.supervision.world import World
 
 
 async def alarms_until(stream: Stream, revision: int) -> list[tuple[str, int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -24,6 +23,7 @@ from gateway.northbound import wire
 from gateway.roles.centre import CentreSettings, RunningCentre, open_centre
 from gateway.supervision.divisions import Division
 from gateway.supervision.tiers import Role, Subject
+from tests.gateway.supervision.stream import Stream
 
 NOON_NS = 1_790_000_000 * NANOSECONDS
 PASSWORD = "correct horse battery"
@@ -39,42 +39,6 @@ def pairing_body(code: str, token: str = "a token") -> dict[str, str]:
         "public_key": "ab",
         "token_hash": hashlib.sha256(token.encode()).hexdigest(),
     }
-
-
-@dataclass
-class Frame:
-    id: str
-    event: str
-    data: Any
-
-
-class Stream:
-    """Reads server-sent events one by one; comments are skipped."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self.response = response
-        self._lines = response.aiter_lines()
-
-    async def next(self, *kinds: str) -> Frame:
-        """The next event, of one of these kinds if any are named."""
-        while True:
-            fields: dict[str, str] = {}
-            async for line in self._lines:
-                if not line:
-                    break
-                if not line.startswith(":"):
-                    name, _, value = line.partition(": ")
-                    fields[name] = value
-            else:
-                raise EOFError
-            if fields and (not kinds or fields["event"] in kinds):
-                return Frame(fields.get("id", ""), fields["event"], json.loads(fields["data"]))
-
-    async def until(self, kind: str, test: Callable[[Any], bool]) -> Frame:
-        while True:
-            frame = await self.next(kind)
-            if test(frame.data):
-                return frame
 
 
 @dataclass
