@@ -51,7 +51,11 @@ def selected(page: Page, alarm: str) -> None:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ("Owes most to", "R1-TT-101 (+4.2 sd), R1-PT-201 (-0.6 sd), R1-FT-301")),
+        pytest.param(
+            "en",
+            ("Owes most to", "R1-TT-101 (+4.2 sd), R1-PT-201 (-0.6 sd), R1-FT-301"),
+            marks=pytest.mark.more,
+        ),
         ("zh", ("主要来自", "R1-TT-101（+4.2σ），R1-PT-201（-0.6σ），R1-FT-301")),
     ],
 )

@@ -12,7 +12,11 @@ from tests.browser.town import Town
 pytestmark = pytest.mark.browser
 
 #: Names that every object of the browser's language has, and one that is nobody's.
-PRIORITIES = ("constructor", "__proto__", "x y")
+PRIORITIES = (
+    pytest.param("constructor", marks=pytest.mark.more),
+    "__proto__",
+    pytest.param("x y", marks=pytest.mark.more),
+)
 PLAYING, TONE = "window.__playing", "window.__tones.at(-1)"
 #: How long the critical tone's period is.
 CRITICAL_S = 0.8

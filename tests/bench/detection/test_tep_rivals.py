@@ -61,6 +61,7 @@ def test_canonical_states_are_of_variance_1() -> None:
     assert np.nansum(found, axis=1)[10:].mean() == pytest.approx(3 * 8, rel=0.01)
 
 
+@pytest.mark.more
 @pytest.mark.skipif(TEP is None, reason="HAZGATE_TEP names no folder")
 def test_the_product_misses_less_than_each_of_them() -> None:
     """With limits from normal running alone, at no more false alarms, and no later."""
