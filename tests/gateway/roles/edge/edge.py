@@ -18,7 +18,7 @@ from gateway.alarms.actions import SirenCommand
 from gateway.clock import SystemClock
 from gateway.db import Database
 from gateway.journal import Verification, verify
-from gateway.model import AlarmEvent, decode_event
+from gateway.model import AlarmEvent, Clock, decode_event
 from gateway.roles.edge.node import EdgeNode
 from gateway.roles.edge.site import load_site
 
@@ -132,7 +132,9 @@ def verified(path: Path, *, key: str = "") -> Verification:
 
 
 @asynccontextmanager
-async def running(path: Path, *, client_port: int = 0) -> AsyncIterator[Edge]:
+async def running(
+    path: Path, *, client_port: int = 0, clock: Clock | None = None
+) -> AsyncIterator[Edge]:
     """An edge that has subscribed, and somebody who speaks to it and hears its siren."""
     site = load_site(path)
     again: list[str] = []
@@ -148,7 +150,7 @@ async def running(path: Path, *, client_port: int = 0) -> AsyncIterator[Edge]:
         await client.subscribe(SIREN, qos=1)
         hearing = asyncio.create_task(hear(client))
         try:
-            async with EdgeNode(site, clock=SystemClock(), again=again.append) as node:
+            async with EdgeNode(site, clock=clock or SystemClock(), again=again.append) as node:
                 await until(lambda: node.session.connected)
                 made = Edge(node, client, commands, again)
                 yield made

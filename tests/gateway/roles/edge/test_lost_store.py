@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from gateway.alarms import store as alarm_store
-from gateway.model import AlarmEvent, decode_event
+from gateway.alarms.store import CLOCK
+from gateway.clock import SystemClock
+from gateway.model import NANOSECONDS, AlarmEvent, decode_event
 from gateway.northbound.spool_writer import Spool
 from gateway.roles.edge import folding, outgoing, room
 from gateway.roles.edge.disk_again import FAILURES
@@ -109,6 +111,36 @@ async def test_of_a_store_that_was_given_up_nothing_more_is_heard(
         await asyncio.sleep(0)  # what it has to tell comes in this turn of the loop
         assert storage.identity.life == life
         assert storage.head == await storage.act(alarm_store.head)
+
+
+class SetClock(SystemClock):
+    """The machine's clock, which a test may set."""
+
+    step_ns = 0
+
+    def now_ns(self) -> int:
+        return super().now_ns() + self.step_ns
+
+
+async def test_a_life_in_memory_begins_by_the_clock_that_the_line_knows(
+    tmp_path: Path, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that was set and not yet followed moves what stands once, behind the new life."""
+    monkeypatch.setenv(FAILURES, "1")
+    clock = SetClock()
+    async with running(write_site(tmp_path, port=broker.port), clock=clock) as edge:
+        await edge.say(150.0)
+        await settled(edge)
+        storage = edge.node.storage
+        clock.step_ns = 3600 * NANOSECONDS
+        storage._fold_failed(storage._committer, "Input/output error")
+        await until(lambda: edge.active("@node/clock_set"))
+        rows = await storage.act(lambda d: d.execute("SELECT entry FROM journal ORDER BY seq"))
+        events = [decode_event(row[0]) for row in rows]
+        (followed,) = [event for event in events if event.kind == CLOCK]
+        carried = [event for event in events if event.kind == "life" or event.cause == "carry"]
+        assert "A" in {event.tag for event in carried}
+        assert all(event.received_ns <= int(followed.detail["before_ns"] or 0) for event in carried)
 
 
 async def test_a_journal_in_memory_is_bounded(
