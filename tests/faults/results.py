@@ -16,7 +16,7 @@ import msgspec
 
 from tests.faults.catalogue import FaultTest
 from tests.faults.laboratory import write
-from tests.faults.table import Row, figures
+from tests.faults.table import Row, figures, numbered
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = Path(__file__).parent / "results"
@@ -34,6 +34,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     runs, violations
         Without the controls'.
+    unreached
+        Runs that never came to the call that was to fail.
     controls
         Mutant -> whether it was caught; None where it could not run.
     seconds, control_seconds
@@ -49,6 +51,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     test: str
     runs: int
     violations: int
+    unreached: int = 0
     controls: dict[str, bool | None]
     seconds: int
     control_seconds: int = 0
@@ -59,11 +62,19 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def commit() -> str:
-    """Return the short name of what is checked out, with a + where it was changed since."""
-    words = ("git", "describe", "--always", "--dirty=+", "--exclude=*")
-    return subprocess.run(
-        words, cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    """Return the short name of what is checked out, with a + where it was changed since.
+
+    What is kept of the tests before is no such change.
+    """
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ("git", *words), cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    kept = (f":!{path.relative_to(ROOT)}" for path in (FOLDER, PAGE))
+    changed = git("status", "--porcelain", "--", ".", *kept)
+    return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
 def save(rows: Sequence[Row], *, long: bool, folder: Path = FOLDER) -> None:
@@ -74,6 +85,7 @@ def save(rows: Sequence[Row], *, long: bool, folder: Path = FOLDER) -> None:
             test=row.test.name,
             runs=row.runs,
             violations=row.violations,
+            unreached=row.unreached,
             controls=row.controls,
             seconds=round(row.seconds),
             control_seconds=round(row.control_s),
@@ -97,12 +109,13 @@ def page(tests: dict[str, FaultTest], *, folder: Path = FOLDER, old: Path = PAGE
     text = old.read_text(encoding="utf-8").partition(BELOW)[0]
     short, long = load(long=False, folder=folder), load(long=True, folder=folder)
     lines = [
-        "| test | what it promises | short | long | controls caught |",
-        "|---|---|---|---|---|",
+        "| test | what it promises | judged by | short | long | controls caught |",
+        "|---|---|---|---|---|---|",
     ]
     for name, test in tests.items():
         cells = [_cell(results.get(name)) for results in (short, long)]
-        lines.append(f"| {name} | {test.sentence} | {' | '.join(cells)} | {_caught(test, short)} |")
+        told = [name, test.sentence, " ".join(numbered(test.observes)), *cells]
+        lines.append(f"| {' | '.join(told)} | {_caught(test, short)} |")
     lines += ["", "### What was measured", ""]
     lines += ["| test | figure | short | long |", "|---|---|---|---|"]
     for name in tests:
@@ -118,7 +131,9 @@ def _cell(result: Result | None) -> str:
         return "-"
     ran = f"{result.runs:,} runs, {result.violations} violations, {result.seconds:,} s"
     away = [f"**not run**: {each}" for each in result.missing]
-    return "; ".join([ran, *away] if result.runs else away)
+    away += [f"**not reached**: {result.unreached}"] if result.unreached else []
+    what = f"{result.day}, {result.commit}"
+    return "; ".join([ran, *away, what] if result.runs else away)
 
 
 def _caught(test: FaultTest, results: dict[str, Result]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.catalogue import FaultTest, Found
@@ -24,6 +24,11 @@ class Row:
     def runs(self) -> int:
         """Faults injected, without the controls'."""
         return sum(each.faults for each in self.found)
+
+    @property
+    def unreached(self) -> int:
+        """Runs that never came to the call that was to fail: they show nothing of it."""
+        return sum(not each.faults and not each.missing for each in self.found)
 
     @property
     def violations(self) -> int:
@@ -50,7 +55,12 @@ class Row:
     def observed(self) -> list[str]:
         """Invariants that every run showed something of."""
         ran = [set(each.observed) for each in self.found if not each.missing]
-        return sorted(set.intersection(*ran), key=lambda name: int(name[1:])) if ran else []
+        return numbered(set.intersection(*ran)) if ran else []
+
+
+def numbered(invariants: Collection[str]) -> list[str]:
+    """Return names of invariants in the order of their numbers."""
+    return sorted(invariants, key=lambda name: int(name[1:]))
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -66,6 +76,7 @@ def table(rows: Sequence[Row]) -> str:
             f"{row.seconds:>7.0f} {row.control_s:>7.0f}  {judged}"
         )
         lines += [f"      not run: {text}" for text in row.missing]
+        lines += [f"      not reached: {row.unreached}"] if row.unreached else []
         lines += [f"      {name}: {text}" for name, text in figures(row).items()]
     return "\n".join(lines)
 
@@ -94,6 +105,7 @@ def summary(rows: Sequence[Row]) -> dict[str, object]:
         "tests": {
             row.test.name: {
                 "runs": row.runs,
+                "unreached": row.unreached,
                 "violations": row.violations,
                 "controls": row.controls,
                 "seconds": round(row.seconds, 1),

@@ -43,7 +43,8 @@ def test_the_page_hides_nothing_bad(tmp_path: Path) -> None:
     save([Row(a_test("T90", "loud"), [bad], {"loud": False})], long=False, folder=tmp_path)
     save([Row(a_test("T91"), [away])], long=False, folder=tmp_path)
     part = Found(case=Case(number=2, seed=2, what="callers"), missing="too few descriptors")
-    save([Row(a_test("T93"), [bad, part])], long=False, folder=tmp_path)
+    missed = Found(case=Case(number=3, seed=3), faults=0)
+    save([Row(a_test("T93"), [bad, part, missed])], long=False, folder=tmp_path)
     old = tmp_path / "old.md"
     old.write_text("Text.\n\n## Results\nstale\n", encoding="utf-8")
     tests = {name: a_test(name) for name in ("T91", "T92", "T93")}
@@ -51,10 +52,11 @@ def test_the_page_hides_nothing_bad(tmp_path: Path) -> None:
     text = page(tests, folder=tmp_path, old=old)
     assert text.startswith("Text.\n\n## Results\n")
     assert "stale" not in text
-    assert "| T90 | T90 holds. | 3 runs, 2 violations, 0 s | - | `loud` **not caught** |" in text
-    assert "| T91 | T91 holds. | **not run**: no /dev/fuse | - |" in text
-    assert "0 s; **not run**: callers: too few descriptors | - |" in text
-    assert "| T92 | T92 holds. | - | - | - |" in text
+    assert "| T90 | T90 holds. | I1 | 3 runs, 2 violations, 0 s; " in text
+    assert "| - | `loud` **not caught** |" in text
+    assert "| T91 | T91 holds. | I1 | **not run**: no /dev/fuse | - |" in text
+    assert "0 s; **not run**: callers: too few descriptors; **not reached**: 1; " in text
+    assert "| T92 | T92 holds. | I1 | - | - | - |" in text
 
 
 def test_the_page_is_not_stale() -> None:
