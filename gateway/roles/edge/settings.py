@@ -39,7 +39,7 @@ def _watches(rows: Rows, info: ValidationInfo) -> Rows:
 class EnterpriseSettings(Written):
     """Who runs the site; `uscc` is the unified social credit code."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     uscc: Annotated[str, Field(pattern=r"^[0-9A-HJ-NPQRTUWXY]{18}$")] | None = None
 
 

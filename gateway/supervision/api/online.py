@@ -44,7 +44,7 @@ async def list_online(
     month: Annotated[str, Query(max_length=7)],
     form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
 ) -> Response:
-    """Answer by gateway, enterprise and division, for what the account may see."""
+    """Answer by gateway, centre, enterprise and division, for what the account may see."""
     now_ns = centre.clock.now_ns()
     try:
         rows = await centre.store.read(

@@ -129,6 +129,26 @@ async def test_sums_stay_within_the_scope(world: World) -> None:
         assert both[name] == sum(part[name] for part in parts)
 
 
+async def test_a_centre_is_no_gateway_of_an_enterprise(world: World) -> None:
+    """The centres below, also those behind another, stand beside the sums, and not in them."""
+    await world.divisions(("33", ""), ("3301", "33"), ("330106", "3301"))
+    gateway, town = await world.child("gw1"), await world.relay("town", division="3301")
+    await gateway.send(("inventory", gateway.inventory()))
+    bare = {"enterprise": "", "uscc": "", "areas": [], "points": []}
+    await town.send(("inventory", town.inventory(division="3301", **bare)))
+    below = Child("village", town.client, world.clock, division="330106")
+    await town.tells_of(below.facts())
+    await town.relays(below, ("inventory", below.inventory(**bare)))
+    await live(world, gateway, town, seconds=120)
+    found = await month(await world.person("wu", Role.VIEWER, "33"))
+    assert set(found) == {
+        "node gw1", "centre town", "centre village", "enterprise 91350100M000100Y43",
+        "division 330106", "division 3301", "division 33",
+    }  # fmt: skip
+    assert [row["nodes"] for key, row in found.items() if "division" in key] == [1, 1, 1]
+    assert found["division 330106"]["parent"] == "3301"
+
+
 async def test_the_table_holds_no_formula(world: World) -> None:
     """In CSV a name that begins like a formula is text, and a bad month is refused."""
     child = await world.child()
