@@ -36,6 +36,8 @@ MINUTE_NS = 60 * NANOSECONDS
 LONGEST_SHELVING = 8 * 60
 #: In minutes: thirty days. Work that takes longer is looked at again.
 LONGEST_OUTAGE = 30 * 24 * 60
+#: What lasts until a stated end.
+SET_ASIDE = {"shelve", "out-of-service"}
 
 router = APIRouter(prefix="/api/v1", tags=["alarms"])
 
@@ -43,8 +45,8 @@ router = APIRouter(prefix="/api/v1", tags=["alarms"])
 class Action(BaseModel):
     """What an operator asks of an alarm; `revision` is the one the screen showed.
 
-    `minutes` says how long to shelve; shelving needs a reason in `comment`. Out of service, as a
-    gateway is during planned work, goes only for what the centre itself says of it.
+    `minutes` says for how long to shelve or to take out of service; both need a reason in
+    `comment`, and an outage its substitute measure too.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -120,10 +122,8 @@ async def act(node: str, action: Action, asking: OperatorDep, centre: CentreDep)
         wish = own_alarms.Wish(**action.model_dump())
         await own_alarms.act(centre, asking, node, wish)
         return answer(Ordered("", "applied"))
-    if action.action in {"out-of-service", "in-service"}:
-        raise problem(403, "enterprise", "only the enterprise declares its points out of service")
-    if action.action == "shelve" and not action.comment.strip():
-        raise problem(422, "reason", "shelving needs a reason in comment")
+    if action.action in SET_ASIDE and not action.comment.strip():
+        raise problem(422, "reason", f"{action.action} needs a reason in comment")
     try:
         order = await centre.store.write(lambda write: _order(write, asking, node, action=action))
     except TooManyError as error:
@@ -170,7 +170,7 @@ def _order(write: Write, asking: Asking, node: str, *, action: Action) -> str:
         "life": life,
         "comment": action.comment,
     }
-    if action.action == "shelve":
+    if action.action in SET_ASIDE:
         fields["to_ns"] = write.now_ns + action.minutes * MINUTE_NS
     return orders.create(write, node, action.action, operator=asking.subject.name, fields=fields)
 

@@ -336,16 +336,6 @@ async def test_planned_work_is_declared_before_it_begins(world: World) -> None:
     assert (row["state"], row["suppression"]) == ("UNACK", "NONE")
 
 
-async def test_out_of_service_is_the_enterprises_own_for_its_points(world: World) -> None:
-    """A tier above declares no outage of an alarm that is the child's."""
-    child = await world.child()
-    officer = await world.person("li", Role.OPERATOR, "330106")
-    await child.send(("inventory", child.inventory()), ("event", child.event()))
-    row = {"node": "gw1", "alarm": child.alarm, "revision": 1}
-    answer = await act(officer, row, "out-of-service", comment="work")
-    assert (answer.status_code, answer.json()["detail"]["code"]) == (403, "enterprise")
-
-
 async def test_what_was_taken_back_never_happened(world: World) -> None:
     """A raise whose transaction fails is raised at the next look, once, as the first."""
     child = await world.child()

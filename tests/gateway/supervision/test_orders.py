@@ -151,14 +151,16 @@ async def test_stale_revision_is_refused(world: World, revision: int) -> None:
     assert await world.rows("SELECT * FROM site_order") == []
 
 
-async def test_shelving_states_reason_and_end(world: World) -> None:
-    """Shelving needs a reason, and the order carries its end."""
+@pytest.mark.parametrize("action", ["shelve", "out-of-service"])
+async def test_what_is_set_aside_has_reason_and_end(world: World, action: str) -> None:
+    """Shelving and an outage need a reason, and the order to the site carries their end."""
     child, li = await raised(world)
-    assert (await ask(li, child, action="shelve")).status_code == 422
-    answer = await ask(li, child, action="shelve", comment="maintenance", minutes=30)
+    assert (await ask(li, child, action=action)).status_code == 422
+    answer = await ask(li, child, action=action, comment="maintenance", minutes=30)
     assert answer.status_code == 202
     async with world.stream(child.client, wire.ORDERS, **child.headers) as orders:
         sent = await orders.next("order")
+    assert sent.data["action"] == action
     assert sent.data["to_ns"] == world.clock.now_ns() + 30 * 60 * NANOSECONDS
 
 
