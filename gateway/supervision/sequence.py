@@ -165,6 +165,25 @@ def gaps(database: Database, node: str, life: str, *, last_seq: int) -> list[lis
     return missing[:GAPS_SHOWN]
 
 
+def earlier_gaps(database: Database, node: str, life: str) -> list[tuple[str, int, int]]:
+    """Return what is missing between the numbers of a node's other lives: life, first, last.
+
+    What one of them still had to say after the last number that came is not known.
+    """
+    missing: list[tuple[str, int, int]] = []
+    expected: dict[str, int] = {}
+    for other, first, last in database.execute(
+        "SELECT life, first, last FROM span WHERE node = ? AND life <> ? ORDER BY life, first "
+        "LIMIT ?",
+        (node, life, GAPS_SHOWN + 1),
+    ):
+        after = expected.get(other, 1)
+        if first > after:
+            missing.append((other, after, first - 1))
+        expected[other] = last + 1
+    return missing
+
+
 def gapless_to(database: Database, node: str, life: str, *, after: int = 0) -> int:
     """Return the last number up to which nothing of a life is missing that comes after another."""
     rows = database.execute(

@@ -10,6 +10,7 @@ import { ScreenElement } from "./screen-element.js";
 import { isOfCentre, titleOf, troubleText } from "./words.js";
 
 const SHOWN = 200;
+const GAPS_NAMED = 4;
 const LINKS = ["lost", "unknown", "never", "late", "up"];
 
 /** The list of gateways. */
@@ -68,7 +69,7 @@ class NodeList extends ScreenElement {
       ...said,
       ...(row.behind ? [t("nodes.behind", { behind: row.behind })] : []),
       ...row.trouble.map(troubleText),
-      ...(row.gaps?.length ? [t("nodes.gaps", { n: row.gaps.length })] : []),
+      ...gapsText(row),
     ];
     const item = (key, value, off) => html`<div><dt>${t(`nodes.${key}`)}</dt><dd class=${off ? "off" : ""}>${value}</dd></div>`;
     return html`<article data-testid="node-row" data-node=${row.node} data-link=${row.link} data-shown=${this.live ? row.link : "unknown"}>
@@ -88,6 +89,18 @@ class NodeList extends ScreenElement {
       ${problems.length ? html`<ul>${problems.map((text) => html`<li>${text}</li>`)}</ul>` : nothing}
     </article>`;
   }
+}
+
+/** What is missing of a node's events, as one line; of an earlier life with the begin of its name. */
+function gapsText(row) {
+  const range = (first, last) => (first === last ? `${first}` : `${first}–${last}`);
+  const missing = [
+    ...(row.gaps ?? []).map(([first, last]) => range(first, last)),
+    ...(row.earlier_gaps ?? []).map(([life, first, last]) => `${life.slice(0, 4)}/${range(first, last)}`),
+  ];
+  if (!missing.length) return [];
+  const which = missing.slice(0, GAPS_NAMED).join(", ") + (missing.length > GAPS_NAMED ? " …" : "");
+  return [t("nodes.gaps", { n: missing.length, which })];
 }
 
 function byTrouble(a, b) {

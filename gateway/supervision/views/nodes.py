@@ -52,6 +52,8 @@ class NodeRow:
     clock_offset_ms: int | None
     complete_to_ms: int | None
     gaps: list[list[int]]
+    #: Of lives before the present one: life, first and last missing number.
+    earlier_gaps: list[tuple[str, int, int]]
     fork: str
     version: str
     trouble: list[str]
@@ -156,6 +158,7 @@ def _row(database: Database, row: Row, now_ns: int, *, scope: Scope) -> NodeRow:
         clock_offset_ms=None if offset_ns is None else offset_ns // MILLISECOND,
         complete_to_ms=complete // MILLISECOND if complete else None,
         gaps=missing,
+        earlier_gaps=sequence.earlier_gaps(database, node, life),
         fork=row[5] or row[22],
         version=row[12] or "",
         trouble=trouble,

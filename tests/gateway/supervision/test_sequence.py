@@ -36,6 +36,18 @@ def test_spans_agree_with_a_set(seed: int) -> None:
     database.close()
 
 
+def test_gaps_of_other_lives_are_not_forgotten() -> None:
+    """A node that began anew still lacks what of its earlier lives has not come."""
+    database = Database(None, "centre")
+    write = Write(database, Chain(Identity("c", "l", "e")), 0)
+    for life, numbers in (("a", {1, 2, 5, 9}), ("b", {3}), ("c", {2, 4})):
+        sequence.arrived(write, "gw1", life, numbers)
+    sequence.arrived(write, "gw2", "a", {7})
+    found = sequence.earlier_gaps(database, "gw1", "c")
+    assert found == [("a", 3, 4), ("a", 6, 8), ("b", 1, 2)]
+    database.close()
+
+
 def test_new_epoch_makes_its_life_present() -> None:
     """A start not seen before brings its life to the front; one seen before moves nothing."""
     database = Database(None, "centre")
