@@ -22,7 +22,9 @@ from gateway.supervision.tiers import UNKNOWN_HAZARD
 from gateway.supervision.views import alarms as alarm_view
 from gateway.supervision.write import Write
 
-ALARM_ACTIONS = ("acknowledge", "reset", "shelve", "unshelve")
+ALARM_ACTIONS = frozenset(
+    {"acknowledge", "reset", "shelve", "unshelve", "out-of-service", "in-service"}
+)
 READINGS = "readings"
 EXPIRES_NS = 60 * NANOSECONDS
 WAITING_PER_NODE = 200

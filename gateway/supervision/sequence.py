@@ -27,6 +27,12 @@ SPEAKING = (
     "SELECT n.node, (SELECT e.epoch FROM epoch e WHERE e.node = n.node ORDER BY e.place DESC "
     "LIMIT 1) FROM node n"
 )
+EARLIER_GAPS = (
+    "SELECT life, after, first FROM (SELECT s.life, s.first, COALESCE(l.place, 0) AS place, "
+    "COALESCE(LAG(s.last) OVER (PARTITION BY s.life ORDER BY s.first), 0) + 1 AS after "
+    "FROM span s LEFT JOIN life l ON l.node = s.node AND l.life = s.life "
+    "WHERE s.node = ? AND s.life <> ?) WHERE first > after ORDER BY place DESC, life, first LIMIT ?"
+)
 BITS = re.compile("[0-9a-f]{16}")
 
 
@@ -166,22 +172,14 @@ def gaps(database: Database, node: str, life: str, *, last_seq: int) -> list[lis
 
 
 def earlier_gaps(database: Database, node: str, life: str) -> list[tuple[str, int, int]]:
-    """Return what is missing between the numbers of a node's other lives: life, first, last.
+    """Return what is missing of a node's other lives: life, first, last; the newest life first.
 
     What one of them still had to say after the last number that came is not known.
     """
-    missing: list[tuple[str, int, int]] = []
-    expected: dict[str, int] = {}
-    for other, first, last in database.execute(
-        "SELECT life, first, last FROM span WHERE node = ? AND life <> ? ORDER BY life, first "
-        "LIMIT ?",
-        (node, life, GAPS_SHOWN + 1),
-    ):
-        after = expected.get(other, 1)
-        if first > after:
-            missing.append((other, after, first - 1))
-        expected[other] = last + 1
-    return missing
+    return [
+        (str(other), int(after), int(first) - 1)
+        for other, after, first in database.execute(EARLIER_GAPS, (node, life, GAPS_SHOWN))
+    ]
 
 
 def gapless_to(database: Database, node: str, life: str, *, after: int = 0) -> int:

@@ -21,9 +21,10 @@ PLACE = {"en": "The gateway as its centre sees it", "zh-CN": "上级中心对网
 BASIS = {"en": "judged by the centre county", "zh-CN": "由中心 county 判定"}
 NOTE = {"en": "nothing is sent to the site", "zh-CN": "不下发现场"}
 MISSING = {
-    "en": "3 gaps in its events: 2, 4, {life}/2–4",
-    "zh-CN": "事件缺失 3 段：2, 4, {life}/2–4",
+    "en": "Missing events: 2, 4, {life}/2–4",
+    "zh-CN": "缺失的事件：2，4，{life}/2–4",
 }
+EARLIER = {"en": "Missing events: {life}/2–4", "zh-CN": "缺失的事件：{life}/2–4"}
 STALE = {"en": "Link to site lost", "zh-CN": "站点通信中断"}
 
 
@@ -85,5 +86,9 @@ def test_what_is_missing_is_on_the_card(
     at_s = decode_event(entries[0]).received_ns / NANOSECONDS
     expect(card.locator("dd.off")).to_have_text(f"{datetime.fromtimestamp(at_s, ZONE):%H:%M:%S}")
     town.tell(site, entries[1], entries[3])
+    expect(card.locator("li")).to_have_text([EARLIER[language].format(life=before[:4])])
+    expect(card.locator("dd.off")).to_have_count(1)
+    town.tell(site, *early[1:4])
+    expect(card.locator("li")).to_have_count(0)
     expect(card.locator("dd.off")).to_have_count(0)
     assert watched.complaints == []

@@ -133,7 +133,7 @@ def _cell(result: Result | None) -> str:
     away = [f"**not run**: {each}" for each in result.missing]
     away += [f"**not reached**: {result.unreached}"] if result.unreached else []
     what = f"{result.day}, {result.commit}"
-    return "; ".join([ran, *away, what] if result.runs else away)
+    return "; ".join([ran, *away, what] if result.runs or result.violations else away)
 
 
 def _caught(test: FaultTest, results: dict[str, Result]) -> str:

@@ -46,7 +46,7 @@ class Action(BaseModel):
     """What an operator asks of an alarm; `revision` is the one the screen showed.
 
     `minutes` says for how long to shelve or to take out of service; both need a reason in
-    `comment`, and an outage its substitute measure too.
+    `comment`; say an outage's substitute measure there too.
     """
 
     model_config = ConfigDict(extra="forbid")

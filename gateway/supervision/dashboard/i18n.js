@@ -299,7 +299,7 @@ const TEXTS = {
   "nodes.coverage": ["测点覆盖率", "Coverage"],
   "nodes.complete": ["数据完整至", "Complete to"],
   "nodes.points": ["测点", "Points"],
-  "nodes.gaps": ["事件缺失 {n} 段：{which}", "{n} gaps in its events: {which}"],
+  "nodes.gaps": ["缺失的事件：{which}", "Missing events: {which}"],
   "nodes.version": ["版本", "Version"],
   "link.up": ["在线", "Up"],
   "link.late": ["迟滞", "Late"],

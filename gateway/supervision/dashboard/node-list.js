@@ -79,7 +79,7 @@ class NodeList extends ScreenElement {
       </div>
       <dl>
         ${item("heartbeat", heartbeat, row.link !== "up")}
-        ${item("complete", timeText(row.complete_to_ms, now), row.gaps?.length)}
+        ${item("complete", timeText(row.complete_to_ms, now), gapsText(row).length)}
         ${item("lag", row.lag ?? "—", row.lag > 0)}
         ${item("coverage", coverage, row.coverage !== null && row.coverage < 1)}
         ${item("points", row.points)}
@@ -99,12 +99,12 @@ function gapsText(row) {
     ...(row.earlier_gaps ?? []).map(([life, first, last]) => `${life.slice(0, 4)}/${range(first, last)}`),
   ];
   if (!missing.length) return [];
-  const which = missing.slice(0, GAPS_NAMED).join(", ") + (missing.length > GAPS_NAMED ? " …" : "");
-  return [t("nodes.gaps", { n: missing.length, which })];
+  const which = missing.slice(0, GAPS_NAMED).join(t("comma")) + (missing.length > GAPS_NAMED ? " …" : "");
+  return [t("nodes.gaps", { which })];
 }
 
 function byTrouble(a, b) {
-  const troubles = (row) => (row.trouble.length || row.gaps?.length ? 0 : 1);
+  const troubles = (row) => (row.trouble.length || gapsText(row).length ? 0 : 1);
   return LINKS.indexOf(a.link) - LINKS.indexOf(b.link) || troubles(a) - troubles(b) || (a.name < b.name ? -1 : 1);
 }
 

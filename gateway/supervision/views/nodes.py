@@ -5,7 +5,7 @@ What is published counts all hazard classes; a department gets the row with its 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -52,8 +52,6 @@ class NodeRow:
     clock_offset_ms: int | None
     complete_to_ms: int | None
     gaps: list[list[int]]
-    #: Of lives before the present one: life, first and last missing number.
-    earlier_gaps: list[tuple[str, int, int]]
     fork: str
     version: str
     trouble: list[str]
@@ -65,6 +63,8 @@ class NodeRow:
     telephone: str = ""
     #: What this centre may order of the site's alarms; null where the site does not say.
     delegated: list[str] | None = None
+    #: Of lives before the present one: life, first and last missing number.
+    earlier_gaps: list[tuple[str, int, int]] = field(default_factory=list)
 
 
 decode_row = msgspec.json.Decoder(NodeRow).decode

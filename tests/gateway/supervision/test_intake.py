@@ -16,6 +16,7 @@ from gateway.journal import digest, verify
 from gateway.model import decode_event
 from gateway.northbound import wire
 from gateway.supervision.tiers import Role
+from gateway.supervision.views.nodes import decode_row
 from tests.gateway.supervision.world import Opener, World
 
 
@@ -228,6 +229,17 @@ async def test_gaps_and_complete_to(world: World) -> None:
     world.pass_time(5)
     await child.beat()
     assert await node() == ([], world.clock.now_ns() // 1_000_000)
+
+
+async def test_a_row_from_before_an_update_is_read_on(world: World) -> None:
+    """Who resumes a stream is given rows of an older version, without fields that came since."""
+    child = await world.child()
+    await child.send(("inventory", child.inventory()))
+    viewer = await world.person("li", Role.VIEWER, "330106")
+    (row,) = (await viewer.get("/api/v1/nodes")).json()["nodes"]
+    for added in ("earlier_gaps", "delegated", "responsible", "telephone", "behind"):
+        del row[added]
+    assert decode_row(msgspec.json.encode(row)).node == "gw1"
 
 
 async def test_journal_verifies(world: World) -> None:

@@ -14,6 +14,7 @@ from gateway.clock import ManualClock
 from gateway.model import NANOSECONDS
 from gateway.supervision import online
 from gateway.supervision.api.online import harmless
+from gateway.supervision.divisions import Division
 from gateway.supervision.online import Total
 from gateway.supervision.tiers import Role
 from tests.gateway.supervision.world import Child, Opener, World
@@ -131,14 +132,20 @@ async def test_sums_stay_within_the_scope(world: World) -> None:
 
 async def test_a_centre_is_no_gateway_of_an_enterprise(world: World) -> None:
     """The centres below, also those behind another, stand beside the sums, and not in them."""
-    await world.divisions(("33", ""), ("3301", "33"), ("330106", "3301"))
+    await world.centre.load_divisions(
+        [
+            Division("33", "", "Province", "province"),
+            Division("3301", "33", "City", "city"),
+            Division("330106", "3301", "District", "district"),
+        ]
+    )
     gateway, town = await world.child("gw1"), await world.relay("town", division="3301")
     await gateway.send(("inventory", gateway.inventory()))
     bare = {"enterprise": "", "uscc": "", "areas": [], "points": []}
     await town.send(("inventory", town.inventory(division="3301", **bare)))
-    below = Child("village", town.client, world.clock, division="330106")
-    await town.tells_of(below.facts())
-    await town.relays(below, ("inventory", below.inventory(**bare)))
+    village = Child("village", town.client, world.clock, division="330106")
+    await town.tells_of(village.facts())
+    await town.relays(village, ("inventory", village.inventory(**bare)))
     await live(world, gateway, town, seconds=120)
     found = await month(await world.person("wu", Role.VIEWER, "33"))
     assert set(found) == {
@@ -146,7 +153,8 @@ async def test_a_centre_is_no_gateway_of_an_enterprise(world: World) -> None:
         "division 330106", "division 3301", "division 33",
     }  # fmt: skip
     assert [row["nodes"] for key, row in found.items() if "division" in key] == [1, 1, 1]
-    assert found["division 330106"]["parent"] == "3301"
+    below = found["division 330106"]
+    assert (below["name"], below["level"], below["parent"]) == ("District", "district", "3301")
 
 
 async def test_the_table_holds_no_formula(world: World) -> None:

@@ -161,6 +161,8 @@ async def test_what_is_set_aside_has_reason_and_end(world: World, action: str) -
     async with world.stream(child.client, wire.ORDERS, **child.headers) as orders:
         sent = await orders.next("order")
     assert sent.data["action"] == action
+    (row,) = (await li.get("/api/v1/alarms")).json()["alarms"]
+    assert row["order"]["id"] == answer.json()["order"]
     assert sent.data["to_ns"] == world.clock.now_ns() + 30 * 60 * NANOSECONDS
 
 

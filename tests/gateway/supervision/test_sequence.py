@@ -40,11 +40,16 @@ def test_gaps_of_other_lives_are_not_forgotten() -> None:
     """A node that began anew still lacks what of its earlier lives has not come."""
     database = Database(None, "centre")
     write = Write(database, Chain(Identity("c", "l", "e")), 0)
-    for life, numbers in (("a", {1, 2, 5, 9}), ("b", {3}), ("c", {2, 4})):
+    lives = [("a", {1, 2, 5, 9}), *((f"{n:02}", {1, 2}) for n in range(60)), ("b", {3}), ("c", {2})]
+    for life, numbers in lives:
+        sequence.meet(write, "gw1", life, "1")
         sequence.arrived(write, "gw1", life, numbers)
     sequence.arrived(write, "gw2", "a", {7})
     found = sequence.earlier_gaps(database, "gw1", "c")
-    assert found == [("a", 3, 4), ("a", 6, 8), ("b", 1, 2)]
+    # The newest life comes first, and lives of which nothing is missing hide none.
+    assert found == [("b", 1, 2), ("a", 3, 4), ("a", 6, 8)]
+    sequence.arrived(write, "gw1", "b", range(3, 300, 2))
+    assert len(sequence.earlier_gaps(database, "gw1", "c")) == sequence.GAPS_SHOWN
     database.close()
 
 
