@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.model import NANOSECONDS, AlarmEvent, State
+from gateway.model import NANOSECONDS, AlarmEvent, State, Suppression
 from gateway.northbound import wire
 from gateway.simulation.broker import LocalBroker
 from tests.gateway.roles.edge.edge import Edge, running, stored, until, write_site
@@ -66,10 +66,13 @@ async def test_every_order_ends_in_one_event(tmp_path: Path, broker: LocalBroker
         assert edge.node.desk.status("gw/A/h").state == State.ACKNOWLEDGED
         await until(lambda: edge.sounding == {"gw/B/h"})
         take(order(edge, "again", "A/h", "acknowledge", revision=1))
-        await until(lambda: len(ends(stored(tmp_path / "data"))) == 11)
+        take(order(edge, "outage", "B/h", "out-of-service", to_ns=now + 9 * 3600 * NANOSECONDS))
+        assert edge.node.desk.status("gw/B/h").suppression == Suppression.OUT_OF_SERVICE
+        await until(lambda: not edge.sounding)
+        await until(lambda: len(ends(stored(tmp_path / "data"))) == 12)
     events = stored(tmp_path / "data")
     found = ends(events)
-    assert found.pop("good") == ("applied", "")
+    assert {found.pop("good"), found.pop("outage")} == {("applied", "")}
     assert {result for result, _ in found.values()} == {"refused"}
     reasons = {identity: reason for identity, (_, reason) in found.items()}
     assert "expiry" in reasons["expired"]
