@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,8 @@ from typing import Self
 #: Below 32768, where the kernel begins to choose (ip_local_port_range); above what services take.
 PORTS = range(20_000, 32_000)
 RANDOM = secrets.SystemRandom()
+#: Ports given of late: who asked may not listen yet.
+GIVEN: deque[int] = deque(maxlen=1_000)
 MOSQUITTO_PATHS = ("/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto")
 CONFIGURATION = """listener {port} 127.0.0.1
 allow_anonymous true
@@ -52,12 +55,16 @@ def free_port() -> int:
     """Return a TCP port that nobody listens on now.
 
     From below those the kernel gives to connections: one it gives itself may be a connection's of
-    any process by the time somebody listens there, or between an end and the next start.
+    any process by the time somebody listens there, or between an end and the next start. None is
+    given twice by one process soon after.
     """
     while True:
+        port = RANDOM.choice(PORTS)
+        if port in GIVEN:
+            continue
         with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", RANDOM.choice(PORTS)))
-            port: int = probe.getsockname()[1]
+            probe.bind(("127.0.0.1", port))
+            GIVEN.append(port)
             return port
 
 
