@@ -79,7 +79,7 @@ class NodeList extends ScreenElement {
       </div>
       <dl>
         ${item("heartbeat", heartbeat, row.link !== "up")}
-        ${item("complete", timeText(row.complete_to_ms, now), gapsText(row).length)}
+        ${item("complete", timeText(row.complete_to_ms, now), isIncomplete(row))}
         ${item("lag", row.lag ?? "—", row.lag > 0)}
         ${item("coverage", coverage, row.coverage !== null && row.coverage < 1)}
         ${item("points", row.points)}
@@ -90,6 +90,8 @@ class NodeList extends ScreenElement {
     </article>`;
   }
 }
+
+const isIncomplete = (row) => Boolean(row.gaps?.length || row.earlier_gaps?.length);
 
 /** What is missing of a node's events, as one line; of an earlier life with the begin of its name. */
 function gapsText(row) {
@@ -104,7 +106,7 @@ function gapsText(row) {
 }
 
 function byTrouble(a, b) {
-  const troubles = (row) => (row.trouble.length || gapsText(row).length ? 0 : 1);
+  const troubles = (row) => (row.trouble.length || isIncomplete(row) ? 0 : 1);
   return LINKS.indexOf(a.link) - LINKS.indexOf(b.link) || troubles(a) - troubles(b) || (a.name < b.name ? -1 : 1);
 }
 
