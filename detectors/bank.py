@@ -230,16 +230,24 @@ class Bank:
         found: Ints = self.state.points["heard"]
         return found
 
+    @property
+    def quiet(self) -> Ints:
+        """Until when the clock does not judge each point, ns: late data are coming."""
+        found: Ints = self.state.points["quiet"]
+        return found
+
     def newest(self, point: int) -> Newest:
         """Return what is known of a point."""
-        state = self.state.points[point]
-        return Newest(
-            int(state["last"]),
-            float(state["value"]),
-            int(state["grade"]),
-            bool(state["unknown"]),
-            int(state["quiet"]),
-        )
+        return self.newest_of(np.array([point]))[0]
+
+    def newest_of(self, points: Ints) -> list[Newest]:
+        """Return what is known of each of these points."""
+        state = self.state.points[points]
+        columns = (state[name].tolist() for name in ("last", "value", "grade", "unknown", "quiet"))
+        return [
+            Newest(last, value, grade, bool(unknown), quiet)
+            for last, value, grade, unknown, quiet in zip(*columns, strict=True)
+        ]
 
     def point_of(self, row: int) -> int:
         """Return the point that a row belongs to."""

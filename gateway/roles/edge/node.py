@@ -373,7 +373,7 @@ class EdgeNode:
         next_snapshot, next_summary = begun + SNAPSHOT_NS, begun + PERIOD_NS
         while True:
             await asyncio.sleep(0.1)
-            self.line.advance()
+            self.line.look()
             now, passed = self.clock.now_ns(), self.clock.monotonic_ns()
             if self.orders.second(now):
                 clock_alarm.tell(passed)

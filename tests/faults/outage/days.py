@@ -216,7 +216,7 @@ class Days:
         began = time.monotonic()
         for number in range(seconds):
             self.clock.pass_by(1)
-            self.node.line.advance()
+            self.node.line.look()
             await self.second()
             if number % 20 == 0:
                 await asyncio.sleep(0)

@@ -113,12 +113,21 @@ class Wired:
         self.clock.set(START + number * NANOSECONDS + NANOSECONDS // 2)
         now, passed = self.clock.now_ns(), self.clock.monotonic_ns()
         if set_to is None:
-            self.line.advance()
+            self.line.look()
         else:
             self.clock.step_ns = set_to
         if said is not None:
             arrivals = Arrivals.of([Message(topic, said)], received_ns=now, fenced=fenced)
             self.line.take(replace(arrivals, monotonic_ns=passed))
+
+    def moment(self, second: float, said: bytes | None = None, *, topic: str = "p/0") -> None:
+        """Take what a device says at a moment, if anything, and look, as a node does."""
+        self.clock.set(START + round(second * NANOSECONDS))
+        if said is not None:
+            now, passed = self.clock.now_ns(), self.clock.monotonic_ns()
+            arrivals = Arrivals.of([Message(topic, said)], received_ns=now)
+            self.line.take(replace(arrivals, monotonic_ns=passed))
+        self.line.look()
 
     @property
     def told(self) -> list[tuple[str, str, int]]:

@@ -1,0 +1,71 @@
+"""Whether a device still hands over what it kept, or its late data are all there is.
+
+A backlog comes faster than it came about, so each of its readings is less late than the one before.
+What comes at the pace at which it was measured is late by as much each time: the device's clock is
+slow, or ours is ahead, and nothing is to be waited for. Which of both a first late reading is shows
+only in what follows it. So late data has settled when for half a second nothing came of its device
+that was less late.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from gateway.readings import ReadingBatch
+
+#: For so long nothing less late has come.
+SETTLED_NS: Final = 500_000_000
+#: Less late by more than this: faster than it was measured, and no jitter of transport.
+PACE_NS: Final = 500_000_000
+NEVER: Final = int(np.iinfo(np.int64).max)
+
+
+class Backlogs:
+    """Watches by how much the readings of devices are late, while somebody asks.
+
+    Parameters
+    ----------
+    device
+        Of each point, shape (points,).
+    """
+
+    def __init__(self, device: npt.NDArray[np.int32]) -> None:
+        self._device = device
+        count = int(device.max(initial=-1)) + 1
+        #: The least by which each device's readings were late, and when that was last less, ns.
+        self._least = np.full(count, NEVER, np.int64)
+        self._fell = np.full(count, NEVER, np.int64)
+        self._watching = False
+
+    def begin(self) -> None:
+        """Know nothing of any device: nobody asks, or this machine's clock was set."""
+        if self._watching:
+            self._least.fill(NEVER)
+            self._fell.fill(NEVER)
+            self._watching = False
+
+    def take(self, batch: ReadingBatch) -> None:
+        """Take the readings that came at once."""
+        if not len(batch):
+            return
+        self._watching = True
+        devices, own = np.unique(self._device[batch.point], return_inverse=True)
+        least = np.full(devices.size, NEVER, np.int64)
+        np.minimum.at(least, own, batch.received_ns - batch.time_ns)
+        fell = least < self._least[devices] - PACE_NS
+        self._least[devices[fell]] = least[fell]
+        self._fell[devices[fell]] = batch.received_ns[-1]
+
+    def settled(self, now_ns: int) -> npt.NDArray[np.bool_]:
+        """Return of which devices nothing less late has come for half a second.
+
+        Returns
+        -------
+        ndarray
+            Shape (devices,); false where nothing has come since the watch began.
+        """
+        found: npt.NDArray[np.bool_] = self._fell <= now_ns - SETTLED_NS
+        return found

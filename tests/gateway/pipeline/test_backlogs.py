@@ -1,0 +1,77 @@
+"""What a device kept comes faster than it came about; a clock that is off is off by as much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+
+from gateway.pipeline.backlogs import Backlogs
+from gateway.readings import ReadingBatch
+from tests.detectors.twins import SECOND, START
+
+
+def seen(said: Iterable[tuple[float, float]], *, point: int = 0) -> Backlogs:
+    """What is known after readings that came at a second and were late by so many."""
+    backlogs = Backlogs(np.array([0, 0, 1], np.int32))
+    for at, late in said:
+        received = START + round(at * SECOND)
+        row = (point, received - round(late * SECOND), received, 1.0, 0)
+        backlogs.take(ReadingBatch.from_rows([row]))
+    return backlogs
+
+
+def settled(backlogs: Backlogs, second: float) -> list[bool]:
+    found: list[bool] = backlogs.settled(START + round(second * SECOND)).tolist()
+    return found
+
+
+def test_one_late_reading_has_settled_half_a_second_after_it() -> None:
+    """Its device alone: of the others nothing came."""
+    backlogs = seen([(0, 7200)])
+    assert settled(backlogs, 0.49) == [False, False]
+    assert settled(backlogs, 0.5) == [True, False]
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.2, 0.49])
+def test_what_comes_at_its_own_pace_is_not_waited_for(jitter: float) -> None:
+    """Ten a second, each late by as much, give or take what the way takes."""
+    backlogs = seen((n / 10, 7200 - jitter * (n % 2)) for n in range(6))
+    assert settled(backlogs, 0.5) == [True, False]
+
+
+@pytest.mark.parametrize("interval", [0.1, 1.0, 600.0])
+def test_what_comes_faster_than_it_came_about_is_waited_for(interval: float) -> None:
+    """Up to half a second after its last, whatever the interval at which it was measured."""
+    backlogs = seen((n / 100, 72_000 - n * (interval - 0.01)) for n in range(100))
+    last = 0.99 if interval > 0.5 else 0.95
+    assert settled(backlogs, last + 0.4) == [False, False]
+    assert settled(backlogs, 1.5) == [True, False]
+
+
+def test_other_points_of_the_device_count() -> None:
+    """A backlog is a device's, not a point's."""
+    backlogs = seen([(0, 7200)])
+    late = START + SECOND // 2
+    backlogs.take(ReadingBatch.from_rows([(1, late - 7000 * SECOND, late, 1.0, 0)]))
+    assert settled(backlogs, 0.9) == [False, False]
+    assert settled(backlogs, 1.0) == [True, False]
+
+
+def test_of_one_read_the_least_late_counts() -> None:
+    """In whichever order, and for whichever device."""
+    rows = [(2, START - n * SECOND, START, 1.0, 0) for n in (3, 1, 2)]
+    backlogs = seen([])
+    backlogs.take(ReadingBatch.from_rows(rows))
+    backlogs.take(ReadingBatch.from_rows([]))
+    later = START + SECOND
+    backlogs.take(ReadingBatch.from_rows([(2, later - SECOND, later, 1.0, 0)]))
+    assert settled(backlogs, 0.5) == [False, True]
+
+
+def test_a_watch_that_begins_anew_knows_nothing() -> None:
+    """Nor does one of a clock that was set: instants of another clock mean nothing."""
+    backlogs = seen([(0, 7200)])
+    backlogs.begin()
+    assert settled(backlogs, 1000) == [False, False]
