@@ -12,15 +12,15 @@ from gateway.model import NANOSECONDS, decode_event
 from tests.faults.catalogue import Case, Control, Room, UnavailableError, fault_test, named, only
 from tests.faults.judging.evidence import Evidence
 from tests.faults.site.bench import NODE, Bench
-from tests.faults.site.load import HIGH
 from tests.faults.site.program import took
 
 CENTRE: Final = "chain-centre"
 LOST: Final = f"{CENTRE}/@{NODE}/gateway_lost"
 CLOCK_OFF: Final = f"{CENTRE}/@{NODE}/clock_off"
 FLAPPING: Final = "silent, then there and away every 20 s"
+AHEAD: Final = "+2 h"
 #: By how much the gateway's clock is ahead, s.
-CLOCKS: Final = {"+2 h": 7200, "-2 h": -7200, "1970": -1_790_000_000, "in 2044": 570_000_000}
+CLOCKS: Final = {AHEAD: 7200, "-2 h": -7200, "1970": -1_790_000_000, "in 2044": 570_000_000}
 LIBRARY: Final = "faketime/libfaketimeMT.so.1"
 #: Four heartbeats of 15 s prove that a clock is off.
 OFF_S: Final = 110.0
@@ -34,8 +34,8 @@ MOVES: Final = "SELECT entry FROM event WHERE alarm = ? ORDER BY position"
 
 
 async def plan(long: bool) -> Sequence[Case]:  # noqa: FBT001
-    """Plan one wrong clock and the silence; in the long laboratory every clock."""
-    return named([*(CLOCKS if long else ["1970"]), FLAPPING], seed=4200)
+    """Plan a clock ahead, one behind and the silence; in the long laboratory every clock."""
+    return named([*(CLOCKS if long else [AHEAD, "1970"]), FLAPPING], seed=4200)
 
 
 def fake_clock(folder: Path, name: str, ahead_s: int) -> dict[str, str]:
@@ -61,10 +61,10 @@ def show(file: Path, ahead_s: int) -> Path:
 
 @fault_test(
     "T42",
-    "A gateway whose clock is wrong sounds all the same, and the centre keeps its own time beside; "
-    "one that is silent is lost within a minute, however a clock is set, and one that comes and "
+    "A gateway whose clock is wrong sounds in time all the same, and the centre keeps its own time "
+    "beside; one that is silent is lost within a minute, however a clock is set, and one that comes and "
     "goes is one alarm.",
-    observes=("I4", "I10"),
+    observes=("I4", "I7", "I10"),
     plan=plan,
     limit_s=420.0,
     waits=True,
@@ -78,6 +78,11 @@ def show(file: Path, ahead_s: int) -> Path:
             mutant="each_flap_returns",
             breaks=frozenset({"I4"}),
             cases=only(named([FLAPPING], seed=4290)),
+        ),
+        Control(
+            mutant="waits_for_a_backlog",
+            breaks=frozenset({"I7"}),
+            cases=only(named([AHEAD], seed=4290)),
         ),
     ),
 )
@@ -122,7 +127,7 @@ async def flapping(room: Room, evidence: Evidence) -> None:
     async with Bench(room, delayed=False, centre_environment=environment) as bench:
         await bench.start_edge()
         await took(lambda: bench.metric("parent_connected") == 1.0, ARRIVE_S)
-        await bench.say(1, HIGH)
+        await bench.sounded(evidence, 1, "clocks that are right")
         await took(lambda: bench.state(f"{NODE}/T01/h", store="centre") == "UNACK", ARRIVE_S)
         began = time.monotonic()
         await bench.back.close()
