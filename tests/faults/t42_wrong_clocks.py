@@ -62,8 +62,8 @@ def show(file: Path, ahead_s: int) -> Path:
 @fault_test(
     "T42",
     "A gateway whose clock is wrong sounds in time all the same, and the centre keeps its own time "
-    "beside; one that is silent is lost within a minute, however a clock is set, and one that comes "
-    "and goes is one alarm.",
+    "beside; one that is silent is lost within a minute, however a clock is set, and one that "
+    "comes and goes is one alarm.",
     observes=("I4", "I7", "I10"),
     plan=plan,
     limit_s=420.0,
