@@ -20,7 +20,9 @@ from gateway.readings import ReadingBatch
 SETTLED_NS: Final = 500_000_000
 #: Less late by more than this: faster than it was measured, and no jitter of transport.
 PACE_NS: Final = 500_000_000
-NEVER: Final = int(np.iinfo(np.int64).max)
+#: Later by more than this, which a clock of whole seconds is not: another backlog begins.
+ANOTHER_NS: Final = 2_000_000_000
+NEVER: Final = 1 << 62
 
 
 class Backlogs:
@@ -35,16 +37,16 @@ class Backlogs:
     def __init__(self, device: npt.NDArray[np.int32]) -> None:
         self._device = device
         count = int(device.max(initial=-1)) + 1
-        #: The least by which each device's readings were late, and when that was last less, ns.
-        self._least = np.full(count, NEVER, np.int64)
-        self._fell = np.full(count, NEVER, np.int64)
+        #: By how much each device's readings are late, and when that last changed, ns.
+        self._late = np.full(count, NEVER, np.int64)
+        self._since = np.full(count, NEVER, np.int64)
         self._watching = False
 
     def begin(self) -> None:
         """Know nothing of any device: nobody asks, or this machine's clock was set."""
         if self._watching:
-            self._least.fill(NEVER)
-            self._fell.fill(NEVER)
+            self._late.fill(NEVER)
+            self._since.fill(NEVER)
             self._watching = False
 
     def take(self, batch: ReadingBatch) -> None:
@@ -53,11 +55,12 @@ class Backlogs:
             return
         self._watching = True
         devices, own = np.unique(self._device[batch.point], return_inverse=True)
-        least = np.full(devices.size, NEVER, np.int64)
-        np.minimum.at(least, own, batch.received_ns - batch.time_ns)
-        fell = least < self._least[devices] - PACE_NS
-        self._least[devices[fell]] = least[fell]
-        self._fell[devices[fell]] = batch.received_ns[-1]
+        late = np.full(devices.size, NEVER, np.int64)
+        np.minimum.at(late, own, batch.received_ns - batch.time_ns)
+        before = self._late[devices]
+        changed = (late < before - PACE_NS) | (late > before + ANOTHER_NS)
+        self._late[devices[changed]] = late[changed]
+        self._since[devices[changed]] = batch.received_ns[-1]
 
     def settled(self, now_ns: int) -> npt.NDArray[np.bool_]:
         """Return of which devices nothing less late has come for half a second.
@@ -67,5 +70,5 @@ class Backlogs:
         ndarray
             Shape (devices,); false where nothing has come since the watch began.
         """
-        found: npt.NDArray[np.bool_] = self._fell <= now_ns - SETTLED_NS
+        found: npt.NDArray[np.bool_] = self._since <= now_ns - SETTLED_NS
         return found

@@ -50,6 +50,24 @@ def test_what_comes_faster_than_it_came_about_is_waited_for(interval: float) -> 
     assert settled(backlogs, 1.5) == [True, False]
 
 
+def test_a_backlog_is_seen_behind_what_came_on_time() -> None:
+    """A watch may last for hours; what a device says late after that is waited for like its first.
+
+    So is what comes after an earlier backlog of it.
+    """
+    backlogs = seen([(0, 0.1), (1, 0.1), (10, 300), (10.2, 298)])
+    assert settled(backlogs, 10.6) == [False, False]
+    assert settled(backlogs, 10.7) == [True, False]
+    backlogs = seen([(0, 300), (1, 299), (10, 305)])
+    assert settled(backlogs, 10.4) == [False, False]
+
+
+def test_a_clock_of_whole_seconds_is_no_backlog() -> None:
+    """Four readings within a second, each later than the one before: then less late by a second."""
+    backlogs = seen((n / 4, 7200 + n / 4 % 1) for n in range(9))
+    assert settled(backlogs, 2.0) == [True, False]
+
+
 def test_other_points_of_the_device_count() -> None:
     """A backlog is a device's, not a point's."""
     backlogs = seen([(0, 7200)])

@@ -89,6 +89,16 @@ def test_a_backlog_without_end_is_waited_for_two_seconds(plant: Plant) -> None:
     assert 2.0 <= confirmed <= 2.1
 
 
+def test_a_second_backlog_is_waited_for_like_the_first(plant: Plant) -> None:
+    """Also while an alarm of the first still stands on what is no longer so."""
+    said = [(0.1, 0.1 - AHEAD, HIGH), (0.2, 60.1 - AHEAD, NORMAL)]
+    said += [(n + 0.1, n + 60.1 - AHEAD, NORMAL) for n in range(1, 10)]
+    said += [(20 + n / 5, 70 + n - AHEAD, HIGH if n < 3 else NORMAL) for n in range(6)]
+    wired = Wired(plant)
+    assert play(wired, said, until=30) == []
+    assert [event.cause for event in told(wired)] == ["raise"]
+
+
 def test_behind_a_fence_nothing_is_confirmed(plant: Plant) -> None:
     """What waited at the broker may be over; it is judged when the queue has passed."""
     wired = Wired(plant)
