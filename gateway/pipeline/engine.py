@@ -166,24 +166,15 @@ class Engine:
         """Return the earliest whole second at which a delay could run out; very late for none."""
         return self.bank.next_due()
 
-    def live(self, alarms: Iterable[str], now_ns: int, settled: npt.NDArray[np.bool_]) -> list[str]:
-        """Return those of these alarms that are live by `now_ns`, though they rest on late data.
+    def live(self, alarms: Iterable[str]) -> list[str]:
+        """Return those of these alarms whose point's newest reading is still in alarm.
 
-        The late data of their point has ended, and its newest reading is still in alarm: an old
-        value that came after a newer, normal one is no reason for a siren.
-
-        Parameters
-        ----------
-        settled
-            Shape (devices,): whose late data has ended before the longest that is waited for it.
+        An old value that came after a newer, normal one is no reason for a siren.
         """
-        # Looked at several times a second, while thousands may wait: in columns, not one by one.
+        # Asked several times a second, while hundreds may wait: in columns, not one by one.
         rows = {row: alarm for alarm in alarms if (row := self._row(alarm)) is not None}
         numbers = np.fromiter(rows, np.int64, len(rows))
         points = np.searchsorted(self.plant.first, numbers, side="right") - 1
-        ended = self.bank.quiet[points] <= now_ns
-        ended |= settled[self.plant.points.device[points]]
-        numbers, points = numbers[ended], points[ended]
         places = (numbers - self.plant.first[points]).tolist()
         sets = self.plant.point_sets[points].tolist()
         newest = self.bank.newest_of(points)
@@ -242,6 +233,11 @@ class Engine:
             begins, _ = judge_limit(rule.params, newest.value)
             return good and math.isfinite(newest.value) and not begins
         return good
+
+    def point_of(self, alarm: str) -> int | None:
+        """Return the point of an alarm's rule; None for an alarm without one."""
+        row = self._row(alarm)
+        return None if row is None else self.plant.point_of(row)
 
     def _row(self, alarm: str) -> int | None:
         """Return the row of an alarm's rule; None for an alarm without one."""

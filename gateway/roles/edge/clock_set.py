@@ -114,7 +114,7 @@ def follow(line: Line, step: Step) -> tuple[bytes, Transition]:
     line.engine.set_clock(moved)
     line.liveness.set_clock(step.by_ns)
     line.clocks.begin()
-    line.backlogs.begin()
+    line.confirming.set_clock(step.by_ns)
     note_step(line, step.before_ns, step.by_ns)
     told = line.desk.set_clock(step.before_ns, step.after_ns)
     return encode(Kind.CLOCK, encode_step(moved)), told

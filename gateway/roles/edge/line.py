@@ -29,11 +29,10 @@ from gateway.northbound.spool import (
 )
 from gateway.northbound.summary import Summaries
 from gateway.observe import Metrics
-from gateway.pipeline.backlogs import Backlogs
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.overdue import Overdue
-from gateway.readings import ReadingBatch
 from gateway.roles.edge.clock_set import Step, Steps, dated, follow, note_step
+from gateway.roles.edge.confirming import Confirming
 from gateway.roles.edge.owed import Owed
 from gateway.roles.edge.pacing import Pacing
 from gateway.roles.edge.work import Work
@@ -87,7 +86,7 @@ class Line:
     ) -> None:
         self.engine, self.desk, self.ingest, self.liveness = engine, desk, ingest, liveness
         self.clocks, self.overdue = clocks, overdue
-        self.backlogs = Backlogs(engine.plant.points.device)
+        self.confirming = Confirming(engine, desk)
         self.siren, self.summaries = siren, summaries
         self.submit = submit
         self.clock, self.metrics = clock, metrics
@@ -121,6 +120,7 @@ class Line:
             self._follow(step)
         self.desk.re_alarms.begin(now)
         self.liveness.begin(now)
+        self.confirming.start(now)
 
     def take(self, arrivals: Arrivals) -> bool:
         """Take messages in arrival order; they are acknowledged when what they said is durable.
@@ -140,7 +140,9 @@ class Line:
         decoded = self.clock.now_ns()
         detections, counts = self.engine.process(batch)
         transitions = self._move(detections)
-        self._watch(batch, fenced=arrivals.fenced)
+        if not arrivals.fenced:
+            self.clocks.take(batch)
+            self.confirming.take(batch)
         if transitions:
             self._stage("decoded", decoded - arrivals.received_ns, len(transitions))
             self._stage("detected", self.clock.now_ns() - arrivals.received_ns, len(transitions))
@@ -176,10 +178,14 @@ class Line:
         Only after what was there to read has been taken: it may end what would be confirmed.
         """
         self.advance()
-        if not self.desk.unconfirmed:
-            self.backlogs.begin()
-        elif not self._held():
-            self._confirm(self.looked_ns)
+        if self._held():
+            return
+        now, roomy = self.looked_ns, self.owed.roomy or not self.owed.waiting
+        transitions = tuple(self.confirming.look(now, roomy=roomy))
+        if transitions:
+            self._count(transitions)
+            self._sound(now)
+            self._hand_over(b"", transitions)
 
     def advance(self) -> None:
         """Run the whole seconds that have passed: delays, silence, expiries."""
@@ -300,25 +306,6 @@ class Line:
         if transitions or blob:
             self._hand_over(blob, transitions)
             self._sound(now)
-
-    def _watch(self, batch: ReadingBatch, *, fenced: bool) -> None:
-        """Let those see readings that judge how late they come."""
-        if not fenced:
-            self.clocks.take(batch)
-        if self.desk.unconfirmed:
-            self.backlogs.take(batch)
-            if self.engine.derived is not None:
-                self.backlogs.take(self.engine.derived)
-
-    def _confirm(self, now: int) -> None:
-        """Bring into live alarm, and to the siren, what late data left in alarm."""
-        alarms = tuple(self.desk.unconfirmed)
-        live = self.engine.live(alarms, now, self.backlogs.settled(now))
-        transitions = tuple(self.desk.confirm(live, now_ns=now))
-        if transitions:
-            self._count(transitions)
-            self._sound(now)
-            self._hand_over(b"", transitions)
 
     def _count_readings(self, counts: Counts) -> None:
         metrics = self.metrics

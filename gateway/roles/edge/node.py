@@ -338,6 +338,7 @@ class EdgeNode:
         if not connected:
             # What was not acknowledged comes again on the next connection.
             self.line.owed.forget()
+            self.line.confirming.lost()
         else:
             self._met = True
             self.line.liveness.begin(now)

@@ -42,24 +42,30 @@ def test_what_comes_at_its_own_pace_is_not_waited_for(jitter: float) -> None:
 
 
 @pytest.mark.parametrize("interval", [0.1, 1.0, 600.0])
-def test_what_comes_faster_than_it_came_about_is_waited_for(interval: float) -> None:
-    """Up to half a second after its last, whatever the interval at which it was measured."""
+def test_what_comes_faster_than_it_came_about_is_a_backlog(interval: float) -> None:
+    """Whatever the interval at which it was measured; its next may be a second away."""
     backlogs = seen((n / 100, 72_000 - n * (interval - 0.01)) for n in range(100))
-    last = 0.99 if interval > 0.5 else 0.95
-    assert settled(backlogs, last + 0.4) == [False, False]
-    assert settled(backlogs, 1.5) == [True, False]
+    assert settled(backlogs, 0.9) == settled(backlogs, 9) == [False, False]
 
 
-def test_a_backlog_is_seen_behind_what_came_on_time() -> None:
-    """A watch may last for hours; what a device says late after that is waited for like its first.
-
-    So is what comes after an earlier backlog of it.
-    """
-    backlogs = seen([(0, 0.1), (1, 0.1), (10, 300), (10.2, 298)])
-    assert settled(backlogs, 10.6) == [False, False]
-    assert settled(backlogs, 10.7) == [True, False]
-    backlogs = seen([(0, 300), (1, 299), (10, 305)])
+def test_later_by_some_seconds_is_another_backlog() -> None:
+    """A watch may last for hours; what comes then is waited for like the first."""
+    backlogs = seen([(0, 300), (1, 300), (10, 305)])
     assert settled(backlogs, 10.4) == [False, False]
+    assert settled(backlogs, 10.5) == [True, False]
+
+
+def test_what_is_said_now_hides_no_backlog() -> None:
+    """A channel that is told live, in the same read as one that the device had kept."""
+    backlogs = seen([])
+    for number in range(10):
+        received = START + number * SECOND // 5
+        rows = [
+            (0, received, received, 1.0, 0),
+            (1, START - (500 - number) * SECOND, received, 1, 0),
+        ]
+        backlogs.take(ReadingBatch.from_rows(rows))
+        assert settled(backlogs, number / 5) == [False, False]
 
 
 def test_a_clock_of_whole_seconds_is_no_backlog() -> None:
@@ -73,18 +79,18 @@ def test_other_points_of_the_device_count() -> None:
     backlogs = seen([(0, 7200)])
     late = START + SECOND // 2
     backlogs.take(ReadingBatch.from_rows([(1, late - 7000 * SECOND, late, 1.0, 0)]))
-    assert settled(backlogs, 0.9) == [False, False]
-    assert settled(backlogs, 1.0) == [True, False]
+    assert settled(backlogs, 5) == [False, False]
 
 
 def test_of_one_read_the_least_late_counts() -> None:
     """In whichever order, and for whichever device."""
-    rows = [(2, START - n * SECOND, START, 1.0, 0) for n in (3, 1, 2)]
+    rows = [(2, START - n * SECOND, START, 1.0, 0) for n in (300, 100, 200)]
     backlogs = seen([])
     backlogs.take(ReadingBatch.from_rows(rows))
     backlogs.take(ReadingBatch.from_rows([]))
     later = START + SECOND
-    backlogs.take(ReadingBatch.from_rows([(2, later - SECOND, later, 1.0, 0)]))
+    backlogs.take(ReadingBatch.from_rows([(2, later - 100 * SECOND, later, 1.0, 0)]))
+    assert settled(backlogs, 0.4) == [False, False]
     assert settled(backlogs, 0.5) == [False, True]
 
 

@@ -120,12 +120,21 @@ class Wired:
             arrivals = Arrivals.of([Message(topic, said)], received_ns=now, fenced=fenced)
             self.line.take(replace(arrivals, monotonic_ns=passed))
 
-    def moment(self, second: float, said: bytes | None = None, *, topic: str = "p/0") -> None:
+    def moment(
+        self,
+        second: float,
+        said: bytes | None = None,
+        *,
+        topic: str = "p/0",
+        fenced: bool = False,
+        retain: bool = False,
+    ) -> None:
         """Take what a device says at a moment, if anything, and look, as a node does."""
         self.clock.set(START + round(second * NANOSECONDS))
         if said is not None:
             now, passed = self.clock.now_ns(), self.clock.monotonic_ns()
-            arrivals = Arrivals.of([Message(topic, said)], received_ns=now)
+            messages = [Message(topic, said, retain=retain)]
+            arrivals = Arrivals.of(messages, received_ns=now, fenced=fenced)
             self.line.take(replace(arrivals, monotonic_ns=passed))
         self.line.look()
 

@@ -1,0 +1,129 @@
+"""From late data to a live alarm: when the siren need not wait for a backlog any more.
+
+An alarm that late data raised is historical and silent: what its device still hands over may say
+that it is over. It is live when its point's newest readings have been in alarm for two seconds.
+Half a second is enough where it is rather our clock that is wrong, ahead of every device: nothing
+of the point has come on time since the start, and nothing of its device is less late than before
+(`gateway.pipeline.backlogs`). What waited at the broker is judged when that queue has passed.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from detectors.admission import DRAIN
+from device_profiles.quality import Quality
+from gateway.alarms.desk import Desk, Transition
+from gateway.model import NANOSECONDS, decode_event
+from gateway.pipeline.backlogs import SETTLED_NS, Backlogs
+from gateway.pipeline.engine import Engine
+from gateway.readings import ReadingBatch
+
+#: Of so many what was judged before is judged again once a second: each look costs 3 us for each.
+MANY: Final = 1_000
+#: Readings of which only the queue at the broker is to be waited for.
+QUEUED: Final = frozenset({Quality.FENCED.name, Quality.RETAINED.name})
+
+
+class Waiting(NamedTuple):
+    """An alarm that is not yet live: when it is at the latest (ns), and its point, if any."""
+
+    due_ns: int
+    point: int | None
+
+
+class Confirming:
+    """Looks after the alarms that rest on late data.
+
+    Parameters
+    ----------
+    engine
+        Knows the newest readings.
+    desk
+        Knows which alarms are historical, and makes them live.
+    """
+
+    def __init__(self, engine: Engine, desk: Desk) -> None:
+        self._engine, self._desk = engine, desk
+        self._backlogs = Backlogs(engine.plant.points.device)
+        self._waiting: dict[str, Waiting] = {}
+        self._started_ns = 0
+        self._second = 0
+
+    def start(self, now_ns: int) -> None:
+        """Begin: what came on time before says nothing of the clock as it is now."""
+        self._started_ns = now_ns
+
+    def set_clock(self, step_ns: int) -> None:
+        """Follow a step of the gateway's clock: nobody waits longer or shorter for it."""
+        self._note()
+        self._waiting = {
+            alarm: each._replace(due_ns=each.due_ns + step_ns)
+            for alarm, each in self._waiting.items()
+        }
+        self._started_ns += step_ns
+        self._backlogs.begin()
+
+    def lost(self) -> None:
+        """Know nothing of what comes: the broker is away, and what it holds cannot come."""
+        self._backlogs.begin()
+
+    def take(self, batch: ReadingBatch) -> None:
+        """Take readings that did not wait at the broker, with those that were derived from them."""
+        if self._desk.unconfirmed:
+            self._backlogs.take(batch)
+            if self._engine.derived is not None:
+                self._backlogs.take(self._engine.derived)
+
+    def look(self, now_ns: int, *, roomy: bool) -> list[Transition]:
+        """Make live what need not wait any more; at best several times a second.
+
+        Parameters
+        ----------
+        roomy
+            Whether the broker may send: where it waits for our acknowledgement, that nothing comes
+            says nothing.
+        """
+        if not self._desk.unconfirmed:
+            self._waiting.clear()
+            self._backlogs.begin()
+            return []
+        second, before = now_ns // NANOSECONDS, self._second
+        if len(self._desk.unconfirmed) > MANY and second == before:
+            return []
+        self._second = second
+        self._note()
+        live = set(self._engine.live(self._waiting))
+        for alarm in self._waiting.keys() - live:
+            # What is over is waited for anew where it comes again.
+            self._waiting[alarm] = self._waiting[alarm]._replace(due_ns=now_ns + DRAIN)
+        ended = self._ended(now_ns, roomy=roomy)
+        return self._desk.confirm([each for each in ended if each in live], now_ns=now_ns)
+
+    def _ended(self, now_ns: int, *, roomy: bool) -> list[str]:
+        """Return the alarms for which nothing is waited for any more, in the order they rose."""
+        settled = self._backlogs.settled(now_ns)
+        heard, device = self._engine.heard, self._engine.plant.points.device
+        return [
+            alarm
+            for alarm, (due_ns, point) in self._waiting.items()
+            if due_ns <= now_ns
+            or (
+                roomy
+                and point is not None
+                and settled[device[point]]
+                and heard[point] < self._started_ns
+            )
+        ]
+
+    def _note(self) -> None:
+        """Note since when each alarm waits; forget those that wait no more."""
+        known = self._waiting
+        self._waiting = {
+            alarm: known.get(alarm) or self._new(alarm) for alarm in self._desk.unconfirmed
+        }
+
+    def _new(self, alarm: str) -> Waiting:
+        event = decode_event(self._desk.entries[alarm])
+        wait_ns = SETTLED_NS if event.quality in QUEUED else DRAIN
+        return Waiting(event.received_ns + wait_ns, self._engine.point_of(alarm))
