@@ -11,6 +11,8 @@ from gateway.model import NANOSECONDS
 from gateway.pipeline.plant import Plant
 from gateway.roles.edge.confirming import MANY
 from gateway.roles.edge.site import load_site
+from gateway.simulation.broker import LocalBroker, mosquitto
+from tests.gateway.roles.edge.edge import running, write_site
 from tests.gateway.roles.edge.test_source_times import plant_of, told
 from tests.gateway.roles.edge.wired import Wired
 from tests.gateway.southbound.test_liveness import DEVICE, HEAD, START
@@ -43,6 +45,17 @@ def said_at(made: float, value: float) -> bytes:
 
 def causes(wired: Wired) -> list[str]:
     return [event.cause for event in told(wired)]
+
+
+def timed(folder: Path, more: str = "") -> Plant:
+    """Two devices that state their times, and what else there is."""
+    path = folder / "site.toml"
+    devices = (DEVICE.format(n=n, interval="20s") + "range = [0, 1000]\n" for n in (0, 1))
+    stated = (
+        each.replace('"\n[[device.point', '"\ntime = "/ts"\n[[device.point') for each in devices
+    )
+    path.write_text(HEAD + "".join(stated) + more, encoding="utf-8")
+    return load_site(path).plant
 
 
 def play(wired: Wired, said: Iterable[tuple[float, float, float]], *, until: float) -> list[float]:
@@ -154,6 +167,17 @@ def test_a_queue_that_comes_for_too_long_is_waited_for_as_it_comes(plant: Plant)
     assert causes(wired) == ["raise"]
 
 
+def test_what_has_a_time_is_waited_for_in_such_a_queue_too(plant: Plant) -> None:
+    """Two seconds, though the queue is slow: half a second says nothing of it."""
+    wired = Wired(plant)
+    wired.moment(1, said_at(1 - AHEAD, HIGH), fenced=True)
+    wired.moment(1.9)
+    wired.moment(2, said_at(2 - AHEAD, NORMAL), fenced=True)
+    for number in range(21, 60):
+        wired.moment(number / LOOKS)
+    assert causes(wired) == ["raise"]
+
+
 @pytest.mark.parametrize("how", [{"fenced": True}, {"retain": True}])
 def test_what_only_the_broker_kept_is_live_after_half_a_second(
     plant: Plant, how: dict[str, bool]
@@ -200,6 +224,22 @@ def test_a_broker_that_is_away_says_nothing(plant: Plant) -> None:
     assert causes(wired) == ["raise", "confirm"]
 
 
+@pytest.mark.broker
+@pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
+async def test_a_node_tells_that_its_broker_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As soon as it knows, and not that it is back."""
+    told = list[bool]()
+    with LocalBroker(tmp_path / "broker", program=mosquitto()) as broker:
+        async with running(write_site(tmp_path, port=broker.port)) as edge:
+            monkeypatch.setattr(edge.node.line.confirming, "lost", lambda: told.append(True))
+            edge.node._broker_changed(None)
+            assert told == []
+            edge.node._broker_changed("refused")
+            assert told == [True]
+
+
 @pytest.mark.parametrize("step_s", [3600, -3600])
 def test_a_clock_that_is_set_meanwhile_changes_no_wait(plant: Plant, step_s: int) -> None:
     """An hour forward is not half a second without a reading, and an hour back no hour more."""
@@ -238,18 +278,28 @@ def test_a_restart_forgets_that_the_clock_was_right(plant: Plant) -> None:
 
 def test_what_is_derived_from_late_data_sounds_as_soon(tmp_path: Path) -> None:
     """A vote of two, both of them two hours late by our clock."""
-    path = tmp_path / "site.toml"
-    devices = (DEVICE.format(n=n, interval="20s") + "range = [0, 1000]\n" for n in (0, 1))
-    stated = (
-        each.replace('"\n[[device.point', '"\ntime = "/ts"\n[[device.point') for each in devices
-    )
-    path.write_text(HEAD + "".join(stated) + VOTE, encoding="utf-8")
-    wired = Wired(load_site(path).plant)
+    wired = Wired(timed(tmp_path, VOTE))
     for device in (0, 1):
         wired.moment(0.5 + device / 100, said_at(0.5 - AHEAD, HIGH), topic=f"p/{device}")
     wired.moment(1.1)
     events = [each.event for work in wired.work for each in work.transitions]
     assert [e.cause for e in events if e.tag == "V"] == ["raise", "confirm"]
+
+
+def test_a_device_is_known_while_somebody_waits_for_one(tmp_path: Path) -> None:
+    """What it said a minute ago, beside an alarm of another, is no sign that it has ended now."""
+    wired = Wired(timed(tmp_path))
+    wired.moment(1, said_at(1 - AHEAD, NORMAL), topic="p/1")
+    wired.moment(1.1, said_at(1 - AHEAD, HIGH), topic="p/0")
+    wired.moment(1.2, said_at(1.1 - AHEAD, NORMAL), topic="p/1")
+    for number in range(13, 30):
+        wired.moment(number / LOOKS)
+    assert causes(wired) == ["raise", "confirm"]
+    wired.moment(60, said_at(60 - AHEAD, HIGH), topic="p/1")
+    wired.moment(60.4)
+    assert causes(wired)[2:] == ["raise"]
+    wired.moment(60.5)
+    assert causes(wired)[2:] == ["raise", "confirm"]
 
 
 def test_in_a_flood_all_are_looked_at_once_a_second(tmp_path: Path) -> None:

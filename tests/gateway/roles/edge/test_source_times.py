@@ -131,7 +131,7 @@ def test_a_reading_told_twice_counts_once(tmp_path: Path) -> None:
 
 
 def test_late_data_that_stand_in_alarm_become_live(tmp_path: Path) -> None:
-    """Two seconds after a backlog what still stands is confirmed, and sounds."""
+    """Two seconds after a backlog raised it, what still stands is confirmed, and sounds."""
     wired = Wired(plant_of(tmp_path))
     before(wired, 20.0)
     for late in range(5):
