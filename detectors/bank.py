@@ -230,6 +230,12 @@ class Bank:
         found: Ints = self.state.points["heard"]
         return found
 
+    @property
+    def quiet(self) -> Ints:
+        """Until when the clock does not judge each point, ns: late data are coming."""
+        found: Ints = self.state.points["quiet"]
+        return found
+
     def newest(self, point: int) -> Newest:
         """Return what is known of a point."""
         return self.newest_of(np.array([point]))[0]

@@ -4,8 +4,8 @@ A backlog comes faster than it came about, so each of its readings is less late 
 What comes at the pace at which it was measured is late by as much each time: the device's clock is
 slow, or ours is ahead, and nothing is to be waited for. Which of both a first late reading is shows
 only in what follows it. So late data has settled when for half a second nothing came of its device
-that was less late, or so much later that it is another backlog. A device that was seen to hand over
-what it kept has not settled until that is forgotten: its next message may be a second away.
+that was less late, or so much later that it is another backlog; and ten seconds where it was seen
+to hand over what it kept, since its next message may be a while away.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ SETTLED_NS: Final = 500_000_000
 PACE_NS: Final = 500_000_000
 #: Later by more than this, which a clock of whole seconds is not: another backlog begins.
 ANOTHER_NS: Final = 2_000_000_000
+#: So long after a backlog a device is like any other.
+FORGOTTEN_NS: Final = 10_000_000_000
 NEVER: Final = 1 << 62
 
 
@@ -64,20 +66,25 @@ class Backlogs:
         devices, own = np.unique(self._device[batch.point[old]], return_inverse=True)
         late = np.full(devices.size, NEVER, np.int64)
         np.minimum.at(late, own, delay[old])
+        most = np.zeros(devices.size, np.int64)
+        np.maximum.at(most, own, delay[old])
         before = self._late[devices]
         less = late < before - PACE_NS
-        self._draining[devices] |= less & (before < NEVER)
-        changed = less | (late > before + ANOTHER_NS)
+        # Several at once, of hours: more than a loop that stood still for a moment explains.
+        handed_over = (less & (before < NEVER)) | (most - late > ANOTHER_NS)
+        changed = less | (late > before + ANOTHER_NS) | handed_over
+        self._draining[devices[changed]] = handed_over[changed]
         self._late[devices[changed]] = late[changed]
         self._since[devices[changed]] = batch.received_ns[-1]
 
     def settled(self, now_ns: int) -> npt.NDArray[np.bool_]:
-        """Return of which devices what is late is late by as much, for half a second at least.
+        """Return of which devices all that is late has been late by as much for long enough.
 
         Returns
         -------
         ndarray
             Shape (devices,); false where nothing has come since the watch began.
         """
-        found: npt.NDArray[np.bool_] = (self._since <= now_ns - SETTLED_NS) & ~self._draining
+        wait = np.where(self._draining, FORGOTTEN_NS, SETTLED_NS)
+        found: npt.NDArray[np.bool_] = self._since <= now_ns - wait
         return found

@@ -162,6 +162,11 @@ class Engine:
         """When each point last had usable data that came on time, ns; very negative for never."""
         return self.bank.heard
 
+    @property
+    def quiet(self) -> npt.NDArray[np.int64]:
+        """Until when late data are waited for, of each point, ns; very negative for none."""
+        return self.bank.quiet
+
     def next_due(self) -> int:
         """Return the earliest whole second at which a delay could run out; very late for none."""
         return self.bank.next_due()

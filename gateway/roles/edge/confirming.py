@@ -1,10 +1,12 @@
 """From late data to a live alarm: when the siren need not wait for a backlog any more.
 
 An alarm that late data raised is historical and silent: what its device still hands over may say
-that it is over. It is live when its point's newest readings have been in alarm for two seconds.
-Half a second is enough where it is rather our clock that is wrong, ahead of every device: nothing
-of the point has come on time since the start, and nothing of its device is less late than before
-(`gateway.pipeline.backlogs`). What waited at the broker is judged when that queue has passed.
+that it is over. It is live two seconds later if its point's newest reading is in alarm. Where that
+was not so meanwhile, two seconds count from the first late reading of what comes then, and whatever
+comes on time is waited for no more. Half a second is enough where it is rather our clock that is
+wrong, ahead of every device: nothing of the point has come on time since the start, and nothing of
+its device is less late than before (`gateway.pipeline.backlogs`). What waited at the broker without
+a time of its own is live after half a second. While that queue still comes, nothing is.
 """
 
 from __future__ import annotations
@@ -26,10 +28,24 @@ QUEUED: Final = frozenset({Quality.FENCED.name, Quality.RETAINED.name})
 
 
 class Waiting(NamedTuple):
-    """An alarm that is not yet live: when it is at the latest (ns), and its point, if any."""
+    """An alarm that is not yet live.
+
+    Parameters
+    ----------
+    due_ns
+        When it is, if it was in alarm since it rose.
+    point
+        Of its rule, if it has one.
+    was_over
+        Whether its point's newest reading was not in alarm meanwhile, or may have been.
+    heard_ns
+        When the point had come on time by then.
+    """
 
     due_ns: int
     point: int | None
+    was_over: bool
+    heard_ns: int
 
 
 class Confirming:
@@ -58,7 +74,7 @@ class Confirming:
         """Follow a step of the gateway's clock: nobody waits longer or shorter for it."""
         self._note()
         self._waiting = {
-            alarm: each._replace(due_ns=each.due_ns + step_ns)
+            alarm: each._replace(due_ns=each.due_ns + step_ns, heard_ns=each.heard_ns + step_ns)
             for alarm, each in self._waiting.items()
         }
         self._started_ns += step_ns
@@ -94,27 +110,30 @@ class Confirming:
         self._second = second
         self._note()
         live = set(self._engine.live(self._waiting))
+        heard = self._engine.heard
         for alarm in self._waiting.keys() - live:
-            # What is over is waited for anew where it comes again.
-            self._waiting[alarm] = self._waiting[alarm]._replace(due_ns=now_ns + DRAIN)
+            waiting = self._waiting[alarm]
+            if waiting.point is not None:
+                heard_ns = int(heard[waiting.point])
+                self._waiting[alarm] = waiting._replace(was_over=True, heard_ns=heard_ns)
         ended = self._ended(now_ns, roomy=roomy)
         return self._desk.confirm([each for each in ended if each in live], now_ns=now_ns)
 
     def _ended(self, now_ns: int, *, roomy: bool) -> list[str]:
         """Return the alarms for which nothing is waited for any more, in the order they rose."""
         settled = self._backlogs.settled(now_ns)
-        heard, device = self._engine.heard, self._engine.plant.points.device
-        return [
-            alarm
-            for alarm, (due_ns, point) in self._waiting.items()
-            if due_ns <= now_ns
-            or (
-                roomy
-                and point is not None
-                and settled[device[point]]
-                and heard[point] < self._started_ns
-            )
-        ]
+        heard, quiet = self._engine.heard, self._engine.quiet
+        device = self._engine.plant.points.device
+        found = []
+        for alarm, (due_ns, point, was_over, heard_ns) in self._waiting.items():
+            if point is None:
+                continue
+            doubted = roomy and heard[point] < self._started_ns and settled[device[point]]
+            on_time = heard[point] > heard_ns
+            waited = (quiet[point] if was_over else due_ns) <= now_ns
+            if waited or on_time or doubted:
+                found.append(alarm)
+        return found
 
     def _note(self) -> None:
         """Note since when each alarm waits; forget those that wait no more."""
@@ -126,4 +145,10 @@ class Confirming:
     def _new(self, alarm: str) -> Waiting:
         event = decode_event(self._desk.entries[alarm])
         wait_ns = SETTLED_NS if event.quality in QUEUED else DRAIN
-        return Waiting(event.received_ns + wait_ns, self._engine.point_of(alarm))
+        return Waiting(
+            due_ns=event.received_ns + wait_ns,
+            point=self._engine.point_of(alarm),
+            was_over=event.received_ns < self._started_ns,
+            # Within a second it is the source time that counts as heard.
+            heard_ns=event.received_ns - NANOSECONDS,
+        )

@@ -55,6 +55,21 @@ def test_later_by_some_seconds_is_another_backlog() -> None:
     assert settled(backlogs, 10.5) == [True, False]
 
 
+def test_a_backlog_that_comes_at_once_is_one() -> None:
+    """Ten readings in one read, minutes apart, are not what a clock that is off looks like."""
+    backlogs = seen([])
+    rows = [(0, START - n * 60 * SECOND, START, 1.0, 0) for n in range(20, 10, -1)]
+    backlogs.take(ReadingBatch.from_rows(rows))
+    assert settled(backlogs, 9) == [False, False]
+
+
+def test_a_line_that_faltered_is_forgotten_after_ten_seconds() -> None:
+    """Two readings were held up and came faster than they were measured: no backlog for ever."""
+    backlogs = seen([(0, 7200), (1, 7200), (4, 7203), (4.1, 7201.1), (5, 7200)])
+    assert settled(backlogs, 14.9) == [False, False]
+    assert settled(backlogs, 15) == [True, False]
+
+
 def test_what_is_said_now_hides_no_backlog() -> None:
     """A channel that is told live, in the same read as one that the device had kept."""
     backlogs = seen([])
@@ -84,7 +99,7 @@ def test_other_points_of_the_device_count() -> None:
 
 def test_of_one_read_the_least_late_counts() -> None:
     """In whichever order, and for whichever device."""
-    rows = [(2, START - n * SECOND, START, 1.0, 0) for n in (300, 100, 200)]
+    rows = [(2, START - n * SECOND, START, 1.0, 0) for n in (102, 100, 101)]
     backlogs = seen([])
     backlogs.take(ReadingBatch.from_rows(rows))
     backlogs.take(ReadingBatch.from_rows([]))

@@ -147,6 +147,57 @@ def test_a_second_backlog_is_waited_for_like_the_first(plant: Plant) -> None:
     assert [event.cause for event in told(wired)] == ["raise"]
 
 
+def test_what_comes_and_goes_sounds(plant: Plant) -> None:
+    """A leak that puffs, of a device whose clock lost two minutes: late data clear nothing."""
+    said = [(n, n - 0.1, NORMAL) for n in range(1, 4)]
+    said += [(200 + n, 80.0 + n, NORMAL if n % 2 else HIGH) for n in range(20)]
+    (confirmed,) = play(Wired(plant), said, until=220)
+    assert confirmed <= 206
+
+
+def test_a_fresh_reading_waits_for_nothing(plant: Plant) -> None:
+    """A backlog rose and fell, and stands on what is over; now it is high: that is live at once."""
+    backlog = [(110 + n / 10, 20.0 + n, HIGH if n < 2 else NORMAL) for n in range(4)]
+    said = [(1, 0.9, NORMAL), *backlog, (120.05, 120, HIGH)]
+    (confirmed,) = play(Wired(plant), said, until=125)
+    assert confirmed == pytest.approx(120.05)
+
+
+def test_so_does_one_without_a_time_behind_a_queue(plant: Plant) -> None:
+    """What waited rose and fell, and stands on what is over; what is said now is live at once."""
+    wired = Wired(plant)
+    wired.moment(1, OLD, fenced=True)
+    wired.moment(1.1, b'{"x": 20.0}', fenced=True)
+    wired.moment(5)
+    assert causes(wired) == ["raise"]
+    wired.moment(5.05, OLD)
+    assert causes(wired) == ["raise", "confirm"]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_was_over_is_waited_for_behind_a_fence(
+    plant: Plant,
+    restart: bool,  # noqa: FBT001
+) -> None:
+    """An old value at the end of a queue, the next of the device just behind it."""
+    wired = Wired(plant)
+    play(wired, [(1, 0.9, NORMAL), (100, 10, HIGH), (100.1, 11, NORMAL)], until=110)
+    if restart:
+        line = wired.line
+        wired = Wired(plant, snapshot=line.engine.snapshot(), second=112,
+                      statuses=line.desk.statuses, entries=line.desk.entries)  # fmt: skip
+    wired.held = True
+    for number in range(1121, 1150):
+        wired.moment(number / LOOKS)
+    wired.moment(115, said_at(12, HIGH))
+    wired.held = False
+    wired.moment(115.1)
+    wired.moment(115.3, said_at(13, NORMAL))
+    for number in range(1154, 1250):
+        wired.moment(number / LOOKS)
+    assert "confirm" not in causes(wired)
+
+
 def test_behind_a_fence_nothing_is_confirmed(plant: Plant) -> None:
     """What waited at the broker may be over; it is judged when the queue has passed."""
     wired = Wired(plant)
