@@ -158,9 +158,24 @@ def test_what_comes_and_goes_sounds(plant: Plant) -> None:
 def test_a_fresh_reading_waits_for_nothing(plant: Plant) -> None:
     """A backlog rose and fell, and stands on what is over; now it is high: that is live at once."""
     backlog = [(110 + n / 10, 20.0 + n, HIGH if n < 2 else NORMAL) for n in range(4)]
-    said = [(1, 0.9, NORMAL), *backlog, (120.05, 120, HIGH)]
+    said = [(1, 0.9, NORMAL), *backlog, (110.55, 110.5, HIGH)]
     (confirmed,) = play(Wired(plant), said, until=125)
-    assert confirmed == pytest.approx(120.05)
+    assert confirmed == pytest.approx(110.55)
+
+
+def test_what_is_late_again_is_waited_for_again(plant: Plant) -> None:
+    """What was said on time since, without a time so that it cleared nothing, is no reason."""
+    wired = Wired(plant)
+    play(wired, [(1, 0.9, NORMAL), (100, 10, HIGH)], until=100)
+    wired.moment(100.1, b'{"x": 20.0}')
+    for number in range(1002, 1100):
+        wired.moment(number / LOOKS)
+    wired.moment(400, said_at(300, HIGH))
+    wired.moment(400.1)
+    wired.moment(400.2, said_at(301, NORMAL))
+    for number in range(4003, 4100):
+        wired.moment(number / LOOKS)
+    assert causes(wired) == ["raise"]
 
 
 def test_so_does_one_without_a_time_behind_a_queue(plant: Plant) -> None:
@@ -294,15 +309,15 @@ async def test_a_node_tells_that_its_broker_is_away(
 @pytest.mark.parametrize("step_s", [3600, -3600])
 def test_a_clock_that_is_set_meanwhile_changes_no_wait(plant: Plant, step_s: int) -> None:
     """An hour forward is not half a second without a reading, and an hour back no hour more."""
-    wired = Wired(plant)
-    play(wired, [(0.5, 0.5 - AHEAD, HIGH)], until=0.6)
-    wired.clock.step_ns = step_s * NANOSECONDS
-    wired.moment(0.7)
-    assert causes(wired) == ["raise"]
-    wired.moment(2.4)
-    assert causes(wired) == ["raise"]
-    wired.moment(2.5)
-    assert causes(wired) == ["raise", "confirm"]
+    for known, at, made in (([], 0.5, -3600.0), ([(0.1, 0.0, NORMAL)], 100.5, 10.0)):
+        wired = Wired(plant)
+        play(wired, [*known, (at, made, HIGH)], until=at + 0.1)
+        wired.clock.step_ns = step_s * NANOSECONDS
+        for later in (0.2, 1.9):
+            wired.moment(at + later)
+            assert causes(wired) == ["raise"]
+        wired.moment(at + 2)
+        assert causes(wired) == ["raise", "confirm"]
 
 
 def test_a_restart_waits_for_what_is_left_of_it(plant: Plant) -> None:
