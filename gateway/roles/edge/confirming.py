@@ -2,15 +2,17 @@
 
 An alarm that late data raised is historical and silent: what its device still hands over may say
 that it is over. It is live two seconds later if its point's newest reading is in alarm. Where that
-was not so meanwhile, two seconds count from the first late reading of what comes then, and whatever
-comes on time is waited for no more. Half a second is enough where it is rather our clock that is
-wrong, ahead of every device: nothing of the point has come on time since the start, and nothing of
-its device is less late than before (`gateway.pipeline.backlogs`). What waited at the broker without
-a time of its own is live after half a second. While that queue still comes, nothing is.
+was not so meanwhile, and behind a queue or a restart where nobody looked, the two seconds from the
+first late reading of a run must be over too. What comes on time ends the wait. Half a second is
+enough where it is rather our clock that is wrong, ahead of every device: nothing of the point has
+come on time since the start, and nothing of its device is less late than before
+(`gateway.pipeline.backlogs`). What waited at the broker without a time of its own is live after
+half a second. While that queue still comes, nothing is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from detectors.admission import DRAIN
@@ -33,7 +35,7 @@ class Waiting(NamedTuple):
     Parameters
     ----------
     due_ns
-        When it is, if it was in alarm since it rose.
+        When it is at the earliest, but for what comes on time and a clock that is in doubt.
     point
         Of its rule, if it has one.
     was_over
@@ -65,10 +67,19 @@ class Confirming:
         self._waiting: dict[str, Waiting] = {}
         self._started_ns = 0
         self._second = 0
+        #: Whether nobody looked for a while.
+        self._blind = False
 
     def start(self, now_ns: int) -> None:
         """Begin: what came on time before says nothing of the clock as it is now."""
         self._started_ns = now_ns
+        self._note()
+        self._doubt(self._waiting)
+        # Of before is what the clock of then said; it may have been set since.
+        self._waiting = {
+            alarm: each._replace(due_ns=min(each.due_ns, now_ns))
+            for alarm, each in self._waiting.items()
+        }
 
     def set_clock(self, step_ns: int) -> None:
         """Follow a step of the gateway's clock: nobody waits longer or shorter for it."""
@@ -91,11 +102,13 @@ class Confirming:
             if self._engine.derived is not None:
                 self._backlogs.take(self._engine.derived)
 
-    def look(self, now_ns: int, *, roomy: bool) -> list[Transition]:
+    def look(self, now_ns: int, *, held: bool, roomy: bool) -> list[Transition]:
         """Make live what need not wait any more; at best several times a second.
 
         Parameters
         ----------
+        held
+            Whether a queue from before may still be coming: then nothing is.
         roomy
             Whether the broker may send: where it waits for our acknowledgement, that nothing comes
             says nothing.
@@ -104,18 +117,19 @@ class Confirming:
             self._waiting.clear()
             self._backlogs.begin()
             return []
+        if held:
+            self._blind = True
+            return []
         second, before = now_ns // NANOSECONDS, self._second
         if len(self._desk.unconfirmed) > MANY and second == before:
             return []
         self._second = second
         self._note()
+        if self._blind:
+            self._blind = False
+            self._doubt(self._waiting)
         live = set(self._engine.live(self._waiting))
-        heard = self._engine.heard
-        for alarm in self._waiting.keys() - live:
-            waiting = self._waiting[alarm]
-            if waiting.point is not None:
-                heard_ns = int(heard[waiting.point])
-                self._waiting[alarm] = waiting._replace(was_over=True, heard_ns=heard_ns)
+        self._doubt(self._waiting.keys() - live)
         ended = self._ended(now_ns, roomy=roomy)
         return self._desk.confirm([each for each in ended if each in live], now_ns=now_ns)
 
@@ -130,10 +144,18 @@ class Confirming:
                 continue
             doubted = roomy and heard[point] < self._started_ns and settled[device[point]]
             on_time = heard[point] > heard_ns
-            waited = (quiet[point] if was_over else due_ns) <= now_ns
+            waited = due_ns <= now_ns and (not was_over or quiet[point] <= now_ns)
             if waited or on_time or doubted:
                 found.append(alarm)
         return found
+
+    def _doubt(self, alarms: Iterable[str]) -> None:
+        """Note that these alarms are over, or may have been."""
+        heard = self._engine.heard
+        for alarm in alarms:
+            waiting = self._waiting[alarm]
+            heard_ns = int(heard[waiting.point]) if waiting.point is not None else 0
+            self._waiting[alarm] = waiting._replace(was_over=True, heard_ns=heard_ns)
 
     def _note(self) -> None:
         """Note since when each alarm waits; forget those that wait no more."""
@@ -148,7 +170,7 @@ class Confirming:
         return Waiting(
             due_ns=event.received_ns + wait_ns,
             point=self._engine.point_of(alarm),
-            was_over=event.received_ns < self._started_ns,
+            was_over=False,
             # Within a second it is the source time that counts as heard.
             heard_ns=event.received_ns - NANOSECONDS,
         )

@@ -178,10 +178,8 @@ class Line:
         Only after what was there to read has been taken: it may end what would be confirmed.
         """
         self.advance()
-        if self._held():
-            return
         now, roomy = self.looked_ns, self.owed.roomy or not self.owed.waiting
-        transitions = tuple(self.confirming.look(now, roomy=roomy))
+        transitions = tuple(self.confirming.look(now, held=self._held(), roomy=roomy))
         if transitions:
             self._count(transitions)
             self._sound(now)
