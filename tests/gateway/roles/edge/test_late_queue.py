@@ -74,7 +74,10 @@ def test_what_was_over_behind_a_fence_is_not_live_as_it_falls(plant: Plant) -> N
         assert causes(wired) == ["raise"]
 
 
-def test_a_clock_set_back_before_a_restart_keeps_nobody_waiting(plant: Plant) -> None:
+@pytest.mark.parametrize(("says", "at"), [(101.4 - 3600, 101.5), (None, 102.1)])
+def test_a_clock_set_back_before_a_restart_keeps_nobody_waiting(
+    plant: Plant, says: float | None, at: float
+) -> None:
     """What the store says of times is of another clock; what comes on time is live at once."""
     wired = Wired(plant)
     play(wired, [(1, 0.9, NORMAL), (100, 10, HIGH)], until=100)
@@ -83,7 +86,9 @@ def test_a_clock_set_back_before_a_restart_keeps_nobody_waiting(plant: Plant) ->
     again = Wired(plant, snapshot=wired.line.engine.snapshot(), second=101,
                   step_ns=-3600 * NANOSECONDS,
                   statuses=wired.line.desk.statuses, entries=wired.line.desk.entries)  # fmt: skip
-    again.moment(101.5, said_at(101.4 - 3600, HIGH))
+    again.moment(at - 0.2)
+    assert causes(again) == []
+    again.moment(at, None if says is None else said_at(says, HIGH))
     assert causes(again) == ["confirm"]
 
 
