@@ -188,7 +188,9 @@ async def test_a_full_outbox_sheds_and_counts(
             note = edge.node.desk.note("probe", now_ns=edge.node.clock.now_ns())
             edge.node.line.emit([note])
         await edge.say(150.0)
-        await until(lambda: any(event.kind == "shed" for event in stored(tmp_path / "data")))
+        kept = tmp_path / "data"
+        await until(lambda: any(event.alarm == "gw/A/h" for event in stored(kept)))
+        await until(lambda: any(event.kind == "shed" for event in stored(kept)))
         rows: list[tuple[str]] = await edge.node.storage.act(
             lambda database: database.execute("SELECT alarm FROM outbox ORDER BY seq")
         )
