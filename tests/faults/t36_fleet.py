@@ -44,7 +44,7 @@ DRAIN_S: Final = {HOUR: 1500.0, QUARTER: 480.0, FIVE_MINUTES: 240.0}
 LIVE_HZ: Final = {HOUR: 10.0, QUARTER: 20.0, FIVE_MINUTES: 20.0}
 FEWEST: Final = 200
 #: By then their attempts are far apart, as after an hour.
-AWAY_S: Final = 20.0
+AWAY_S: Final = 40.0
 #: Two seconds are promised. On a disk that is quick a centre that writes all in the order of coming
 #: takes nearly as long, and one that writes first what is live a tenth of it.
 LIVE_S: Final = 1.0
