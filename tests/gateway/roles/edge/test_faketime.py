@@ -19,6 +19,7 @@ import pytest
 
 from gateway.model import NANOSECONDS, AlarmEvent
 from gateway.simulation.broker import LocalBroker, mosquitto
+from tests.faults.judging.stores import spooled
 from tests.gateway.roles.edge.edge import stored, until, verified, write_site
 
 LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
@@ -90,6 +91,9 @@ async def test_a_real_process_outlives_its_clock(tmp_path: Path, step_s: int) ->
                 await say(20.0)
                 began = time.monotonic()
                 await say(150.0)
+                # Of a device that is not known yet nobody could say what the clock was before.
+                spool = tmp_path / "data" / "spool"
+                await until(lambda: 150.0 in {value for *_, value in spooled(spool).readings})
                 machine.set_clock(step_s)
                 while not machine.events("h") and time.monotonic() - began < 30:
                     await say(150.0)
