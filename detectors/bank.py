@@ -241,7 +241,7 @@ class Bank:
         return self.newest_of(np.array([point]))[0]
 
     def newest_of(self, points: Ints) -> list[Newest]:
-        """Return what is known of each of these points."""
+        """Return what is known of each of these points, shape (n,), in their order."""
         state = self.state.points[points]
         columns = (state[name].tolist() for name in ("last", "value", "grade", "unknown", "quiet"))
         return [

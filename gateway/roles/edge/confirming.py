@@ -23,7 +23,7 @@ from gateway.pipeline.backlogs import SETTLED_NS, Backlogs
 from gateway.pipeline.engine import Engine
 from gateway.readings import ReadingBatch
 
-#: Of so many what was judged before is judged again once a second: each look costs 3 us for each.
+#: More than so many are judged once a second, not at each look: each costs 3 us of the event loop.
 MANY: Final = 1_000
 #: Readings of which only the queue at the broker is to be waited for.
 QUEUED: Final = frozenset({Quality.FENCED.name, Quality.RETAINED.name})

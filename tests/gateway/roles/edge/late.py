@@ -21,6 +21,26 @@ def said_at(made: float, value: float) -> bytes:
     return f'{{"ts": {round((START / NANOSECONDS + made) * 1000)}, "x": {value}}}'.encode()
 
 
+def wait(wired: Wired, since: float, until: float) -> None:
+    """Let the node look every tenth of a second, behind one second and up to another."""
+    for number in range(round(since * LOOKS) + 1, round(until * LOOKS) + 1):
+        wired.moment(number / LOOKS)
+
+
+def restarted(wired: Wired, *, second: int, step_ns: int = 0, **start: int) -> Wired:
+    """Return a line that takes up what another left."""
+    line = wired.line
+    return Wired(
+        line.engine.plant,
+        snapshot=line.engine.snapshot(),
+        statuses=line.desk.statuses,
+        entries=line.desk.entries,
+        second=second,
+        step_ns=step_ns,
+        **start,
+    )
+
+
 def causes(wired: Wired) -> list[str]:
     return [event.cause for event in told(wired)]
 
@@ -41,7 +61,6 @@ def play(wired: Wired, said: Iterable[tuple[float, float, float]], *, until: flo
             wired.moment(look / LOOKS)
             look += 1
         wired.moment(at, said_at(made, value))
-    for number in range(look, round(until * LOOKS) + 1):
-        wired.moment(number / LOOKS)
+    wait(wired, (look - 1) / LOOKS, until)
     events = [event for event in told(wired) if event.cause == "confirm"]
     return [(event.received_ns - START) / NANOSECONDS for event in events]

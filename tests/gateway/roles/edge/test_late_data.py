@@ -9,7 +9,7 @@ import pytest
 from gateway.pipeline.plant import Plant
 from gateway.roles.edge.confirming import MANY
 from gateway.roles.edge.site import load_site
-from tests.gateway.roles.edge.late import AHEAD, HIGH, LOOKS, NORMAL, causes, play, said_at
+from tests.gateway.roles.edge.late import AHEAD, HIGH, NORMAL, causes, play, said_at, wait
 from tests.gateway.roles.edge.test_source_times import plant_of, told
 from tests.gateway.roles.edge.wired import Wired
 from tests.gateway.southbound.test_liveness import DEVICE, HEAD
@@ -126,13 +126,11 @@ def test_what_is_late_again_is_waited_for_again(plant: Plant) -> None:
     wired = Wired(plant)
     play(wired, [(1, 0.9, NORMAL), (100, 10, HIGH)], until=100)
     wired.moment(100.1, b'{"x": 20.0}')
-    for number in range(1002, 1100):
-        wired.moment(number / LOOKS)
+    wait(wired, 100.1, 109.9)
     wired.moment(400, said_at(300, HIGH))
     wired.moment(400.1)
     wired.moment(400.2, said_at(301, NORMAL))
-    for number in range(4003, 4100):
-        wired.moment(number / LOOKS)
+    wait(wired, 400.2, 409.9)
     assert causes(wired) == ["raise"]
 
 
@@ -164,8 +162,7 @@ def test_a_device_is_known_while_somebody_waits_for_one(tmp_path: Path) -> None:
     wired.moment(1, said_at(1 - AHEAD, NORMAL), topic="p/1")
     wired.moment(1.1, said_at(1 - AHEAD, HIGH), topic="p/0")
     wired.moment(1.2, said_at(1.1 - AHEAD, NORMAL), topic="p/1")
-    for number in range(13, 30):
-        wired.moment(number / LOOKS)
+    wait(wired, 1.2, 2.9)
     assert causes(wired) == ["raise", "confirm"]
     wired.moment(60, said_at(60 - AHEAD, HIGH), topic="p/1")
     wired.moment(60.4)
@@ -186,6 +183,5 @@ def test_in_a_flood_all_are_looked_at_once_a_second(tmp_path: Path) -> None:
     asked = list[int]()
     live = wired.line.engine.live
     wired.line.engine.live = lambda alarms: asked.append(1) or live(alarms)
-    for number in range(21, 51):
-        wired.moment(number / LOOKS)
+    wait(wired, 2, 5)
     assert len(asked) == 4

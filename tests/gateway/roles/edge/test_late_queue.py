@@ -10,7 +10,16 @@ from gateway.model import NANOSECONDS
 from gateway.pipeline.plant import Plant
 from gateway.simulation.broker import LocalBroker, mosquitto
 from tests.gateway.roles.edge.edge import running, write_site
-from tests.gateway.roles.edge.late import AHEAD, HIGH, LOOKS, NORMAL, causes, play, said_at
+from tests.gateway.roles.edge.late import (
+    AHEAD,
+    HIGH,
+    NORMAL,
+    causes,
+    play,
+    restarted,
+    said_at,
+    wait,
+)
 from tests.gateway.roles.edge.test_source_times import plant_of
 from tests.gateway.roles.edge.wired import Wired
 
@@ -22,7 +31,7 @@ def plant(tmp_path: Path) -> Plant:
     return plant_of(tmp_path)
 
 
-def test_so_does_one_without_a_time_behind_a_queue(plant: Plant) -> None:
+def test_a_fresh_reading_without_a_time_waits_for_nothing(plant: Plant) -> None:
     """What waited rose and fell, and stands on what is over; what is said now is live at once."""
     wired = Wired(plant)
     wired.moment(1, OLD, fenced=True)
@@ -42,18 +51,14 @@ def test_what_was_over_is_waited_for_behind_a_fence(
     wired = Wired(plant)
     play(wired, [(1, 0.9, NORMAL), (100, 10, HIGH), (100.1, 11, NORMAL)], until=110)
     if restart:
-        line = wired.line
-        wired = Wired(plant, snapshot=line.engine.snapshot(), second=112,
-                      statuses=line.desk.statuses, entries=line.desk.entries)  # fmt: skip
+        wired = restarted(wired, second=112)
     wired.held = True
-    for number in range(1121, 1150):
-        wired.moment(number / LOOKS)
+    wait(wired, 112, 114.9)
     wired.moment(115, said_at(12, HIGH))
     wired.held = False
     wired.moment(115.1)
     wired.moment(115.3, said_at(13, NORMAL))
-    for number in range(1154, 1250):
-        wired.moment(number / LOOKS)
+    wait(wired, 115.3, 124.9)
     assert "confirm" not in causes(wired)
 
 
@@ -69,8 +74,7 @@ def test_what_was_over_behind_a_fence_is_not_live_as_it_falls(plant: Plant) -> N
         wired.held = False
         wired.moment(260.1)
         wired.moment(260.3, said_at(191, NORMAL))
-        for number in range(2604, 2700):
-            wired.moment(number / LOOKS)
+        wait(wired, 260.3, 269.9)
         assert causes(wired) == ["raise"]
 
 
@@ -83,9 +87,7 @@ def test_a_clock_set_back_before_a_restart_keeps_nobody_waiting(
     play(wired, [(1, 0.9, NORMAL), (100, 10, HIGH)], until=100)
     wired.clock.step_ns = -3600 * NANOSECONDS
     wired.moment(100.1)
-    again = Wired(plant, snapshot=wired.line.engine.snapshot(), second=101,
-                  step_ns=-3600 * NANOSECONDS,
-                  statuses=wired.line.desk.statuses, entries=wired.line.desk.entries)  # fmt: skip
+    again = restarted(wired, second=101, step_ns=-3600 * NANOSECONDS)
     again.moment(at - 0.2)
     assert causes(again) == []
     again.moment(at, None if says is None else said_at(says, HIGH))
@@ -96,16 +98,13 @@ def test_a_restart_that_follows_a_step_waits_too(plant: Plant) -> None:
     """What was over before it is not live by a due time that has passed."""
     wired = Wired(plant)
     play(wired, [(1, 0.9, NORMAL), (100, 10, HIGH), (100.1, 11, NORMAL)], until=112)
-    again = Wired(plant, snapshot=wired.line.engine.snapshot(), second=112,
-                  known_ns=wired.clock.now_ns(), shows_ns=-30 * NANOSECONDS,
-                  statuses=wired.line.desk.statuses, entries=wired.line.desk.entries)  # fmt: skip
+    again = restarted(wired, second=112, known_ns=wired.clock.now_ns(), shows_ns=-30 * NANOSECONDS)
     again.held = True
     again.moment(115, said_at(12, HIGH))
     again.held = False
     again.moment(115.1)
     again.moment(115.3, said_at(13, NORMAL))
-    for number in range(1154, 1250):
-        again.moment(number / LOOKS)
+    wait(again, 115.3, 124.9)
     assert "confirm" not in causes(again)
 
 
@@ -124,8 +123,7 @@ def test_a_queue_that_comes_for_too_long_is_waited_for_as_it_comes(plant: Plant)
     wired = Wired(plant)
     for number, value in enumerate([HIGH, HIGH, HIGH, NORMAL, NORMAL]):
         wired.moment(1 + number / 10, b'{"x": %d}' % value, fenced=True)
-    for number in range(16, 60):
-        wired.moment(number / LOOKS)
+    wait(wired, 1.5, 5.9)
     assert causes(wired) == ["raise"]
 
 
@@ -135,8 +133,7 @@ def test_what_has_a_time_is_waited_for_in_such_a_queue_too(plant: Plant) -> None
     wired.moment(1, said_at(1 - AHEAD, HIGH), fenced=True)
     wired.moment(1.9)
     wired.moment(2, said_at(2 - AHEAD, NORMAL), fenced=True)
-    for number in range(21, 60):
-        wired.moment(number / LOOKS)
+    wait(wired, 2, 5.9)
     assert causes(wired) == ["raise"]
 
 
@@ -158,8 +155,7 @@ def test_taking_confirms_nothing(plant: Plant) -> None:
     wired = Wired(plant)
     play(wired, [(0.5, 0.5 - AHEAD, HIGH)], until=0.5)
     wired.moment(3.5, said_at(100 - AHEAD, NORMAL))
-    for number in range(36, 80):
-        wired.moment(number / LOOKS)
+    wait(wired, 3.5, 7.9)
     assert causes(wired) == ["raise"]
 
 
@@ -168,8 +164,7 @@ def test_a_broker_that_waits_for_us_says_nothing(plant: Plant) -> None:
     wired = Wired(plant)
     wired.moment(0.5, said_at(0.5 - AHEAD, HIGH))
     wired.line.owed.accepted += 1
-    for number in range(6, 25):
-        wired.moment(number / LOOKS)
+    wait(wired, 0.5, 2.4)
     assert causes(wired) == ["raise"]
     wired.moment(2.5)
     assert causes(wired) == ["raise", "confirm"]
@@ -220,8 +215,7 @@ def test_a_restart_waits_for_what_is_left_of_it(plant: Plant) -> None:
     """What a device still hands over then is waited for as without it."""
     wired = Wired(plant)
     wired.moment(0.5, said_at(0.5 - AHEAD, HIGH))
-    again = Wired(plant, snapshot=wired.line.engine.snapshot(), second=1,
-                  statuses=wired.line.desk.statuses, entries=wired.line.desk.entries)  # fmt: skip
+    again = restarted(wired, second=1)
     again.moment(2.4)
     assert causes(again) == []
     again.moment(2.5)
@@ -232,7 +226,7 @@ def test_a_restart_forgets_that_the_clock_was_right(plant: Plant) -> None:
     """It may have been lost with the machine's power: half a second is enough again."""
     wired = Wired(plant)
     play(wired, [(n, n - 0.1, NORMAL) for n in range(1, 4)], until=4)
-    again = Wired(plant, snapshot=wired.line.engine.snapshot(), second=7200)
+    again = restarted(wired, second=7200)
     again.moment(7200.5, said_at(5, HIGH))
     again.moment(7201.0)
     assert causes(again) == ["raise", "confirm"]
